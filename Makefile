@@ -1,0 +1,45 @@
+# Everything is done in a virtual environment of its own, made from the lock when first needed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install reproduce test check docs test-slow test-lowest bench lock clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml requirements/dev.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+reproduce: install ## Figure 3 of POLA: learn, draw, compare
+	$(BIN)/lookax reproduce pola-figure3
+
+test: check docs ## lint, types, documentation, tests
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+docs: install
+	$(BIN)/mkdocs build --strict --quiet
+
+test-slow: install ## the published settings in full
+	$(BIN)/pytest -m slow
+
+test-lowest: install ## the tests with the lowest versions that pyproject.toml allows
+	$(BIN)/uv venv --quiet --clear .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e . --group dev
+	.venv-lowest/bin/pytest -n 2 --dist loadfile
+
+bench: install ## speed and memory, side by side with the figures of the original code
+	$(BIN)/python -m benchmarks
+
+lock: install ## refresh the lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+		--python-version 3.11 --group dev pyproject.toml -o requirements/dev.lock
+
+clean:
+	rm -rf .venv .venv-lowest site

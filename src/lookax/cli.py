@@ -1,0 +1,144 @@
+"""The command `lookax`: words on the command line, and what to say when they make no sense."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from lookax import __version__
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.preset import Figure, Preset, Table
+from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
+from lookax.runs import compilation_cache, terminal
+from lookax.runs.arguments import described_fields, parse
+from lookax.runs.execute import reproduce, run_preset
+from lookax.runs.training import NotFiniteError
+
+USAGE = """\
+usage: lookax COMMAND …
+
+  lookax list                                     name every preset and figure
+  lookax show PRESET                              its settings, and what they mean
+  lookax run PRESET [--field value …] [--out DIR] learn it
+  lookax reproduce FIGURE [--seeds N] [--out DIR] learn a published figure's presets, draw it, compare it
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """Learns a preset, into a new folder."""
+
+    experiment: ExactShaping
+    """The preset's settings."""
+    out: Path | None = None
+    """The folder to make; None for a new one under runs/."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReproduceOptions:
+    """Learns a published figure's presets, draws the figure and compares it with the published result."""
+
+    seeds: int | None = None
+    """How many runs of every preset; None for as many as each says."""
+    first_seed: int = 0
+    """Seed of the first run."""
+    out: Path | None = None
+    """The folder to make; None for a new one under runs/."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command. Exit status: 0; 1 for a result that is not finite or disagrees; 2 for words that make no sense."""
+    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if command in ("-h", "--help", "help"):
+        terminal.say(USAGE)
+        return 0
+    if command == "--version":
+        terminal.say(__version__)
+        return 0
+    try:
+        return look_up("command", command, COMMANDS)(rest)
+    except ValueError as mistake:
+        return _refuse(f"lookax {command}: {mistake}", 2)
+    except NotFiniteError as failure:
+        return _refuse(f"lookax {command}: {failure}", 1)
+    except KeyboardInterrupt:
+        return _refuse(f"lookax {command}: interrupted", 130)
+
+
+def _list(arguments: Sequence[str]) -> int:
+    _take(arguments, 0)
+    rows = [[name, figure.description] for name, figure in FIGURES.items()]
+    terminal.print_table(Table(("figure", "lookax reproduce FIGURE"), rows, [None] * len(rows)))
+    rows = [[name, preset.description] for name, preset in PRESETS.items()]
+    terminal.print_table(Table(("preset", "lookax run PRESET"), rows, [None] * len(rows)))
+    return 0
+
+
+def _show(arguments: Sequence[str]) -> int:
+    [name] = _take(arguments, 1)
+    preset = look_up("preset", name, PRESETS)
+    terminal.say(f"{preset.name}: {preset.description}")
+    rows = [[f"--{field}", value, help_text] for field, value, help_text in described_fields(preset.experiment)]
+    terminal.print_table(Table(("field", "value", "meaning"), rows, [None] * len(rows)))
+    return 0
+
+
+def _run(arguments: Sequence[str]) -> int:
+    name, *rest = arguments if arguments and not arguments[0].startswith("-") else _take(arguments, 1)
+    preset = look_up("preset", name, PRESETS)
+    options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}")
+    options.experiment.validate()
+    chosen = Preset(name, preset.description, options.experiment)
+    compilation_cache.turn_on()
+    run_preset(chosen, _new_folder(options.out, name), _comparison(chosen, preset))
+    return 0
+
+
+def _reproduce(arguments: Sequence[str]) -> int:
+    name, *rest = arguments if arguments and not arguments[0].startswith("-") else _take(arguments, 1)
+    figure = look_up("figure", name, FIGURES)
+    options = parse(ReproduceOptions(), rest, f"lookax reproduce {name}")
+    presets = [_with_seeds(preset, options.seeds, options.first_seed) for preset in figure.presets]
+    compilation_cache.turn_on()
+    return 0 if reproduce(figure, presets, _new_folder(options.out, name)) else 1
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "list": _list,
+    "show": _show,
+    "run": _run,
+    "reproduce": _reproduce,
+}
+
+
+def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
+    if len(arguments) != number:
+        raise ValueError(f"{' '.join(arguments) or 'nothing'!r} is not allowed; it takes {number or 'no'} name")
+    return arguments
+
+
+def _with_seeds(preset: Preset, seeds: int | None, first_seed: int) -> Preset:
+    seeds = preset.experiment.seeds if seeds is None else seeds
+    experiment = dataclasses.replace(preset.experiment, seeds=seeds, first_seed=first_seed)
+    experiment.validate()
+    return dataclasses.replace(preset, experiment=experiment)
+
+
+def _comparison(chosen: Preset, published: Preset) -> Figure | None:
+    """The figure to compare with, if nothing but seeds differs from what was published."""
+    seeds = {"seeds": chosen.experiment.seeds, "first_seed": chosen.experiment.first_seed}
+    unchanged = dataclasses.replace(published.experiment, **seeds) == chosen.experiment
+    return figure_of(published) if unchanged else None
+
+
+def _new_folder(out: Path | None, name: str) -> Path:
+    folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
+    if folder.exists():
+        raise ValueError(f"out: {str(folder)!r} exists; it must be a new folder")
+    return folder
+
+
+def _refuse(message: str, status: int) -> int:
+    sys.stderr.write(message + "\n")
+    return status

@@ -1,0 +1,24 @@
+"""Checks of values that people give: each failure names the field, the value and what is allowed, in one line."""
+
+import math
+
+
+def check(allowed: bool, field: str, value: object, rule: str) -> None:
+    """Raises `ValueError` with one line naming the field, the value and the rule, unless `allowed`."""
+    if not allowed:
+        raise ValueError(f"{field}: {value!r} is not allowed; it must be {rule}")
+
+
+def check_at_least(field: str, value: float, least: float) -> None:
+    """Raises `ValueError` unless value ≥ least and finite."""
+    check(math.isfinite(value) and value >= least, field, value, f"at least {least}")
+
+
+def check_positive(field: str, value: float) -> None:
+    """Raises `ValueError` unless value > 0 and finite."""
+    check(math.isfinite(value) and value > 0, field, value, "greater than 0 and finite")
+
+
+def check_between(field: str, value: float, low: float, high: float) -> None:
+    """Raises `ValueError` unless low ≤ value ≤ high."""
+    check(low <= value <= high, field, value, f"between {low} and {high}")

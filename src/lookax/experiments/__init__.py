@@ -1,0 +1,1 @@
+"""Published figures and tables, as presets with what to match and how to draw it."""

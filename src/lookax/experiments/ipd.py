@@ -1,0 +1,39 @@
+"""Starting points for one's own experiments: every learner on the iterated prisoner's dilemma with exact values."""
+
+from lookax.experiments.algorithms import GradientSteps, LOLASettings, NaiveSettings, POLASettings, ProximalPoint
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.preset import Preset
+
+PRESETS = (
+    Preset(
+        "ipd-naive",
+        "Naive learners: they end in mutual defection",
+        ExactShaping(NaiveSettings(learning_rate=1.0), total_updates=200),
+    ),
+    Preset(
+        "ipd-lola",
+        "LOLA through one gradient step of the opponent",
+        ExactShaping(LOLASettings(GradientSteps(inner_learning_rate=3.0), learning_rate=1.0), total_updates=200),
+    ),
+    Preset(
+        "ipd-lola-taylor",
+        "LOLA as first published: to first order in the opponent's step",
+        ExactShaping(
+            LOLASettings(GradientSteps(inner_learning_rate=1.0), learning_rate=1.0, taylor=True), total_updates=200
+        ),
+    ),
+    Preset(
+        "ipd-pola",
+        "POLA: proximal on my side, one gradient step on the opponent's",
+        ExactShaping(
+            POLASettings(GradientSteps(inner_learning_rate=5.0), learning_rate=0.3, outer_beta=0.1), total_updates=10
+        ),
+    ),
+    Preset(
+        "ipd-pola-implicit",
+        "POLA: proximal on both sides, the opponent's differentiated implicitly",
+        ExactShaping(
+            POLASettings(ProximalPoint(inner_beta=1.0), learning_rate=0.1, outer_beta=1.0), total_updates=10
+        ),
+    ),
+)

@@ -1,0 +1,101 @@
+"""Appendix B.1.6 of POLA (Zhao et al. 2022): shaping models of the opponent, of three kinds.
+
+Players are tabular; each fits a model to the other until KL(policy ‖ model) < 1e-7 and shapes the model. LOLA's lookahead,
+a gradient step in the model's parameters, depends on the kind of model; POLA's inner loop, many small steps with a
+proximal term, approaches a step of the policy, which does not.
+"""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure as Drawing
+
+from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings
+from lookax.experiments.exact_reports import Reference, tidy, tit_for_tat_table
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.preset import Count, Figure, Preset, Result, Table
+from lookax.policies.kinds import PolicyKind
+
+MODELS: dict[PolicyKind, str] = {
+    "tabular": "tabular",
+    "mlp": "MLP",
+    "preconditioned-tabular": "preconditioned tabular",
+}
+
+
+def _preset(method: str, model: PolicyKind, algorithm: LOLASettings | POLASettings) -> Preset:
+    return Preset(
+        f"pola-b16-{method}-{model.removesuffix('-tabular')}",
+        f"{method.upper()} shaping {MODELS[model]} models of the opponent",
+        ExactShaping(algorithm, contribution_factor=1.33, total_updates=50),
+    )
+
+
+def _lola(model: PolicyKind, inner_learning_rate: float) -> Preset:
+    steps = GradientSteps(inner_learning_rate)
+    return _preset("lola", model, LOLASettings(steps, 1.0, opponent_modelling=OpponentModelling(model)))
+
+
+def _pola(model: PolicyKind, inner_learning_rate: float, inner_steps: int) -> Preset:
+    steps = GradientSteps(inner_learning_rate, inner_steps, inner_beta=3.0)
+    algorithm = POLASettings(
+        steps, 1.0, outer_beta=None, outer_steps=1, opponent_modelling=OpponentModelling(model)
+    )
+    return _preset("pola", model, algorithm)
+
+
+PRESETS = (
+    _lola("tabular", 3.0),
+    _lola("mlp", 0.2),
+    _lola("preconditioned-tabular", 1.0),
+    _pola("tabular", 0.2, 100),
+    _pola("mlp", 0.05, 100),
+    _pola("preconditioned-tabular", 0.15, 200),
+)
+
+# Measured by running the original code for 50 epochs; returns are its last run's.
+REFERENCES = {
+    "pola-b16-lola-tabular": Reference(Count(2, 2), None, (8.198, 8.14)),
+    "pola-b16-lola-mlp": Reference(Count(3, 3), None, (8.051, 8.092)),
+    "pola-b16-lola-preconditioned": Reference(Count(0, 3), None, (0.059, 0.057)),
+    "pola-b16-pola-tabular": Reference(Count(1, 1), None, (7.938, 7.939)),
+    "pola-b16-pola-mlp": Reference(Count(1, 1), None, (7.947, 7.948)),
+    "pola-b16-pola-preconditioned": Reference(Count(0, 1), None, (5.678, 6.412)),
+}
+
+
+def table(results: Sequence[Result]) -> Table:
+    """How often tit-for-tat was found and held, beside the original code's counts."""
+    return tit_for_tat_table(results, REFERENCES)
+
+
+def draw(results: Sequence[Result]) -> Drawing:
+    """Mean return of both players by update, a panel per method, a line per kind of model with its runs behind it."""
+    drawing = Drawing(figsize=(8.5, 3.2), layout="constrained")
+    panels = drawing.subplots(1, 2, sharey=True)
+    colours = dict(zip(MODELS, ("#0072b2", "#009e73", "#d55e00"), strict=True))
+    for result in results:
+        experiment: ExactShaping = result.experiment
+        is_lola = isinstance(experiment.algorithm, LOLASettings)
+        axes = panels[0 if is_lola else 1]
+        model = experiment.algorithm.opponent_modelling.model
+        returns = result.history["returns"].mean(axis=2)
+        axes.plot(returns, color=colours[model], linewidth=0.4, alpha=0.4)
+        axes.plot(returns.mean(axis=1), color=colours[model], linewidth=2, label=f"{MODELS[model]} model")
+        axes.set(title="LOLA" if is_lola else "POLA", xlabel="updates")
+    for axes in panels:
+        cooperative = 0.33 / (1 - 0.96)
+        axes.axhline(cooperative, color="grey", linewidth=1, linestyle=":")
+        axes.set_ylim(-1, 9)
+        tidy(axes)
+    panels[0].set_ylabel("discounted return (dotted: all cooperate)")
+    panels[1].legend(frameon=False, loc="lower right")
+    return drawing
+
+
+FIGURE = Figure(
+    "pola-b16",
+    "POLA, appendix B.1.6: shaping models of the opponent, tabular, MLP and preconditioned",
+    PRESETS,
+    draw,
+    table,
+)

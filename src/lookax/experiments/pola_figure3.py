@@ -1,0 +1,161 @@
+"""Figure 3 of POLA (Zhao et al. 2022): how often tit-for-tat is found in the iterated prisoner's dilemma, exact values.
+
+Presets do what the published commands do, oddities included: the network sees player 1's action first whoever looks;
+POLA's opponents are expected to take one plain gradient step; its outer loop stops when a step moves the policy by less
+than 1e-8 in KL divergence, which is short of the proximal point (docs/figures.md says by how much).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+
+from lookax.experiments.algorithms import GradientSteps, LOLASettings, POLASettings
+from lookax.experiments.exact_reports import Reference, found, tidy, tit_for_tat_table
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.preset import Count, Figure, Preset, Result, Table
+from lookax.policies.kinds import PolicyKind
+
+PANELS: dict[PolicyKind, str] = {
+    "tabular": "tabular",
+    "mlp": "MLP",
+    "preconditioned-tabular": "preconditioned tabular",
+}
+
+
+def _lola(
+    policy: PolicyKind, factor: float, inner_learning_rate: float, learning_rate: float, total_updates: int
+) -> Preset:
+    return Preset(
+        f"pola-figure3-lola-{policy.removesuffix('-tabular')}-{factor}",
+        f"LOLA, {PANELS[policy]} policies, contribution factor {factor}",
+        ExactShaping(
+            LOLASettings(GradientSteps(inner_learning_rate), learning_rate),
+            contribution_factor=factor,
+            policy=policy,
+            total_updates=total_updates,
+        ),
+    )
+
+
+def _pola(
+    policy: PolicyKind,
+    factor: float,
+    inner_learning_rate: float,
+    learning_rate: float,
+    outer_beta: float,
+    total_updates: int,
+) -> Preset:
+    return Preset(
+        f"pola-figure3-pola-{policy.removesuffix('-tabular')}-{factor}",
+        f"POLA, {PANELS[policy]} policies, contribution factor {factor}",
+        ExactShaping(
+            POLASettings(GradientSteps(inner_learning_rate), learning_rate, outer_beta=outer_beta),
+            contribution_factor=factor,
+            policy=policy,
+            total_updates=total_updates,
+        ),
+    )
+
+
+PRESETS = (
+    *(_lola("tabular", factor, 3, 25, 30) for factor in (1.1, 1.25, 1.33, 1.4, 1.6)),
+    _lola("mlp", 1.33, 0.4, 0.05, 100),
+    _lola("mlp", 1.4, 0.3, 0.1, 100),
+    _lola("mlp", 1.6, 0.12, 0.05, 100),
+    # No command was published: nothing that its authors tried found tit-for-tat. These are the tabular settings.
+    *(_lola("preconditioned-tabular", factor, 3, 25, 30) for factor in (1.1, 1.25, 1.33, 1.4, 1.6)),
+    _pola("tabular", 1.1, 5, 0.3, 0.1, 2),
+    _pola("tabular", 1.25, 5, 0.3, 0.1, 2),
+    _pola("tabular", 1.33, 5, 0.3, 0.1, 2),
+    _pola("tabular", 1.4, 4, 0.3, 0.1, 2),
+    _pola("tabular", 1.6, 2.5, 0.3, 0.1, 2),
+    _pola("mlp", 1.1, 0.3, 0.03, 0.1, 2),
+    _pola("mlp", 1.25, 0.25, 0.03, 0.13, 2),
+    _pola("mlp", 1.33, 0.25, 0.02, 0.13, 2),
+    _pola("mlp", 1.4, 0.2, 0.03, 0.1, 2),
+    _pola("mlp", 1.6, 0.12, 0.03, 0.05, 2),
+    _pola("preconditioned-tabular", 1.1, 0.4, 0.05, 0.5, 10),
+    _pola("preconditioned-tabular", 1.25, 0.5, 0.05, 0.5, 10),
+    _pola("preconditioned-tabular", 1.33, 0.4, 0.05, 0.5, 10),
+    _pola("preconditioned-tabular", 1.4, 0.3, 0.05, 0.5, 10),
+    _pola("preconditioned-tabular", 1.6, 0.3, 0.05, 0.5, 10),
+)
+
+# Measured by running the original code with these settings and the numbers of runs given.
+REFERENCES = {
+    f"pola-figure3-{setting}": Reference(Count(found, runs), None if held is None else Count(held, runs), returns)
+    for setting, found, held, runs, returns in (
+        ("lola-tabular-1.1", 20, 20, 20, (2.493, 2.493)),
+        ("lola-tabular-1.33", 20, 20, 20, (8.248, 8.248)),
+        ("lola-tabular-1.6", 20, 20, 20, (15.0, 15.0)),
+        ("lola-mlp-1.33", 6, 0, 20, (1.473, 1.427)),
+        ("lola-mlp-1.6", 11, 3, 18, (14.353, 14.179)),
+        ("pola-tabular-1.1", 7, 7, 7, (2.46, 2.462)),
+        ("pola-tabular-1.33", 12, 12, 12, (7.88, 7.871)),
+        ("pola-tabular-1.6", 12, 12, 12, (13.998, 13.981)),
+        ("pola-mlp-1.1", 3, 3, 3, (2.457, 2.468)),
+        ("pola-mlp-1.33", 6, 6, 6, (7.015, 7.097)),
+        ("pola-mlp-1.6", 2, 2, 2, (13.638, 14.312)),
+        ("pola-preconditioned-1.1", 0, None, 8, (0.051, 0.046)),
+        ("pola-preconditioned-1.33", 4, None, 8, (3.107, 3.595)),
+        ("pola-preconditioned-1.6", 8, None, 8, (14.99, 14.99)),
+    )
+}
+
+
+def table(results: Sequence[Result]) -> Table:
+    """How often tit-for-tat was found and held, beside the original code's counts."""
+    return tit_for_tat_table(results, REFERENCES)
+
+
+def draw(results: Sequence[Result]) -> Drawing:
+    """P(TFT found) by contribution factor, a panel for each kind of policy, with 95 % intervals."""
+    drawing = Drawing(figsize=(9.5, 3.3), layout="constrained")
+    panels = dict(zip(PANELS, drawing.subplots(1, len(PANELS), sharey=True), strict=True))
+    for settings, label, colour, marker, shift in (
+        (POLASettings, "POLA", "#0072b2", "o", -0.004),
+        (LOLASettings, "LOLA", "#d55e00", "s", 0.004),
+    ):
+        for policy, axes in panels.items():
+            chosen = [
+                r
+                for r in results
+                if isinstance(r.experiment.algorithm, settings) and r.experiment.policy == policy
+            ]
+            if not chosen:
+                continue
+            factors = np.array([r.experiment.contribution_factor for r in chosen])
+            counts = [found(r) for r in chosen]
+            shares = np.array([count.share for count in counts])
+            bars = np.abs(np.array([count.interval() for count in counts]).T - shares)
+            axes.errorbar(
+                factors + shift, shares, bars, color=colour, marker=marker, capsize=2, clip_on=False, label=label
+            )
+            known = [(f, REFERENCES[r.name].found.share) for f, r in zip(factors, chosen, strict=True) if r.name in REFERENCES]
+            axes.plot(
+                *np.array(known).reshape(-1, 2).T + np.array([[shift], [0]]),
+                linestyle="none",
+                marker=marker,
+                markersize=10,
+                markerfacecolor="none",
+                markeredgecolor=colour,
+                clip_on=False,
+                label=f"{label}, original code",
+            )
+    for policy, axes in panels.items():
+        axes.set(title=PANELS[policy], xlabel="contribution factor", ylim=(0, 1), xticks=(1.1, 1.25, 1.33, 1.4, 1.6))
+        axes.tick_params(axis="x", labelsize=8)
+        tidy(axes)
+    panels["tabular"].set_ylabel("P(tit-for-tat found)")
+    drawing.legend(*panels["tabular"].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return drawing
+
+
+FIGURE = Figure(
+    "pola-figure3",
+    "POLA, Figure 3: how often tit-for-tat is found in the iterated prisoner's dilemma with exact values",
+    PRESETS,
+    draw,
+    table,
+)

@@ -1,0 +1,94 @@
+"""What an experiment is made of: presets, what to match, and how to tell."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """Settings under a name.
+
+    **Attributes:** its `name`; a `description`, one line; the `experiment`'s settings.
+    """
+
+    name: str
+    description: str
+    experiment: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run of a preset gave.
+
+    **Attributes:** the preset's `name`; the `experiment` that was run; `history`, metrics by name, `[updates, seeds, …]`,
+    of which those that are evaluated before the first update too have one entry more, at the front.
+    """
+
+    name: str
+    experiment: Any
+    history: dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What a run or a figure closes with.
+
+    **Attributes:** the `columns`' names; `rows` of text; `verdicts`, one per row, whether it agrees with the published
+    result, `None` where there is nothing to compare with; `notes`, lines below the table.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    verdicts: Sequence[bool | None]
+    notes: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A published figure or table: the presets behind it, how to draw it and how to compare it.
+
+    **Attributes:** `name`; a `description`, one line; its `presets`; `draw`, from their results to a matplotlib figure;
+    `table`, from their results to a closing table.
+    """
+
+    name: str
+    description: str
+    presets: Sequence[Preset]
+    draw: Callable[[Sequence[Result]], Any]
+    table: Callable[[Sequence[Result]], Table]
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """How many of a number of runs did something."""
+
+    successes: int
+    total: int
+
+    @classmethod
+    def of(cls, outcomes: np.ndarray) -> "Count":
+        return cls(int(np.sum(outcomes)), len(outcomes))
+
+    @property
+    def share(self) -> float:
+        """The share of runs."""
+        return self.successes / self.total
+
+    def interval(self) -> tuple[float, float]:
+        """The Clopper–Pearson interval of the probability, at 95 % confidence."""
+        interval = stats.binomtest(self.successes, self.total).proportion_ci(CONFIDENCE, method="exact")
+        return float(interval.low), float(interval.high)
+
+    def admits(self, other: "Count") -> bool:
+        """Whether the other share lies in this count's interval."""
+        low, high = self.interval()
+        return low <= other.share <= high
+
+    def __str__(self) -> str:
+        return f"{self.successes}/{self.total}"

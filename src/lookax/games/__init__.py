@@ -1,0 +1,1 @@
+"""What is played: matrix games, and the closed-form values of policies that play them."""

@@ -1,0 +1,70 @@
+"""The finite state space of a repeated game whose players remember the last `memory` joint actions.
+
+A *history* is what has been played so far, cut to its last `memory` steps. The states are
+
+- every full history, in binary (base-J) order with the oldest step first: with two actions, two players and memory one
+  DD, DC, CD, CC;
+- with a separate start, then every shorter history, longest first, so that the empty one, the *start state*, is last.
+
+With `start="all-cooperate"` or `"all-defect"` the players behave as if that had been played forever before the first
+step, and only the full histories exist.
+"""
+
+import dataclasses
+import functools
+import itertools
+from typing import Literal, get_args
+
+import numpy as np
+
+Start = Literal["separate", "all-cooperate", "all-defect"]
+
+NOTHING_YET = -1
+"""Stands in `Histories.actions` where a history is shorter than the memory."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Histories:
+    """Tables over the S states of a game with N players and J joint actions.
+
+    **Attributes:**
+
+    - `actions`: `[S, memory, N]`, the remembered actions, oldest step first; `NOTHING_YET` before the first step.
+    - `successors`: `[S, J]`, the state that follows each joint action.
+    - `start`: the index of the state in which the game starts.
+    """
+
+    actions: np.ndarray
+    successors: np.ndarray
+    start: int
+
+    @property
+    def num_states(self) -> int:
+        return len(self.actions)
+
+
+@functools.cache
+def histories(num_actions: tuple[int, ...], memory: int, start: Start) -> Histories:
+    """Enumerates the states of a repeated game; see the module's docstring for their order.
+
+    **Arguments:**
+
+    - `num_actions`: how many actions each player has.
+    - `memory`: how many steps are remembered, at least 1.
+    - `start`: what the players see at the first step.
+
+    **Raises:** `ValueError` for a memory below 1 or an unknown start.
+    """
+    if memory < 1:
+        raise ValueError(f"memory: {memory} is not allowed; it must be at least 1")
+    if start not in get_args(Start):
+        raise ValueError(f"start: {start!r} is not allowed; it must be one of {', '.join(get_args(Start))}")
+    joint_actions = list(itertools.product(*(range(n) for n in num_actions)))
+    lengths = range(memory, -1, -1) if start == "separate" else [memory]
+    states = [h for length in lengths for h in itertools.product(joint_actions, repeat=length)]
+    index = {h: i for i, h in enumerate(states)}
+    successors = [[index[(*h, joint)[-memory:]] for joint in joint_actions] for h in states]
+    nothing = (NOTHING_YET,) * len(num_actions)
+    padded = [(nothing,) * (memory - len(h)) + h for h in states]
+    first = {"separate": len(states) - 1, "all-defect": 0, "all-cooperate": len(joint_actions) ** memory - 1}
+    return Histories(np.array(padded), np.array(successors), first[start])

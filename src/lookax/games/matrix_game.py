@@ -1,0 +1,88 @@
+"""Repeated matrix games: N players choose at once, a payoff tensor pays, and the last steps are remembered."""
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from lookax.games.histories import Histories, Start, histories
+
+
+class MatrixGame(eqx.Module):
+    """A matrix game, played again and again by players who remember the last `memory` joint actions.
+
+    Action 0 is to defect, action 1 to cooperate, where the words fit. Joint actions are numbered in binary order (DD, DC,
+    CD, CC for two players), states as in [`lookax.games.histories`][].
+
+    **Attributes:**
+
+    - `payoffs`: `[N, A₁, …, A_N]`, what each player is paid for each joint action.
+    - `memory`: how many steps are remembered.
+    - `start`: what the players see at the first step: a state of its own (`"separate"`), or as if everybody had always
+      cooperated or defected.
+
+    **Raises:** `ValueError` if the payoffs' shape is not one axis of players followed by one axis of at least two actions
+    per player, for fewer than two players, or as [`lookax.games.histories.histories`][] does.
+    """
+
+    payoffs: Float[Array, "..."] = eqx.field(converter=jnp.asarray)
+    memory: int = eqx.field(static=True, default=1)
+    start: Start = eqx.field(static=True, default="separate")
+
+    def __check_init__(self):
+        shape = self.payoffs.shape
+        if len(shape) < 3 or shape[0] != len(shape) - 1 or min(shape[1:]) < 2:
+            raise ValueError(
+                f"payoffs: shape {shape} is not allowed; it must be (N, A₁, …, A_N) for N ≥ 2 players, each with at least "
+                "2 actions"
+            )
+        _ = self.histories
+
+    @property
+    def num_players(self) -> int:
+        return self.payoffs.shape[0]
+
+    @property
+    def num_actions(self) -> tuple[int, ...]:
+        return self.payoffs.shape[1:]
+
+    @property
+    def num_joint_actions(self) -> int:
+        return math.prod(self.num_actions)
+
+    @property
+    def histories(self) -> Histories:
+        return histories(self.num_actions, self.memory, self.start)
+
+    @property
+    def num_states(self) -> int:
+        return self.histories.num_states
+
+    def reset(self, key: Key[Array, ""]) -> Int[Array, ""]:
+        """The state in which the game starts. The key is there for games whose start is random."""
+        del key
+        return jnp.asarray(self.histories.start)
+
+    def step(
+        self, key: Key[Array, ""], state: Int[Array, ""], actions: Int[Array, " N"]
+    ) -> tuple[Int[Array, ""], Float[Array, " N"]]:
+        """Plays one joint action: the next state and each player's payoff."""
+        del key
+        joint = jnp.ravel_multi_index(tuple(actions), self.num_actions, mode="clip")
+        rewards = self.payoffs.reshape(self.num_players, -1)[:, joint]
+        return jnp.asarray(self.histories.successors)[state, joint], rewards
+
+    def joint_action_probabilities(self, log_probs: Sequence[Float[Array, "S A"]]) -> Float[Array, "S J"]:
+        """π(a|s) = Πᵢ πᵢ(aᵢ|s) for every state and joint action, from each player's own log π `[S, Aᵢ]`."""
+        joint = jnp.exp(log_probs[0])
+        for other in log_probs[1:]:
+            joint = (joint[:, :, None] * jnp.exp(other)[:, None, :]).reshape(self.num_states, -1)
+        return joint
+
+    def transition_matrix(self, joint: Float[Array, "S J"]) -> Float[Array, "S S"]:
+        """P(s'|s) = Σₐ π(a|s) [s' follows s under a], from [`joint_action_probabilities`][]."""
+        successor_one_hot = jax.nn.one_hot(self.histories.successors, self.num_states, dtype=joint.dtype)
+        return jnp.einsum("sj,sjt->st", joint, successor_one_hot)

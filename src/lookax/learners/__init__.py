@@ -1,0 +1,1 @@
+"""The algorithms: `init(key)` makes a state, `update(key, state)` the next one and metrics."""

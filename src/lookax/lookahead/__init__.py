@@ -1,0 +1,1 @@
+"""Differentiable learning steps."""

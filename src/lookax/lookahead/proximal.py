@@ -1,0 +1,107 @@
+"""Proximal steps: improve, but stay near where you started, whatever the parameters.
+
+    prox(θ₀) = argmax_θ J(θ) − β D(θ₀, θ)
+
+with a divergence D between the policies that θ₀ and θ stand for. Its solution does not depend on how policies are
+parameterised, while a gradient step does (Zhao et al. 2022, POLA).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import optax
+import optimistix as optx
+from jaxtyping import Array, Bool, Int, PyTree
+
+from lookax.lookahead.gradient import Objective, Objectives
+
+
+def proximal_point(
+    objectives: Objectives, params: PyTree, *, tolerance: float = 1e-8, max_steps: int = 1000
+) -> PyTree:
+    """argmax_θ F(θ; φ), differentiable in whatever φ the objective closes over, by the implicit function theorem.
+
+        dθ*/dφ = −(∂²F/∂θ²)⁺ ∂²F/∂θ∂φ
+
+    The inverse is a pseudo-inverse by singular values, because ∂²F/∂θ² is singular whenever different parameters stand
+    for the same policy (a network with more weights than states, say). Directions that change no policy get no tangent,
+    which is right for all that depends on θ* through its policy.
+
+    **Arguments:**
+
+    - `objectives`: F(θ) = J(θ) − β D(θ₀, θ), the proximal term included; or a tuple of Fₘ(θ₁, …, θ_M) for M learners, of
+      whom each solves its own problem while the others stay where they start.
+    - `params`: where the search starts, usually θ₀. The result's derivative in it is zero.
+    - `tolerance`: of BFGS, absolute and relative, on θ and F.
+    - `max_steps`: of BFGS. If it does not converge in as many, the run fails with an error.
+    """
+    if isinstance(objectives, tuple):
+
+        def alone(m: int, own: Objective) -> PyTree:
+            return proximal_point(
+                lambda mine: own((*params[:m], mine, *params[m + 1 :])),
+                params[m],
+                tolerance=tolerance,
+                max_steps=max_steps,
+            )
+
+        return tuple(alone(m, own) for m, own in enumerate(objectives))
+
+    # Singular values below √ε of the largest are the noise of a solution that is itself only good to `tolerance`.
+    cutoff = float(jnp.finfo(jnp.result_type(float)).eps) ** 0.5
+    return optx.minimise(
+        lambda params, _: -objectives(params),
+        optx.BFGS(rtol=tolerance, atol=tolerance),
+        jax.lax.stop_gradient(params),
+        max_steps=max_steps,
+        adjoint=optx.ImplicitAdjoint(lx.SVD(rcond=cutoff)),
+    ).value
+
+
+class Ascent(NamedTuple):
+    """Where [`ascend`][lookax.lookahead.proximal.ascend] ended.
+
+    `params`; the number of `steps` taken; `stopped`: whether its own rule stopped it, rather than the limit.
+    """
+
+    params: PyTree
+    steps: Int[Array, ""]
+    stopped: Bool[Array, ""]
+
+
+def ascend(
+    objective: Objective,
+    params: PyTree,
+    *,
+    optimiser: optax.GradientTransformation,
+    stop: Callable[[PyTree, PyTree], Bool[Array, ""]],
+    max_steps: int,
+) -> Ascent:
+    """Climbs an objective by optimiser steps until `stop(θₖ, θₖ₊₁)`. Not differentiable.
+
+    Under `jax.vmap` every lane stops on its own: one that has stopped stays exactly where it is while others go on.
+
+    **Arguments:**
+
+    - `optimiser`: an optax optimiser; starts from fresh state.
+    - `stop`: given the parameters before and after a step, whether it was the last.
+    - `max_steps`: give up after as many.
+    """
+
+    def going(carry):
+        _, _, steps, stopped = carry
+        return (steps < max_steps) & ~stopped
+
+    def step(carry):
+        params, state, steps, _ = carry
+        descent = jax.tree.map(jnp.negative, jax.grad(objective)(params))
+        updates, state = optimiser.update(descent, state, params)
+        improved = optax.apply_updates(params, updates)
+        return improved, state, steps + 1, stop(params, improved)
+
+    start = (params, optimiser.init(params), jnp.array(0), jnp.array(False))
+    params, _, steps, stopped = jax.lax.while_loop(going, step, start)
+    return Ascent(params, steps, stopped)

@@ -1,0 +1,109 @@
+"""Gradient steps that can be differentiated through.
+
+    θ₀ = params,    θₖ₊₁ = θₖ + u(∇_θ J(θₖ; φ)),    k = 0 … K − 1,
+
+with u the update of an optax optimiser and φ whatever the objective J closes over. How θ_K is differentiated is chosen by
+`adjoint`; all but `"none"` give the same derivatives and differ in time and memory:
+
+| adjoint | dθ_K/d(θ₀, φ) by | memory |
+|---|---|---|
+| `"reverse"` | reverse mode over reverse mode | every intermediate of every step |
+| `"checkpointed"` | the same, each step's intermediates recomputed on the way back | K iterates, one step's intermediates |
+| `"forward-over-reverse"` | a Hessian-vector product per step, forward over reverse | K iterates |
+| `"forward"` | tangents carried along: one per number of θ₀ and φ that is differentiated | those tangents |
+| `"none"` | the identity in θ₀, zero in φ: the steps count as constants (first-order MAML, Finn et al. 2017) | nothing |
+
+`"forward"` pays where φ is a few numbers (hyperparameters). The results of `"forward-over-reverse"` and `"forward"` can
+only be differentiated in reverse.
+"""
+
+from typing import Literal, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import PyTree
+
+from lookax.errors import check, check_at_least
+from lookax.lookahead.gradient import Objectives, closure_converted, direction
+
+Adjoint = Literal["reverse", "checkpointed", "forward-over-reverse", "forward", "none"]
+
+
+def unrolled(
+    objectives: Objectives,
+    params: PyTree,
+    *,
+    optimiser: optax.GradientTransformation,
+    steps: int,
+    adjoint: Adjoint = "forward-over-reverse",
+) -> PyTree:
+    """θ_K after `steps` steps of `optimiser` up the objective, differentiable in θ₀ and in what the objective closes over.
+
+    **Arguments:**
+
+    - `objectives`: J(θ), maximised; or a tuple of Jₘ(θ₁, …, θ_M) for M learners who step at once, each up its own.
+    - `params`: θ₀, a pytree of floating-point arrays (a tuple of M for M learners).
+    - `optimiser`: an optax optimiser (of descent, as all are: it is given −∇J). It starts from fresh state.
+    - `steps`: K ≥ 0.
+    - `adjoint`: how to differentiate; see the module's docstring.
+
+    **Raises:** `ValueError` for a negative number of steps or an unknown adjoint.
+    """
+    check_at_least("steps", steps, 0)
+    check(adjoint in get_args(Adjoint), "adjoint", adjoint, f"one of {', '.join(get_args(Adjoint))}")
+    closed_over, objective = closure_converted(objectives, params)
+    climb = direction(objective, isinstance(objectives, tuple), adjoint == "forward-over-reverse")
+
+    def run(params, closed_over):
+        def step(carry, _):
+            params, state = carry
+            ascent = climb(params, closed_over)
+            if adjoint == "none":
+                ascent = jax.lax.stop_gradient(ascent)
+            updates, state = optimiser.update(jax.tree.map(jnp.negative, ascent), state, params)
+            return (optax.apply_updates(params, updates), state), None
+
+        step = jax.checkpoint(step, prevent_cse=False) if adjoint == "checkpointed" else step
+        return jax.lax.scan(step, (params, optimiser.init(params)), length=steps)[0][0]
+
+    return _by_forward_mode(run)((params, closed_over)) if adjoint == "forward" else run(params, closed_over)
+
+
+def _by_forward_mode(run):
+    """`run`, with a vector-Jacobian product that multiplies by a Jacobian carried forward along the run.
+
+    Only inputs that are being differentiated get tangents: a gradient in a few hyperparameters stays cheap however many
+    parameters the learner has.
+    """
+
+    @eqx.filter_custom_vjp
+    def forward_run(inputs):
+        return run(*inputs)
+
+    @forward_run.def_fwd
+    def _(perturbed, inputs):
+        flat, combine = _flat(inputs, perturbed)
+
+        def flat_run(flat):
+            result = run(*combine(flat))
+            return ravel_pytree(result)[0], result
+
+        jacobian, result = jax.jacfwd(flat_run, has_aux=True)(flat)
+        return result, jacobian
+
+    @forward_run.def_bwd
+    def _(jacobian, cotangent, perturbed, inputs):
+        _, combine = _flat(inputs, perturbed)
+        return eqx.filter(combine(ravel_pytree(cotangent)[0] @ jacobian), perturbed)
+
+    return forward_run
+
+
+def _flat(inputs, perturbed):
+    """The perturbed leaves of `inputs` as one vector, and the way back to all of them."""
+    moving, fixed = eqx.partition(inputs, perturbed)
+    flat, unravel = ravel_pytree(moving)
+    return flat, lambda flat: eqx.combine(unravel(flat), fixed)

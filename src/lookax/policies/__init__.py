@@ -1,0 +1,1 @@
+"""Who plays: policies from observations to action logits."""

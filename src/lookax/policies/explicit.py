@@ -1,0 +1,111 @@
+"""Policies written out as JSON, so that algorithms can be started from the same point.
+
+One object with one key, a list over players in it:
+
+- `{"probabilities": [[0.5, 0.5, 0.5, 0.5, 0.5], …]}`: P(last action | state) for two actions, `[N][S]`, or one
+  distribution per state, `[N][S][A]`;
+- `{"logits": …}`: the same as free logits, log P(a)/P(0) for a ≥ 1, `[N][S]` or `[N][S][A−1]`;
+- `{"layers": [[{"weight": [[…]], "bias": […]}, …], …]}`: a network's layers.
+
+States are in each player's own view: DD, DC, CD, CC (mine, theirs), then the start state.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lookax.games.exact_play import Policies, Policy
+from lookax.policies.kinds import PolicyMaker
+from lookax.policies.mlp import Dense, MLPPolicy, PreconditionedMLPPolicy
+from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, preconditioner
+
+FIELD = "initial_policies"
+
+
+def read_policies(path: Path, maker: PolicyMaker) -> Policies:
+    """Everybody's policies from a JSON file, of the kind that `maker` makes.
+
+    **Raises:** `ValueError` naming the file if it is not readable, not of the form above or of another shape.
+    """
+    try:
+        written = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as reason:
+        raise ValueError(f"{FIELD}: {str(path)!r} cannot be read as JSON ({reason})") from None
+    try:
+        return parse_policies(written, maker)
+    except ValueError as reason:
+        raise ValueError(f"{FIELD}: {str(path)!r} {reason}") from None
+
+
+def parse_policies(written: Any, maker: PolicyMaker) -> Policies:
+    """As [`read_policies`][lookax.policies.explicit.read_policies], from the parsed JSON."""
+    allowed = ("logits", "probabilities") if maker.is_tabular else ("layers",)
+    if not isinstance(written, dict) or len(written) != 1 or next(iter(written)) not in allowed:
+        raise ValueError(f"must be an object with one key, {' or '.join(allowed)}, for {maker.kind} policies")
+    [(key, players)] = written.items()
+    if not isinstance(players, list) or len(players) != maker.game.num_players:
+        raise ValueError(f"must list {maker.game.num_players} players under {key!r}")
+    like = jax.eval_shape(maker.initial, jax.random.key(0))
+    parse = _network if key == "layers" else _table
+    return tuple(parse(key, given, policy, player) for player, (given, policy) in enumerate(zip(players, like, strict=True)))
+
+
+def write_policies(policies: Policies) -> dict[str, Any]:
+    """The inverse of [`parse_policies`][lookax.policies.explicit.parse_policies]."""
+    if isinstance(policies[0], TabularPolicy | PreconditionedTabularPolicy):
+        tables = [p.logits if isinstance(p, TabularPolicy) else preconditioner(len(p.parameters)) @ p.parameters for p in policies]
+        return {"logits": [(t[:, 0] if t.shape[1] == 1 else t).tolist() for t in map(np.asarray, tables)]}
+    networks = [p.network if isinstance(p, PreconditionedMLPPolicy) else p for p in policies]
+    return {"layers": [[{"weight": d.weight.tolist(), "bias": d.bias.tolist()} for d in n.layers] for n in networks]}
+
+
+def _numbers(given: Any, what: str, *shapes: tuple[int, ...]) -> np.ndarray:
+    try:
+        array = np.array(given, dtype=float)
+    except (ValueError, TypeError):
+        raise ValueError(f"has {what} that are not an array of numbers") from None
+    if array.shape not in shapes:
+        raise ValueError(f"has {what} of shape {array.shape}; it must be {' or '.join(map(str, shapes))}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"has {what} that are not finite")
+    return array
+
+
+def _table(key: str, given: Any, like: Policy, player: int) -> Policy:
+    what = f"{key} of player {player}"
+    [leaf] = jax.tree.leaves(like)
+    num_states, free = leaf.shape
+    full = (num_states, free if key == "logits" else free + 1)
+    table = _numbers(given, what, full, *([(num_states,)] if free == 1 else []))
+    if key == "probabilities":
+        table = np.stack([1 - table, table], axis=1) if table.ndim == 1 else table
+        if not ((table > 0) & (table < 1)).all() or not np.allclose(table.sum(1), 1):
+            raise ValueError(f"has {what} that are not strictly between 0 and 1 or do not sum to 1")
+        table = np.log(table[:, 1:]) - np.log(table[:, :1])
+    logits = jnp.asarray(table.reshape(num_states, free))
+    if isinstance(like, PreconditionedTabularPolicy):
+        return PreconditionedTabularPolicy(jnp.linalg.solve(preconditioner(num_states), logits))
+    return TabularPolicy(logits)
+
+
+def _network(key: str, given: Any, like: Policy, player: int) -> Policy:
+    network = like.network if isinstance(like, PreconditionedMLPPolicy) else like
+    what = f"{key} of player {player}"
+    if not isinstance(given, list) or len(given) != len(network.layers):
+        raise ValueError(f"must have {len(network.layers)} {what}")
+    layers = []
+    for i, (written, layer) in enumerate(zip(given, network.layers, strict=True)):
+        if not isinstance(written, dict) or set(written) != {"weight", "bias"}:
+            raise ValueError(f"has {what} that are not objects with the keys weight and bias")
+        weight = _numbers(written["weight"], f"weights of layer {i} of player {player}", layer.weight.shape)
+        bias = _numbers(written["bias"], f"biases of layer {i} of player {player}", layer.bias.shape)
+        layers.append(Dense(jnp.asarray(weight), jnp.asarray(bias)))
+    given_network = MLPPolicy(tuple(layers), network.activation)
+    if isinstance(like, PreconditionedMLPPolicy):
+        return dataclasses.replace(like, network=given_network)
+    return given_network

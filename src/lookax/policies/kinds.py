@@ -1,0 +1,59 @@
+"""The kinds of policy that experiments choose from by name, made to fit a game."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from lookax.games.exact_play import Policies, Policy
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.observations import action_one_hot, state_one_hot
+from lookax.policies.mlp import Activation, Initialiser, PreconditionedMLPPolicy, mlp_policy
+from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, normal_logits
+
+PolicyKind = Literal["tabular", "preconditioned-tabular", "mlp", "preconditioned-mlp"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyMaker:
+    """Makes policies of one kind for every player of a game, and the observations that they take.
+
+    **Attributes:** the `game`; the `kind`; `standard_deviation` of a table's first entries; a network's `hidden_sizes`,
+    `activation` and `initialiser`.
+    """
+
+    game: MatrixGame
+    kind: PolicyKind
+    standard_deviation: float = 0.1
+    hidden_sizes: Sequence[int] = (16,)
+    activation: Activation = "tanh"
+    initialiser: Initialiser = "pytorch"
+
+    @property
+    def is_tabular(self) -> bool:
+        return self.kind in ("tabular", "preconditioned-tabular")
+
+    def observations(self) -> tuple[Float[Array, "S D"], ...]:
+        """Per player, what it sees in each state: a one-hot of the state, or of the remembered actions for networks."""
+        encode = state_one_hot if self.is_tabular else action_one_hot
+        return tuple(jnp.asarray(encode(self.game, player), float) for player in range(self.game.num_players))
+
+    def initial(self, key: Key[Array, ""]) -> Policies:
+        """A fresh policy for every player."""
+        keys = jax.random.split(key, self.game.num_players)
+        return tuple(self._initial(k, player) for player, k in enumerate(keys))
+
+    def _initial(self, key: Key[Array, ""], player: int) -> Policy:
+        num_actions = self.game.num_actions[player]
+        if self.is_tabular:
+            logits = normal_logits(key, self.game.num_states, num_actions, self.standard_deviation)
+            return TabularPolicy(logits) if self.kind == "tabular" else PreconditionedTabularPolicy(logits)
+        num_inputs = action_one_hot(self.game, player).shape[1]
+        network = mlp_policy(key, num_inputs, num_actions, self.hidden_sizes, self.activation, self.initialiser)
+        if self.kind == "mlp":
+            return network
+        categories = [actions + 1 for _ in range(self.game.memory) for actions in self.game.num_actions]
+        return PreconditionedMLPPolicy(network, tuple(sum(categories[:i]) for i in range(len(categories))))

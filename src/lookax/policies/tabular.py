@@ -1,0 +1,58 @@
+"""Policies that hold one row of logits per state."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+
+def with_reference_action(free_logits: Float[Array, "... A-1"]) -> Float[Array, "... A"]:
+    """Action logits from A − 1 free ones: action 0's logit is fixed at 0.
+
+    Softmax ignores a constant added to all logits; fixing one removes that direction, and with two actions makes
+    P(cooperate) = σ(logit), the parameterisation of LOLA and POLA.
+    """
+    return jnp.concatenate([jnp.zeros_like(free_logits[..., :1]), free_logits], axis=-1)
+
+
+class TabularPolicy(eqx.Module):
+    """π(·|s) = softmax(0, θₛ), for observations that are one-hots of the state.
+
+    **Attributes:** `logits` θ, `[S, A − 1]`.
+    """
+
+    logits: Float[Array, "S A-1"]
+
+    def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
+        return with_reference_action(observation @ self.logits)
+
+
+def preconditioner(num_states: int) -> np.ndarray:
+    """A = I with −2 in the first column (nobody cooperated) of every other row; `[S, S]` (POLA, appendix B.1.2).
+
+    A gradient step on θ then moves all states' logits Aθ against the logit of mutual defection.
+    """
+    matrix = np.eye(num_states)
+    matrix[1:, 0] = -2.0
+    return matrix
+
+
+class PreconditionedTabularPolicy(eqx.Module):
+    """π(·|s) = softmax(0, (Aθ)ₛ), with A from [`preconditioner`][lookax.policies.tabular.preconditioner].
+
+    The policies that it can express are those of [`TabularPolicy`][lookax.policies.tabular.TabularPolicy]; gradients act
+    on other coordinates. An algorithm that depends on the policy alone learns the same in both.
+
+    **Attributes:** `parameters` θ, `[S, A − 1]`.
+    """
+
+    parameters: Float[Array, "S A-1"]
+
+    def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
+        return with_reference_action(observation @ (preconditioner(self.parameters.shape[0]) @ self.parameters))
+
+
+def normal_logits(key: Key[Array, ""], num_states: int, num_actions: int, standard_deviation: float) -> Float[Array, "S A-1"]:
+    """Free logits drawn from N(0, σ²)."""
+    return standard_deviation * jax.random.normal(key, (num_states, num_actions - 1))

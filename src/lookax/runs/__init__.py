@@ -1,0 +1,1 @@
+"""What makes a run real: lanes, run folders, provenance, progress."""

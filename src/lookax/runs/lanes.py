@@ -1,0 +1,91 @@
+"""Many runs in one program: seeds, and settings that differ in numbers only, are lanes of `jax.vmap`."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+Metrics = dict[str, Array]
+
+
+class Experiment(Protocol):
+    """What can be run: settings, a pytree of numbers, that know how to make a first state and the next one."""
+
+    @property
+    def precision(self) -> Literal["float32", "float64"]: ...
+    @property
+    def total_updates(self) -> int: ...
+    @property
+    def seeds(self) -> int: ...
+    @property
+    def first_seed(self) -> int: ...
+
+    def init(self, key: Array) -> PyTree:
+        """The first state."""
+        ...
+
+    def update(self, key: Array, state: PyTree) -> tuple[PyTree, Metrics]:
+        """The next state, and metrics of the update and of the state."""
+        ...
+
+    def evaluate(self, state: PyTree) -> Metrics:
+        """Metrics of a state."""
+        ...
+
+    def describe(self, state: PyTree) -> dict[str, Any]:
+        """A state's policies as JSON can hold them."""
+        ...
+
+
+def grouped(experiments: Sequence[Experiment]) -> list[list[int]]:
+    """Indices of the experiments that can share a program: those whose settings differ in leaves alone."""
+    groups: dict[Any, list[int]] = {}
+    for index, experiment in enumerate(experiments):
+        groups.setdefault(jax.tree.structure(experiment), []).append(index)
+    return list(groups.values())
+
+
+class Lanes:
+    """C experiments of one tree structure and all of their S seeds, learning at once; `[C, S]` leads every result.
+
+    Lane (c, s) computes what experiment c alone would with seed s alone.
+    """
+
+    def __init__(self, experiments: Sequence[Experiment]):
+        first = experiments[0]
+        self._x64 = first.precision == "float64"
+        with jax.enable_x64(self._x64):
+            self._experiments = jax.tree.map(lambda *leaves: jnp.array(leaves, dtype=float), *experiments)
+            self._keys = jax.vmap(jax.random.key)(first.first_seed + jnp.arange(first.seeds))
+
+    def start(self) -> tuple[PyTree, Metrics]:
+        """Everybody's first state, and its evaluation."""
+        with jax.enable_x64(self._x64):
+            return _start(self._experiments, self._keys)
+
+    def step(self, number: int, state: PyTree) -> tuple[PyTree, Metrics]:
+        """Everybody's update of that number, counting from 1, and its metrics."""
+        with jax.enable_x64(self._x64):
+            return _step(self._experiments, self._keys, number, state)
+
+
+def _over_lanes(function, *axes: int | None):
+    """`function(experiment, key, …)` over the seeds of every experiment; `axes` of the further arguments."""
+    over_seeds = jax.vmap(function, (None, 0, *axes))
+    return jax.jit(jax.vmap(over_seeds, (0, None, *axes)))
+
+
+def _start_one(experiment: Experiment, key: Array):
+    state = experiment.init(jax.random.fold_in(key, 0))
+    return state, experiment.evaluate(state)
+
+
+def _step_one(experiment: Experiment, key: Array, number: Array, state: PyTree):
+    # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
+    return experiment.update(jax.random.fold_in(key, number), state)
+
+
+_start = _over_lanes(_start_one)
+_step = _over_lanes(_step_one, None, 0)

@@ -1,0 +1,88 @@
+"""The loop over updates: learn, check, write."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from lookax.experiments.preset import Result
+from lookax.runs.folder import RunFolder, metric_rows
+from lookax.runs.lanes import Experiment, Lanes, grouped
+
+History = dict[str, np.ndarray]
+
+
+class NotFiniteError(ArithmeticError):
+    """A quantity has become infinite or not a number; what was computed before is kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A preset's name, its settings, and the folder for its files."""
+
+    name: str
+    experiment: Experiment
+    folder: RunFolder
+
+
+def train(runs: Sequence[Run], advance: Callable[[int], None]) -> list[Result]:
+    """Learns all runs, those that can share a program in one, and writes their files as it goes.
+
+    **Arguments:** `advance` is called with the number of runs in a program after each of its updates.
+
+    **Raises:** [`NotFiniteError`][lookax.runs.training.NotFiniteError], naming the quantity, the update and the seed, as
+    soon as a metric is not finite. The files hold everything up to the update before.
+    """
+    results: dict[int, Result] = {}
+    for group in grouped([run.experiment for run in runs]):
+        together = [runs[i] for i in group]
+        results |= zip(group, _train_together(together, advance), strict=True)
+    return [results[i] for i in range(len(runs))]
+
+
+def _train_together(runs: Sequence[Run], advance: Callable[[int], None]) -> list[Result]:
+    lanes = Lanes([run.experiment for run in runs])
+    total_updates = runs[0].experiment.total_updates
+    histories: list[list[History]] = [[] for _ in runs]
+    state, metrics = lanes.start()
+    for update in range(total_updates + 1):
+        if update > 0:
+            before = state
+            state, metrics = lanes.step(update, state)
+        for c, (run, history) in enumerate(zip(runs, histories, strict=True)):
+            own = {name: np.asarray(values[c]) for name, values in metrics.items()}
+            try:
+                _check_finite(run, update, own)
+            except NotFiniteError:
+                if update > 0:
+                    _write_policies(runs, before)
+                raise
+            history.append(own)
+            run.folder.append_metrics(metric_rows(update, run.experiment.first_seed, own))
+        if update > 0:
+            advance(len(runs))
+    _write_policies(runs, state)
+    return [Result(run.name, run.experiment, _stacked(history)) for run, history in zip(runs, histories, strict=True)]
+
+
+def _check_finite(run: Run, update: int, metrics: History) -> None:
+    for name, values in metrics.items():
+        bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        if bad.size:
+            raise NotFiniteError(
+                f"{run.name}: {name} is not finite at update {update} of seed {run.experiment.first_seed + bad[0]}; "
+                f"what came before is in {run.folder.path}"
+            )
+
+
+def _write_policies(runs: Sequence[Run], state: PyTree) -> None:
+    for c, run in enumerate(runs):
+        for s in range(run.experiment.seeds):
+            one = jax.tree.map(lambda leaf, c=c, s=s: np.asarray(leaf[c, s]), state)
+            run.folder.write_policies(run.experiment.first_seed + s, run.experiment.describe(one))
+
+
+def _stacked(history: list[History]) -> History:
+    return {name: np.stack([entry[name] for entry in history if name in entry]) for name in history[-1]}
