@@ -48,7 +48,7 @@ class ReproduceOptions:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command. Exit status: 0; 1 for a result that is not finite or disagrees; 2 for words that make no sense."""
+    """Runs the command; returns 0, 1 for a result that is not finite or disagrees, 2 for words that make no sense."""
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if command in ("-h", "--help", "help"):
         terminal.say(USAGE)

@@ -11,7 +11,7 @@ from lookax.games.observations import own_view
 
 
 def cooperation_probabilities(play: ExactPlay, policies: Policies) -> Float[Array, "N S"]:
-    """P(action 1 | state) of every player, the states in the player's own view (mine, theirs): DD, DC, CD, CC, start."""
+    """P(action 1 | state) of every player, its states in its own view (mine, theirs): DD, DC, CD, CC, start."""
     rows = []
     for player, policy in enumerate(policies):
         probabilities = jnp.exp(play.log_probs(player, policy)[:, 1])
@@ -20,7 +20,7 @@ def cooperation_probabilities(play: ExactPlay, policies: Policies) -> Float[Arra
 
 
 def state_names(game: MatrixGame) -> list[str]:
-    """The states' names in a player's own view, such as DD, DC, CD, CC, start; steps of a longer memory join by a dash."""
+    """The states' names in a player's own view: DD, DC, CD, CC, start; steps of a longer memory join by a dash."""
     letters = {NOTHING_YET: "", 0: "D", 1: "C"}
 
     def name(history: np.ndarray) -> str:

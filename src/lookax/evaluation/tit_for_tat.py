@@ -34,9 +34,7 @@ def states_after_defection(game: MatrixGame) -> np.ndarray:
     return np.flatnonzero((last[:, 1:] == 0).all(axis=1) & (last[:, 0] >= 0))
 
 
-def is_tit_for_tat(
-    play: ExactPlay, returns: Float[Array, " N"], cooperation: Float[Array, "N S"]
-) -> Bool[Array, ""]:
+def is_tit_for_tat(play: ExactPlay, returns: Float[Array, " N"], cooperation: Float[Array, "N S"]) -> Bool[Array, ""]:
     """Whether everybody reciprocates: cooperates with cooperators, and much less with defectors.
 
     True where the mean return is above 0.8 of the cooperative maximum, and every player's P(C | state) is below 0.65

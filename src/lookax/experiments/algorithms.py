@@ -41,12 +41,14 @@ class GradientSteps:
     """How the steps are differentiated."""
 
     def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
         check_positive("inner_learning_rate", self.inner_learning_rate)
         check_at_least("inner_steps", self.inner_steps, 0)
         if self.inner_beta is not None:
             check_at_least("inner_beta", self.inner_beta, 0)
 
     def lookahead(self) -> Lookahead:
+        """The learning step that these settings describe."""
         optimiser = OPTIMISERS[self.inner_optimiser](self.inner_learning_rate)
         return functools.partial(unrolled, optimiser=optimiser, steps=self.inner_steps, adjoint=self.adjoint)
 
@@ -62,10 +64,12 @@ class ProximalPoint:
     """Tolerance of the solution in parameters and objective."""
 
     def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
         check_positive("inner_beta", self.inner_beta)
         check_positive("inner_tolerance", self.inner_tolerance)
 
     def lookahead(self) -> Lookahead:
+        """The learning step that these settings describe."""
         return functools.partial(proximal_point, tolerance=self.inner_tolerance)
 
 
@@ -84,11 +88,13 @@ class OpponentModelling:
     """Steps of a fit at most."""
 
     def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
         check_positive("model_learning_rate", self.model_learning_rate)
         check_positive("model_tolerance", self.model_tolerance)
         check_at_least("max_model_steps", self.max_model_steps, 1)
 
     def opponent_model(self, maker: PolicyMaker) -> OpponentModel:
+        """The opponent model, for the players that `maker` makes policies for."""
         maker = dataclasses.replace(maker, kind=self.model)
         return OpponentModel(
             maker.initial,
@@ -110,9 +116,12 @@ class NaiveSettings:
     """Optimiser of every player's policy."""
 
     def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
         check_positive("learning_rate", self.learning_rate)
 
     def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> Naive:
+        """The learner in a game, with the first policies that `initial` makes."""
+        del maker
         return Naive(play, initial, OPTIMISERS[self.optimiser](self.learning_rate))
 
 
@@ -133,12 +142,14 @@ class LOLASettings:
     """Shape models of the opponents instead of their true policies."""
 
     def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
         check_positive("learning_rate", self.learning_rate)
         self.lookahead.validate()
         if self.opponent_modelling is not None:
             self.opponent_modelling.validate()
 
     def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> LOLA:
+        """The learner in a game, with the first policies that `initial` makes."""
         return LOLA(
             play,
             initial,
@@ -151,7 +162,7 @@ class LOLASettings:
 @settings
 @dataclasses.dataclass(frozen=True)
 class POLASettings:
-    """Every player moves its policy to where its return after its opponents' learning, less a divergence, is largest."""
+    """Every player moves its policy to where its return after its opponents' learning, less a KL, is largest."""
 
     lookahead: GradientSteps | ProximalPoint
     """What opponents are expected to do."""
@@ -173,6 +184,7 @@ class POLASettings:
     """Shape models of the opponents instead of their true policies."""
 
     def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
         check_positive("learning_rate", self.learning_rate)
         check_positive("tolerance", self.tolerance)
         check_at_least("max_outer_steps", self.max_outer_steps, 1)
@@ -185,6 +197,7 @@ class POLASettings:
             self.opponent_modelling.validate()
 
     def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> POLA:
+        """The learner in a game, with the first policies that `initial` makes."""
         return POLA(
             play,
             initial,

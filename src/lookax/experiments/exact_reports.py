@@ -30,7 +30,7 @@ class Reference:
 
 def found(result: Result) -> Count:
     """Runs that passed the tit-for-tat test after any update."""
-    return Count.of(result.history["tit_for_tat"][1:].any(axis=0))
+    return Count.of(np.any(result.history["tit_for_tat"][1:], axis=0))
 
 
 def held(result: Result) -> Count:
@@ -41,18 +41,21 @@ def held(result: Result) -> Count:
 def tit_for_tat_table(results: Sequence[Result], references: Mapping[str, Reference]) -> Table:
     """Per setting: how often tit-for-tat was found and held, returns, and whether counts agree with the reference.
 
-    They agree if both of our shares lie in the 95 % Clopper–Pearson intervals of the reference's counts.
+    Two counts agree if either share of runs lies in the other's 95 % Clopper–Pearson interval.
     """
     rows, verdicts, notes = [], [], []
     for result in results:
         reference = references.get(result.name)
         final = result.history["returns"][-1].mean(axis=0)
-        rows.append([result.name, str(found(result)), str(held(result)), _numbers(final), *_reference_columns(reference)])
+        rows.append(
+            [result.name, str(found(result)), str(held(result)), _numbers(final), *_reference_columns(reference)]
+        )
         verdicts.append(None if reference is None else _agrees(result, reference))
         notes += limits_hit(result)
     if any(verdict is not None for verdict in verdicts):
         notes.append(
-            "agrees: our shares of runs lie in the 95 % Clopper–Pearson intervals, in brackets, of the original code's."
+            "agrees: our share of runs lies in the 95 % Clopper–Pearson interval (in brackets) of the original code's, "
+            "or its share in ours; for both counts."
         )
     columns = ("setting", "TFT found", "TFT held", "return", "reference found", "reference held", "reference return")
     return Table(columns, rows, verdicts, notes)
@@ -112,7 +115,9 @@ def tidy(axes: Axes) -> None:
 
 
 def _agrees(result: Result, reference: Reference) -> bool:
-    return reference.found.admits(found(result)) and (reference.held is None or reference.held.admits(held(result)))
+    return reference.found.agrees_with(found(result)) and (
+        reference.held is None or reference.held.agrees_with(held(result))
+    )
 
 
 def _reference_columns(reference: Reference | None) -> list[str]:

@@ -108,7 +108,7 @@ class ExactShaping:
         return state, self.evaluate(state) | metrics
 
     def evaluate(self, state: LearnerState) -> Metrics:
-        """Everybody's `returns` `[N]` and `cooperation` P(C | state) `[N, S]` (own view), and whether it is `tit_for_tat`."""
+        """Everybody's `returns` `[N]`, `cooperation` P(C | state) `[N, S]` in its own view, and `tit_for_tat`."""
         play = self.play()
         returns = play.values(state.policies)
         cooperation = cooperation_probabilities(play, state.policies)

@@ -32,8 +32,6 @@ PRESETS = (
     Preset(
         "ipd-pola-implicit",
         "POLA: proximal on both sides, the opponent's differentiated implicitly",
-        ExactShaping(
-            POLASettings(ProximalPoint(inner_beta=1.0), learning_rate=0.1, outer_beta=1.0), total_updates=10
-        ),
+        ExactShaping(POLASettings(ProximalPoint(inner_beta=1.0), learning_rate=0.1, outer_beta=1.0), total_updates=10),
     ),
 )

@@ -1,8 +1,8 @@
 """Appendix B.1.6 of POLA (Zhao et al. 2022): shaping models of the opponent, of three kinds.
 
-Players are tabular; each fits a model to the other until KL(policy ‖ model) < 1e-7 and shapes the model. LOLA's lookahead,
-a gradient step in the model's parameters, depends on the kind of model; POLA's inner loop, many small steps with a
-proximal term, approaches a step of the policy, which does not.
+Players are tabular; each fits a model to the other until KL(policy ‖ model) < 1e-7 and shapes the model. LOLA's
+lookahead, a gradient step in the model's parameters, depends on the kind of model; POLA's inner loop, many small steps
+with a proximal term, approaches a step of the policy, which does not.
 """
 
 from collections.abc import Sequence
@@ -37,9 +37,7 @@ def _lola(model: PolicyKind, inner_learning_rate: float) -> Preset:
 
 def _pola(model: PolicyKind, inner_learning_rate: float, inner_steps: int) -> Preset:
     steps = GradientSteps(inner_learning_rate, inner_steps, inner_beta=3.0)
-    algorithm = POLASettings(
-        steps, 1.0, outer_beta=None, outer_steps=1, opponent_modelling=OpponentModelling(model)
-    )
+    algorithm = POLASettings(steps, 1.0, outer_beta=None, outer_steps=1, opponent_modelling=OpponentModelling(model))
     return _preset("pola", model, algorithm)
 
 
@@ -74,10 +72,10 @@ def draw(results: Sequence[Result]) -> Drawing:
     panels = drawing.subplots(1, 2, sharey=True)
     colours = dict(zip(MODELS, ("#0072b2", "#009e73", "#d55e00"), strict=True))
     for result in results:
-        experiment: ExactShaping = result.experiment
-        is_lola = isinstance(experiment.algorithm, LOLASettings)
+        algorithm: LOLASettings | POLASettings = result.experiment.algorithm
+        is_lola = isinstance(algorithm, LOLASettings)
         axes = panels[0 if is_lola else 1]
-        model = experiment.algorithm.opponent_modelling.model
+        model = "tabular" if algorithm.opponent_modelling is None else algorithm.opponent_modelling.model
         returns = result.history["returns"].mean(axis=2)
         axes.plot(returns, color=colours[model], linewidth=0.4, alpha=0.4)
         axes.plot(returns.mean(axis=1), color=colours[model], linewidth=2, label=f"{MODELS[model]} model")

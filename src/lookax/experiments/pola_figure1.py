@@ -1,7 +1,7 @@
 """Figure 1 of POLA (Zhao et al. 2022): two networks that are the same policy, before and after one update.
 
-A gradient step moves parameters, so LOLA takes the same policy to different policies depending on the network behind it.
-POLA moves the policy, and takes it to the same one.
+A gradient step moves parameters, so where LOLA takes a policy depends on the network behind it. POLA moves the policy
+itself, whatever the network.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,9 @@ def table(results: Sequence[Result]) -> Table:
         pair = [result for result in results if result.name.startswith(f"pola-figure1-{name}")]
         if len(pair) == len(NETWORKS):
             before, after = (np.abs(cooperation(pair[0])[i] - cooperation(pair[1])[i]).max() for i in (0, -1))
-            notes.append(f"{name.upper()}: the networks differ by at most {before:.1e} before the update, {after:.3f} after.")
+            notes.append(
+                f"{name.upper()}: the networks differ by at most {before:.1e} before the update, {after:.3f} after."
+            )
     notes.append(f"agrees: no probability is further than {TOLERANCE} from the original code's.")
     return Table(("setting", "P(C | DD, DC, CD, CC, start)", "reference", "largest difference"), rows, verdicts, notes)
 

@@ -7,7 +7,7 @@ than 1e-8 in KL divergence, which is short of the proximal point (docs/figures.m
 
 from collections.abc import Sequence
 
-import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, POLASettings
@@ -21,6 +21,11 @@ PANELS: dict[PolicyKind, str] = {
     "mlp": "MLP",
     "preconditioned-tabular": "preconditioned tabular",
 }
+
+FACTORS = (1.1, 1.25, 1.33, 1.4, 1.6)
+
+POLA_STYLE = {"label": "POLA", "colour": "#0072b2", "marker": "o", "shift": -0.005}
+LOLA_STYLE = {"label": "LOLA", "colour": "#d55e00", "marker": "s", "shift": 0.005}
 
 
 def _lola(
@@ -59,12 +64,12 @@ def _pola(
 
 
 PRESETS = (
-    *(_lola("tabular", factor, 3, 25, 30) for factor in (1.1, 1.25, 1.33, 1.4, 1.6)),
+    *(_lola("tabular", factor, 3, 25, 30) for factor in FACTORS),
     _lola("mlp", 1.33, 0.4, 0.05, 100),
     _lola("mlp", 1.4, 0.3, 0.1, 100),
     _lola("mlp", 1.6, 0.12, 0.05, 100),
     # No command was published: nothing that its authors tried found tit-for-tat. These are the tabular settings.
-    *(_lola("preconditioned-tabular", factor, 3, 25, 30) for factor in (1.1, 1.25, 1.33, 1.4, 1.6)),
+    *(_lola("preconditioned-tabular", factor, 3, 25, 30) for factor in FACTORS),
     _pola("tabular", 1.1, 5, 0.3, 0.1, 2),
     _pola("tabular", 1.25, 5, 0.3, 0.1, 2),
     _pola("tabular", 1.33, 5, 0.3, 0.1, 2),
@@ -111,45 +116,36 @@ def table(results: Sequence[Result]) -> Table:
 
 def draw(results: Sequence[Result]) -> Drawing:
     """P(TFT found) by contribution factor, a panel for each kind of policy, with 95 % intervals."""
-    drawing = Drawing(figsize=(9.5, 3.3), layout="constrained")
+    drawing = Drawing(figsize=(10, 3.5), layout="constrained")
     panels = dict(zip(PANELS, drawing.subplots(1, len(PANELS), sharey=True), strict=True))
-    for settings, label, colour, marker, shift in (
-        (POLASettings, "POLA", "#0072b2", "o", -0.004),
-        (LOLASettings, "LOLA", "#d55e00", "s", 0.004),
-    ):
-        for policy, axes in panels.items():
-            chosen = [
-                r
-                for r in results
-                if isinstance(r.experiment.algorithm, settings) and r.experiment.policy == policy
-            ]
-            if not chosen:
-                continue
-            factors = np.array([r.experiment.contribution_factor for r in chosen])
-            counts = [found(r) for r in chosen]
-            shares = np.array([count.share for count in counts])
-            bars = np.abs(np.array([count.interval() for count in counts]).T - shares)
-            axes.errorbar(
-                factors + shift, shares, bars, color=colour, marker=marker, capsize=2, clip_on=False, label=label
-            )
-            known = [(f, REFERENCES[r.name].found.share) for f, r in zip(factors, chosen, strict=True) if r.name in REFERENCES]
-            axes.plot(
-                *np.array(known).reshape(-1, 2).T + np.array([[shift], [0]]),
-                linestyle="none",
-                marker=marker,
-                markersize=10,
-                markerfacecolor="none",
-                markeredgecolor=colour,
-                clip_on=False,
-                label=f"{label}, original code",
-            )
     for policy, axes in panels.items():
-        axes.set(title=PANELS[policy], xlabel="contribution factor", ylim=(0, 1), xticks=(1.1, 1.25, 1.33, 1.4, 1.6))
-        axes.tick_params(axis="x", labelsize=8)
+        for settings, style in ((POLASettings, POLA_STYLE), (LOLASettings, LOLA_STYLE)):
+            _draw_method(
+                axes,
+                [r for r in results if isinstance(r.experiment.algorithm, settings) and r.experiment.policy == policy],
+                **style,
+            )
+        axes.set(title=PANELS[policy], xlabel="contribution factor", xlim=(1.07, 1.63), ylim=(-0.04, 1.04))
+        axes.set_xticks(FACTORS, [str(factor) for factor in FACTORS], rotation=45, fontsize="small")
         tidy(axes)
     panels["tabular"].set_ylabel("P(tit-for-tat found)")
     drawing.legend(*panels["tabular"].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return drawing
+
+
+def _draw_method(axes: Axes, results: Sequence[Result], label: str, colour: str, marker: str, shift: float) -> None:
+    counts = [found(result) for result in results]
+    places = [result.experiment.contribution_factor + shift for result in results]
+    shares = [count.share for count in counts]
+    below, above = zip(*([abs(bound - count.share) for bound in count.interval()] for count in counts), strict=True)
+    axes.errorbar(places, shares, [below, above], color=colour, marker=marker, capsize=2, label=label)
+    known = [
+        (place, REFERENCES[r.name].found.share)
+        for place, r in zip(places, results, strict=True)
+        if r.name in REFERENCES
+    ]
+    style = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": colour}
+    axes.plot([p for p, _ in known], [y for _, y in known], marker, label=f"{label}, original code", **style)
 
 
 FIGURE = Figure(

@@ -26,8 +26,8 @@ class Preset:
 class Result:
     """What a run of a preset gave.
 
-    **Attributes:** the preset's `name`; the `experiment` that was run; `history`, metrics by name, `[updates, seeds, …]`,
-    of which those that are evaluated before the first update too have one entry more, at the front.
+    **Attributes:** the preset's `name`; the `experiment` that was run; `history`, metrics by name,
+    `[updates, seeds, …]`; those that are evaluated before the first update too have one entry more, at the front.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Count:
 
     @classmethod
     def of(cls, outcomes: np.ndarray) -> "Count":
+        """Counts the true ones."""
         return cls(int(np.sum(outcomes)), len(outcomes))
 
     @property
@@ -85,10 +86,12 @@ class Count:
         interval = stats.binomtest(self.successes, self.total).proportion_ci(CONFIDENCE, method="exact")
         return float(interval.low), float(interval.high)
 
-    def admits(self, other: "Count") -> bool:
-        """Whether the other share lies in this count's interval."""
-        low, high = self.interval()
-        return low <= other.share <= high
+    def agrees_with(self, other: "Count") -> bool:
+        """Whether either share lies in the other count's interval."""
+        return any(
+            low <= share <= high
+            for (low, high), share in ((self.interval(), other.share), (other.interval(), self.share))
+        )
 
     def __str__(self) -> str:
         return f"{self.successes}/{self.total}"

@@ -33,7 +33,9 @@ def state_visitation(
     """
     first = jax.nn.one_hot(start, transitions.shape[0], dtype=transitions.dtype)
     if horizon is None:
-        return jnp.linalg.solve(jnp.eye(transitions.shape[0], dtype=transitions.dtype) - discount * transitions.T, first)
+        return jnp.linalg.solve(
+            jnp.eye(transitions.shape[0], dtype=transitions.dtype) - discount * transitions.T, first
+        )
 
     def advance(occupied, _):
         return discount * occupied @ transitions, occupied
@@ -61,10 +63,11 @@ class ExactPlay(eqx.Module):
 
     @property
     def num_players(self) -> int:
+        """N."""
         return self.game.num_players
 
     def log_probs(self, player: int, policy: Policy) -> Float[Array, "S A"]:
-        """log π(a|s) of one player's policy in every state."""
+        """Log π(a|s) of one player's policy in every state."""
         return jax.nn.log_softmax(jax.vmap(policy)(self.observations[player]))
 
     def joint_action_visitation(self, policies: Policies) -> Float[Array, " J"]:

@@ -40,6 +40,7 @@ class Histories:
 
     @property
     def num_states(self) -> int:
+        """S."""
         return len(self.actions)
 
 

@@ -14,8 +14,8 @@ from lookax.games.histories import Histories, Start, histories
 class MatrixGame(eqx.Module):
     """A matrix game, played again and again by players who remember the last `memory` joint actions.
 
-    Action 0 is to defect, action 1 to cooperate, where the words fit. Joint actions are numbered in binary order (DD, DC,
-    CD, CC for two players), states as in [`lookax.games.histories`][].
+    Action 0 is to defect, action 1 to cooperate, where the words fit. Joint actions are numbered in binary order (DD,
+    DC, CD, CC for two players), states as in [`lookax.games.histories`][].
 
     **Attributes:**
 
@@ -24,8 +24,8 @@ class MatrixGame(eqx.Module):
     - `start`: what the players see at the first step: a state of its own (`"separate"`), or as if everybody had always
       cooperated or defected.
 
-    **Raises:** `ValueError` if the payoffs' shape is not one axis of players followed by one axis of at least two actions
-    per player, for fewer than two players, or as [`lookax.games.histories.histories`][] does.
+    **Raises:** `ValueError` if the payoffs' shape is not one axis of N ≥ 2 players followed by N axes of at least two
+    actions each, or as [`lookax.games.histories.histories`][] does.
     """
 
     payoffs: Float[Array, "..."] = eqx.field(converter=jnp.asarray)
@@ -36,29 +36,34 @@ class MatrixGame(eqx.Module):
         shape = self.payoffs.shape
         if len(shape) < 3 or shape[0] != len(shape) - 1 or min(shape[1:]) < 2:
             raise ValueError(
-                f"payoffs: shape {shape} is not allowed; it must be (N, A₁, …, A_N) for N ≥ 2 players, each with at least "
-                "2 actions"
+                f"payoffs: shape {shape} is not allowed; it must be (N, A₁, …, A_N) for N ≥ 2 players with at least 2 "
+                "actions each"
             )
         _ = self.histories
 
     @property
     def num_players(self) -> int:
+        """N."""
         return self.payoffs.shape[0]
 
     @property
     def num_actions(self) -> tuple[int, ...]:
+        """A₁, …, A_N."""
         return self.payoffs.shape[1:]
 
     @property
     def num_joint_actions(self) -> int:
+        """J = A₁ · … · A_N."""
         return math.prod(self.num_actions)
 
     @property
     def histories(self) -> Histories:
+        """The states, as tables."""
         return histories(self.num_actions, self.memory, self.start)
 
     @property
     def num_states(self) -> int:
+        """S."""
         return self.histories.num_states
 
     def reset(self, key: Key[Array, ""]) -> Int[Array, ""]:

@@ -1,7 +1,6 @@
 """What a player of a matrix game sees: one row of features for every state.
 
-The rows of all states together are small, so a policy is applied to the whole table at once and play picks rows from the
-result.
+There are few states, so a policy is applied to the table of all of them at once, and play picks rows from the result.
 """
 
 import numpy as np
@@ -13,7 +12,7 @@ from lookax.games.matrix_game import MatrixGame
 def own_view(game: MatrixGame, player: int) -> np.ndarray:
     """The number that each state has for `player`, who counts itself first and the others in their order; `[S]`.
 
-    With two players and memory one the second player sees state CD (first cooperated, second defected) as DC: mine, theirs.
+    With two players and memory one, the second player sees CD (the first cooperated, it defected) as DC: mine, theirs.
     """
     own_first = [player, *(other for other in range(game.num_players) if other != player)]
     seen = game.histories.actions[:, :, own_first].reshape(game.num_states, -1)
@@ -31,7 +30,7 @@ def state_one_hot(game: MatrixGame, player: int) -> np.ndarray:
 def action_one_hot(game: MatrixGame, player: int) -> np.ndarray:
     """One-hots of every remembered action, one more category standing for "nothing yet"; `[S, memory·Σᵢ(Aᵢ+1)]`.
 
-    Oldest step first and within a step the *first player first whoever looks*, as in POLA's code; so two players with the
+    Oldest step first, and within a step the *first player first whoever looks*, as in POLA's code: two players with the
     same network do not act the same in mirrored states.
     """
     del player

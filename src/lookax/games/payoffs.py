@@ -38,7 +38,9 @@ TWO_PLAYER_GAMES: dict[str, np.ndarray] = {
 """Payoffs `[2, 2, 2]` by name."""
 
 
-def contribution_payoffs(contribution_factor: Scalar, num_players: int = 2, *, scaled: bool = False) -> Float[Array, "..."]:
+def contribution_payoffs(
+    contribution_factor: Scalar, num_players: int = 2, *, scaled: bool = False
+) -> Float[Array, "..."]:
     """Payoffs of the contribution game (a linear public-goods game), the prisoner's dilemma of any number of players.
 
     Whoever cooperates pays 1 into a pool that is multiplied and shared equally:
@@ -54,6 +56,6 @@ def contribution_payoffs(contribution_factor: Scalar, num_players: int = 2, *, s
     """
     check_at_least("num_players", num_players, 2)
     contributions = np.array(list(itertools.product((0, 1), repeat=num_players))).T
-    share = contribution_factor if scaled else contribution_factor / num_players
-    payoffs = share * jnp.asarray(contributions.sum(0)) - contributions
+    share = jnp.asarray(contribution_factor) / (1 if scaled else num_players)
+    payoffs = share * contributions.sum(0) - contributions
     return payoffs.reshape(num_players, *(2,) * num_players)

@@ -14,7 +14,7 @@ from lookax.learners.state import Initial, LearnerState, Metrics, simultaneous_s
 
 @dataclasses.dataclass(frozen=True)
 class LOLA:
-    """Every player climbs its return after its opponents' next learning step, through that step:
+    """Every player climbs its return after its opponents' next learning step, through that step.
 
         θᵢ ← θᵢ + α ∇ᵢFᵢ(θᵢ),    Fᵢ(φ) = Vᵢ(φ, lookahead of the others against φ),
 
@@ -33,12 +33,14 @@ class LOLA:
     opponent_model: OpponentModel | None = None
 
     def init(self, key: Key[Array, ""]) -> LearnerState:
+        """Everybody's first policies, optimiser states and models."""
         policies_key, models_key = jax.random.split(key)
         policies = self.initial(policies_key)
         models = () if self.opponent_model is None else self.opponent_model.init(models_key, len(policies))
         return LearnerState(policies, tuple(map(self.optimiser.init, policies)), models)
 
     def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
+        """One step of everybody; metrics are those of the models."""
         del key
         beliefs, models, metrics = form_beliefs(self.opponent_model, self.play, state)
         objectives = [self.shaping.objective(play, i, start) for i, (play, start) in enumerate(beliefs)]

@@ -21,10 +21,12 @@ class Naive:
     optimiser: optax.GradientTransformation
 
     def init(self, key: Key[Array, ""]) -> LearnerState:
+        """Everybody's first policies and optimiser states."""
         policies = self.initial(key)
         return LearnerState(policies, tuple(map(self.optimiser.init, policies)))
 
     def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
+        """One step of everybody; no metrics."""
         del key
         everybody = state.policies
         objectives = [

@@ -24,8 +24,8 @@ Belief = tuple[ExactPlay, Policies]
 class OpponentModel:
     """Fits a model to each opponent's policy, by gradient steps on Σₛ KL(policy(·|s) ‖ model(·|s)).
 
-    The policy is read in every state, not from samples of play (POLA, appendix B.1.6). Models keep their parameters from
-    one update to the next, and need not be of the same kind as the policies.
+    The policy is read in every state, not from samples of play (POLA, appendix B.1.6). Models keep their parameters
+    from one update to the next, and need not be of the same kind as the policies.
 
     **Attributes:**
 

@@ -20,7 +20,7 @@ DivergenceWeights = Literal["uniform", "visitation"]
 
 @dataclasses.dataclass(frozen=True)
 class POLA:
-    """Every player moves its *policy* to where its return after the opponents' learning, less a divergence, is largest:
+    """Every player moves its *policy* to where its return after the opponents' learning, less a divergence, is largest.
 
         πᵢ ← argmax_φ Fᵢ(φ) − β D(πᵢ, φ),    Fᵢ(φ) = Vᵢ(φ, lookahead of the others against φ),
 
@@ -36,8 +36,8 @@ class POLA:
     - `shaping`: how a player looks ahead.
     - `outer_beta`: β; `None` for no proximal term.
     - `outer_steps`: how many outer steps, or `None` for as many as it takes the policy to stop moving.
-    - `tolerance`: a step counts as no movement when Σₛ KL between the policies before and after it is below this, in both
-      directions.
+    - `tolerance`: a step counts as no movement when Σₛ KL between the policies before and after it is below this, in
+      both directions.
     - `max_outer_steps`: give up after as many; the metric `outer_converged` says so.
     - `divergence_weights`: w(s) = 1, or the share of (discounted) visits to s under the policies before the update.
     - `opponent_model`: `None` where opponents' policies are known.
@@ -55,13 +55,14 @@ class POLA:
     opponent_model: OpponentModel | None = None
 
     def init(self, key: Key[Array, ""]) -> LearnerState:
+        """Everybody's first policies and models."""
         policies_key, models_key = jax.random.split(key)
         policies = self.initial(policies_key)
         models = () if self.opponent_model is None else self.opponent_model.init(models_key, len(policies))
         return LearnerState(policies, models=models)
 
     def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
-        """One proximal update of everybody; metrics `outer_steps` and `outer_converged`, `[N]`, and those of the models."""
+        """One proximal update of everybody; metrics `outer_steps`, `outer_converged` `[N]` and those of the models."""
         del key
         beliefs, models, metrics = form_beliefs(self.opponent_model, self.play, state)
         ascents = [self._proximal_update(i, belief) for i, belief in enumerate(beliefs)]
@@ -84,7 +85,7 @@ class POLA:
             moved = jnp.maximum(play.divergence(i, before, after), play.divergence(i, after, before))
             return moved < self.tolerance
 
-        def never(before: Policy, after: Policy) -> Bool[Array, ""]:
+        def never(_before: Policy, _after: Policy) -> Bool[Array, ""]:
             return jnp.array(False)
 
         stop, max_steps = (still, self.max_outer_steps) if self.outer_steps is None else (never, self.outer_steps)

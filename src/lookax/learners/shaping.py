@@ -13,13 +13,15 @@ from lookax.lookahead.taylor import taylor
 
 
 class Lookahead(Protocol):
-    """A differentiable learning step: from objectives and the parameters at which it starts to the parameters it ends at.
+    """A differentiable learning step: from objectives and the parameters where it starts to those where it ends.
 
     [`unrolled`][lookax.lookahead.unrolled.unrolled] and [`proximal_point`][lookax.lookahead.proximal.proximal_point]
     are two, once `functools.partial` has set their options.
     """
 
-    def __call__(self, objectives: Objectives, params: PyTree, /) -> PyTree: ...
+    def __call__(self, objectives: Objectives, params: PyTree, /) -> PyTree:
+        """The parameters where it ends."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)

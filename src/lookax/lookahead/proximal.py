@@ -19,9 +19,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 from lookax.lookahead.gradient import Objective, Objectives
 
 
-def proximal_point(
-    objectives: Objectives, params: PyTree, *, tolerance: float = 1e-8, max_steps: int = 1000
-) -> PyTree:
+def proximal_point(objectives: Objectives, params: PyTree, *, tolerance: float = 1e-8, max_steps: int = 1000) -> PyTree:
     """argmax_θ F(θ; φ), differentiable in whatever φ the objective closes over, by the implicit function theorem.
 
         dθ*/dφ = −(∂²F/∂θ²)⁺ ∂²F/∂θ∂φ
@@ -32,8 +30,8 @@ def proximal_point(
 
     **Arguments:**
 
-    - `objectives`: F(θ) = J(θ) − β D(θ₀, θ), the proximal term included; or a tuple of Fₘ(θ₁, …, θ_M) for M learners, of
-      whom each solves its own problem while the others stay where they start.
+    - `objectives`: F(θ) = J(θ) − β D(θ₀, θ), the proximal term included; or a tuple of Fₘ(θ₁, …, θ_M) for M learners,
+      of whom each solves its own problem while the others stay where they start.
     - `params`: where the search starts, usually θ₀. The result's derivative in it is zero.
     - `tolerance`: of BFGS, absolute and relative, on θ and F.
     - `max_steps`: of BFGS. If it does not converge in as many, the run fails with an error.

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, PyTree
 def taylor(function: Callable[[PyTree], Float[Array, ""]], point: PyTree, displaced: PyTree) -> Float[Array, ""]:
     """f(x) + ⟨∇f(x), x′ − x⟩, differentiable in everything, x′ included.
 
-    With f = my return as a function of the opponent's parameters x, and x′ = x + η∇ₓ(the opponent's return), this is the
-    objective of LOLA (Foerster et al. 2018, eq. 4.1); its gradient in my parameters is
+    With f my return as a function of the opponent's parameters x, and x′ = x + η∇ₓ(the opponent's return), this is
+    LOLA's objective (Foerster et al. 2018, eq. 4.1); its gradient in my parameters is
 
         ∇ᵢJᵢ + η ∇ᵢ(∇ⱼJᵢ · ∇ⱼJⱼ).
     """

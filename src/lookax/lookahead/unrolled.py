@@ -2,16 +2,16 @@
 
     θ₀ = params,    θₖ₊₁ = θₖ + u(∇_θ J(θₖ; φ)),    k = 0 … K − 1,
 
-with u the update of an optax optimiser and φ whatever the objective J closes over. How θ_K is differentiated is chosen by
-`adjoint`; all but `"none"` give the same derivatives and differ in time and memory:
+with u the update of an optax optimiser and φ whatever the objective J closes over. `adjoint` chooses how θ_K is
+differentiated; all but `"none"` give the same derivatives and differ in time and memory:
 
 | adjoint | dθ_K/d(θ₀, φ) by | memory |
 |---|---|---|
 | `"reverse"` | reverse mode over reverse mode | every intermediate of every step |
-| `"checkpointed"` | the same, each step's intermediates recomputed on the way back | K iterates, one step's intermediates |
+| `"checkpointed"` | the same, each step recomputed on the way back | K iterates, one step's intermediates |
 | `"forward-over-reverse"` | a Hessian-vector product per step, forward over reverse | K iterates |
 | `"forward"` | tangents carried along: one per number of θ₀ and φ that is differentiated | those tangents |
-| `"none"` | the identity in θ₀, zero in φ: the steps count as constants (first-order MAML, Finn et al. 2017) | nothing |
+| `"none"` | the identity in θ₀, zero in φ: steps count as constants (first-order MAML, Finn et al. 2017) | nothing |
 
 `"forward"` pays where φ is a few numbers (hyperparameters). The results of `"forward-over-reverse"` and `"forward"` can
 only be differentiated in reverse.
@@ -40,7 +40,7 @@ def unrolled(
     steps: int,
     adjoint: Adjoint = "forward-over-reverse",
 ) -> PyTree:
-    """θ_K after `steps` steps of `optimiser` up the objective, differentiable in θ₀ and in what the objective closes over.
+    """θ_K after `steps` steps up the objective, differentiable in θ₀ and in what the objective closes over.
 
     **Arguments:**
 

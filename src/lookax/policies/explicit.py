@@ -52,13 +52,18 @@ def parse_policies(written: Any, maker: PolicyMaker) -> Policies:
         raise ValueError(f"must list {maker.game.num_players} players under {key!r}")
     like = jax.eval_shape(maker.initial, jax.random.key(0))
     parse = _network if key == "layers" else _table
-    return tuple(parse(key, given, policy, player) for player, (given, policy) in enumerate(zip(players, like, strict=True)))
+    return tuple(
+        parse(key, given, policy, player) for player, (given, policy) in enumerate(zip(players, like, strict=True))
+    )
 
 
 def write_policies(policies: Policies) -> dict[str, Any]:
     """The inverse of [`parse_policies`][lookax.policies.explicit.parse_policies]."""
     if isinstance(policies[0], TabularPolicy | PreconditionedTabularPolicy):
-        tables = [p.logits if isinstance(p, TabularPolicy) else preconditioner(len(p.parameters)) @ p.parameters for p in policies]
+        tables = [
+            p.logits if isinstance(p, TabularPolicy) else preconditioner(len(p.parameters)) @ p.parameters
+            for p in policies
+        ]
         return {"logits": [(t[:, 0] if t.shape[1] == 1 else t).tolist() for t in map(np.asarray, tables)]}
     networks = [p.network if isinstance(p, PreconditionedMLPPolicy) else p for p in policies]
     return {"layers": [[{"weight": d.weight.tolist(), "bias": d.bias.tolist()} for d in n.layers] for n in networks]}
@@ -93,8 +98,8 @@ def _table(key: str, given: Any, like: Policy, player: int) -> Policy:
     return TabularPolicy(logits)
 
 
-def _network(key: str, given: Any, like: Policy, player: int) -> Policy:
-    network = like.network if isinstance(like, PreconditionedMLPPolicy) else like
+def _network(key: str, given: Any, like: Any, player: int) -> Policy:
+    network: MLPPolicy = like.network if isinstance(like, PreconditionedMLPPolicy) else like
     what = f"{key} of player {player}"
     if not isinstance(given, list) or len(given) != len(network.layers):
         raise ValueError(f"must have {len(network.layers)} {what}")

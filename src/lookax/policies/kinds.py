@@ -34,6 +34,7 @@ class PolicyMaker:
 
     @property
     def is_tabular(self) -> bool:
+        """Whether the policies are tables over states."""
         return self.kind in ("tabular", "preconditioned-tabular")
 
     def observations(self) -> tuple[Float[Array, "S D"], ...]:

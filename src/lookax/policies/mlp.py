@@ -26,13 +26,14 @@ class Dense(eqx.Module):
     bias: Float[Array, " out"]
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
+        """Wx + b."""
         return self.weight @ x + self.bias
 
 
 def dense(key: Key[Array, ""], inputs: int, outputs: int, initialiser: Initialiser) -> Dense:
     """A freshly initialised layer.
 
-    - `"pytorch"`: weights and biases uniform in ±1/√inputs, the default of `torch.nn.Linear` (the published runs' choice).
+    - `"pytorch"`: weights and biases uniform in ±1/√inputs, as `torch.nn.Linear` does (the published runs' choice).
     - `"glorot"`: weights uniform in ±√(6/(inputs + outputs)), biases zero (Glorot & Bengio 2010).
     - `"orthogonal"`: orthogonal weights, biases zero (Saxe et al. 2014).
     """
@@ -42,7 +43,9 @@ def dense(key: Key[Array, ""], inputs: int, outputs: int, initialiser: Initialis
         bound = inputs**-0.5
         weight = jax.random.uniform(weight_key, shape, minval=-bound, maxval=bound)
         return Dense(weight, jax.random.uniform(bias_key, (outputs,), minval=-bound, maxval=bound))
-    draw = {"glorot": jax.nn.initializers.glorot_uniform(-1, -2), "orthogonal": jax.nn.initializers.orthogonal()}[initialiser]
+    draw = {"glorot": jax.nn.initializers.glorot_uniform(-1, -2), "orthogonal": jax.nn.initializers.orthogonal()}[
+        initialiser
+    ]
     return Dense(draw(weight_key, shape, float), jnp.zeros(outputs))
 
 
@@ -56,6 +59,7 @@ class MLPPolicy(eqx.Module):
     activation: Activation = eqx.field(static=True, default="tanh")
 
     def __call__(self, observation: Float[Array, " D"]) -> Float[Array, " A"]:
+        """Action logits of one observation."""
         hidden = observation
         for layer in self.layers[:-1]:
             hidden = ACTIVATIONS[self.activation](layer(hidden))
@@ -63,7 +67,7 @@ class MLPPolicy(eqx.Module):
 
 
 class PreconditionedMLPPolicy(eqx.Module):
-    """An MLP whose logits are scaled by 0.1 in every state and by 30 more where nobody cooperated (POLA, appendix B.1.2).
+    """An MLP whose logits are scaled by 0.1, and by 30 more where nobody cooperated (POLA, appendix B.1.2).
 
     Observations are [`action_one_hot`][lookax.games.observations.action_one_hot]s: the state in which every remembered
     action is to defect is the one whose observation has a one at `defect_features`.
@@ -77,6 +81,7 @@ class PreconditionedMLPPolicy(eqx.Module):
     mutual_defection_scale: float = eqx.field(static=True, default=30.0)
 
     def __call__(self, observation: Float[Array, " D"]) -> Float[Array, " A"]:
+        """Action logits of one observation."""
         all_defected = jnp.prod(observation[jnp.array(self.defect_features)])
         return self.scale * (1 + (self.mutual_defection_scale - 1) * all_defected) * self.network(observation)
 

@@ -25,6 +25,7 @@ class TabularPolicy(eqx.Module):
     logits: Float[Array, "S A-1"]
 
     def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
+        """Action logits of one observation."""
         return with_reference_action(observation @ self.logits)
 
 
@@ -41,8 +42,8 @@ def preconditioner(num_states: int) -> np.ndarray:
 class PreconditionedTabularPolicy(eqx.Module):
     """π(·|s) = softmax(0, (Aθ)ₛ), with A from [`preconditioner`][lookax.policies.tabular.preconditioner].
 
-    The policies that it can express are those of [`TabularPolicy`][lookax.policies.tabular.TabularPolicy]; gradients act
-    on other coordinates. An algorithm that depends on the policy alone learns the same in both.
+    It can express the same policies as [`TabularPolicy`][lookax.policies.tabular.TabularPolicy], but gradients act on
+    other coordinates: what depends on the policy alone learns the same in both.
 
     **Attributes:** `parameters` θ, `[S, A − 1]`.
     """
@@ -50,9 +51,12 @@ class PreconditionedTabularPolicy(eqx.Module):
     parameters: Float[Array, "S A-1"]
 
     def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
+        """Action logits of one observation."""
         return with_reference_action(observation @ (preconditioner(self.parameters.shape[0]) @ self.parameters))
 
 
-def normal_logits(key: Key[Array, ""], num_states: int, num_actions: int, standard_deviation: float) -> Float[Array, "S A-1"]:
+def normal_logits(
+    key: Key[Array, ""], num_states: int, num_actions: int, standard_deviation: float
+) -> Float[Array, "S A-1"]:
     """Free logits drawn from N(0, σ²)."""
     return standard_deviation * jax.random.normal(key, (num_states, num_actions - 1))

@@ -16,7 +16,7 @@ MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
 
 
 def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
-    """The dataclass `default` with fields overridden by `--field value` arguments; nested ones' fields stand beside its own.
+    """The dataclass `default`, fields overridden by `--field value`; nested ones' fields stand beside its own.
 
     **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
     """
@@ -51,7 +51,9 @@ def field_names(settings: Any) -> list[str]:
 
 def described_fields(settings: Any) -> list[tuple[str, str, str]]:
     """Name on the command line, value and meaning of every field; the meaning stands in the source under the field."""
-    meanings = {param.arg_name: param.description for param in docstring_parser.parse_from_object(type(settings)).params}
+    meanings = {
+        param.arg_name: param.description for param in docstring_parser.parse_from_object(type(settings)).params
+    }
     rows = []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)

@@ -1,11 +1,11 @@
 """The folder that a run leaves behind.
 
-    config.json      the preset's name and every setting
-    provenance.json  versions, devices, revision and command line
-    metrics.jsonl    a line per update and seed, flushed as it is written
-    policies/        final policies, a file per seed, which `--initial-policies` reads
-    table.json       the closing table
-    figure.png, .pdf
+config.json      the preset's name and every setting
+provenance.json  versions, devices, revision and command line
+metrics.jsonl    a line per update and seed, flushed as it is written
+policies/        final policies, a file per seed, which `--initial-policies` reads
+table.json       the closing table
+figure.png, .pdf
 """
 
 import dataclasses

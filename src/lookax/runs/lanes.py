@@ -14,13 +14,24 @@ class Experiment(Protocol):
     """What can be run: settings, a pytree of numbers, that know how to make a first state and the next one."""
 
     @property
-    def precision(self) -> Literal["float32", "float64"]: ...
+    def precision(self) -> Literal["float32", "float64"]:
+        """Of all floating-point numbers."""
+        ...
+
     @property
-    def total_updates(self) -> int: ...
+    def total_updates(self) -> int:
+        """How many updates to learn for."""
+        ...
+
     @property
-    def seeds(self) -> int: ...
+    def seeds(self) -> int:
+        """How many runs."""
+        ...
+
     @property
-    def first_seed(self) -> int: ...
+    def first_seed(self) -> int:
+        """Seed of the first run; the others count up from it."""
+        ...
 
     def init(self, key: Array) -> PyTree:
         """The first state."""

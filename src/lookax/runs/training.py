@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 
 from lookax.experiments.preset import Result
 from lookax.runs.folder import RunFolder, metric_rows
-from lookax.runs.lanes import Experiment, Lanes, grouped
+from lookax.runs.lanes import Experiment, Lanes, Metrics, grouped
 
 History = dict[str, np.ndarray]
 
@@ -32,8 +32,8 @@ def train(runs: Sequence[Run], advance: Callable[[int], None]) -> list[Result]:
 
     **Arguments:** `advance` is called with the number of runs in a program after each of its updates.
 
-    **Raises:** [`NotFiniteError`][lookax.runs.training.NotFiniteError], naming the quantity, the update and the seed, as
-    soon as a metric is not finite. The files hold everything up to the update before.
+    **Raises:** [`NotFiniteError`][lookax.runs.training.NotFiniteError], naming the quantity, the update and the seed,
+    as soon as a metric is not finite. The files hold everything up to the update before.
     """
     results: dict[int, Result] = {}
     for group in grouped([run.experiment for run in runs]):
@@ -44,27 +44,28 @@ def train(runs: Sequence[Run], advance: Callable[[int], None]) -> list[Result]:
 
 def _train_together(runs: Sequence[Run], advance: Callable[[int], None]) -> list[Result]:
     lanes = Lanes([run.experiment for run in runs])
-    total_updates = runs[0].experiment.total_updates
     histories: list[list[History]] = [[] for _ in runs]
     state, metrics = lanes.start()
-    for update in range(total_updates + 1):
-        if update > 0:
-            before = state
-            state, metrics = lanes.step(update, state)
-        for c, (run, history) in enumerate(zip(runs, histories, strict=True)):
-            own = {name: np.asarray(values[c]) for name, values in metrics.items()}
-            try:
-                _check_finite(run, update, own)
-            except NotFiniteError:
-                if update > 0:
-                    _write_policies(runs, before)
-                raise
-            history.append(own)
-            run.folder.append_metrics(metric_rows(update, run.experiment.first_seed, own))
-        if update > 0:
-            advance(len(runs))
+    _record(runs, histories, 0, metrics)
+    for update in range(1, runs[0].experiment.total_updates + 1):
+        before = state
+        state, metrics = lanes.step(update, state)
+        try:
+            _record(runs, histories, update, metrics)
+        except NotFiniteError:
+            _write_policies(runs, before)
+            raise
+        advance(len(runs))
     _write_policies(runs, state)
     return [Result(run.name, run.experiment, _stacked(history)) for run, history in zip(runs, histories, strict=True)]
+
+
+def _record(runs: Sequence[Run], histories: list[list[History]], update: int, metrics: Metrics) -> None:
+    own = [{name: np.asarray(values[c]) for name, values in metrics.items()} for c in range(len(runs))]
+    for run, history, entry in zip(runs, histories, own, strict=True):
+        _check_finite(run, update, entry)
+        history.append(entry)
+        run.folder.append_metrics(metric_rows(update, run.experiment.first_seed, entry))
 
 
 def _check_finite(run: Run, update: int, metrics: History) -> None:
