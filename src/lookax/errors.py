@@ -9,16 +9,16 @@ def check(allowed: bool, field: str, value: object, rule: str) -> None:
         raise ValueError(f"{field}: {value!r} is not allowed; it must be {rule}")
 
 
-def check_at_least(field: str, value: float, least: float) -> None:
+def check_at_least(field: str, value: int | float, least: int | float) -> None:
     """Raises `ValueError` unless value ≥ least and finite."""
     check(math.isfinite(value) and value >= least, field, value, f"at least {least}")
 
 
-def check_positive(field: str, value: float) -> None:
+def check_positive(field: str, value: int | float) -> None:
     """Raises `ValueError` unless value > 0 and finite."""
     check(math.isfinite(value) and value > 0, field, value, "greater than 0 and finite")
 
 
-def check_between(field: str, value: float, low: float, high: float) -> None:
+def check_between(field: str, value: int | float, low: int | float, high: int | float) -> None:
     """Raises `ValueError` unless low ≤ value ≤ high."""
     check(low <= value <= high, field, value, f"between {low} and {high}")

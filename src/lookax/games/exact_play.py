@@ -57,7 +57,7 @@ class ExactPlay(eqx.Module):
     """
 
     game: MatrixGame
-    observations: tuple[Float[Array, "S D"], ...]
+    observations: tuple[Float[Array, "S _"], ...]
     discount: Scalar
     horizon: int | None = eqx.field(static=True, default=None)
 

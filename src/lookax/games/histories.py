@@ -17,6 +17,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from lookax.errors import check, check_at_least
+
 Start = Literal["separate", "all-cooperate", "all-defect"]
 
 NOTHING_YET = -1
@@ -56,10 +58,8 @@ def histories(num_actions: tuple[int, ...], memory: int, start: Start) -> Histor
 
     **Raises:** `ValueError` for a memory below 1 or an unknown start.
     """
-    if memory < 1:
-        raise ValueError(f"memory: {memory} is not allowed; it must be at least 1")
-    if start not in get_args(Start):
-        raise ValueError(f"start: {start!r} is not allowed; it must be one of {', '.join(get_args(Start))}")
+    check_at_least("memory", memory, 1)
+    check(start in get_args(Start), "start", start, f"one of {', '.join(get_args(Start))}")
     joint_actions = list(itertools.product(*(range(n) for n in num_actions)))
     lengths = range(memory, -1, -1) if start == "separate" else [memory]
     states = [h for length in lengths for h in itertools.product(joint_actions, repeat=length)]

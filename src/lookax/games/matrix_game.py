@@ -80,7 +80,7 @@ class MatrixGame(eqx.Module):
         rewards = self.payoffs.reshape(self.num_players, -1)[:, joint]
         return jnp.asarray(self.histories.successors)[state, joint], rewards
 
-    def joint_action_probabilities(self, log_probs: Sequence[Float[Array, "S A"]]) -> Float[Array, "S J"]:
+    def joint_action_probabilities(self, log_probs: Sequence[Float[Array, "S _"]]) -> Float[Array, "S J"]:
         """π(a|s) = Πᵢ πᵢ(aᵢ|s) for every state and joint action, from each player's own log π `[S, Aᵢ]`."""
         joint = jnp.exp(log_probs[0])
         for other in log_probs[1:]:

@@ -37,7 +37,7 @@ class OpponentModel:
     """
 
     initial: Callable[[Array], Policies]
-    observations: tuple[Float[Array, "S D"], ...]
+    observations: tuple[Float[Array, "S _"], ...]
     optimiser: optax.GradientTransformation
     tolerance: float = 1e-7
     max_steps: int = 10_000

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol
 
 from jaxtyping import Array, Float, PyTree
 from jaxtyping import ScalarLike as Scalar
@@ -12,16 +11,12 @@ from lookax.lookahead.gradient import Objectives
 from lookax.lookahead.taylor import taylor
 
 
-class Lookahead(Protocol):
-    """A differentiable learning step: from objectives and the parameters where it starts to those where it ends.
+Lookahead = Callable[[Objectives, PyTree], PyTree]
+"""A differentiable learning step: from objectives and the parameters where it starts to those where it ends.
 
-    [`unrolled`][lookax.lookahead.unrolled.unrolled] and [`proximal_point`][lookax.lookahead.proximal.proximal_point]
-    are two, once `functools.partial` has set their options.
-    """
-
-    def __call__(self, objectives: Objectives, params: PyTree, /) -> PyTree:
-        """The parameters where it ends."""
-        ...
+[`unrolled`][lookax.lookahead.unrolled.unrolled] and [`proximal_point`][lookax.lookahead.proximal.proximal_point] are two,
+once `functools.partial` has set their options.
+"""
 
 
 @dataclasses.dataclass(frozen=True)

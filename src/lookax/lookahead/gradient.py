@@ -25,21 +25,26 @@ Direction = Callable[[PyTree, PyTree], PyTree]
 
 
 def closure_converted(objectives: Objectives, params: PyTree) -> tuple[PyTree, ExplicitObjective]:
-    """What the objectives close over, as a pytree, and one explicit objective J(θ, closed over) for all of them.
+    """The arrays that the objectives close over, and one explicit objective J(θ, closed over) for all of them.
 
     Several objectives become the scalar Σₘ Jₘ(θ̂₁, …, θₘ, …, θ̂_M), with θ̂ a stand-in for θ that [`direction`][] fills
     with θ itself: its gradient in θ at θ̂ = θ is the simultaneous gradient. With θ̂ an argument, one scalar serves for a
     vector field that is no scalar's gradient, and for that field's derivatives.
     """
     if not isinstance(objectives, tuple):
-        return eqx.filter_closure_convert(objectives, params), lambda params, fn: fn(params)
+        closed_over, static = eqx.partition(eqx.filter_closure_convert(objectives, params), eqx.is_array)
+        return closed_over, lambda params, arrays: eqx.combine(arrays, static)(params)
+
+    parts = [closure_converted(own, params) for own in objectives]
 
     def sum_of_own(params, closed_over):
-        functions, others = closed_over
-        own = [fn((*others[:m], params[m], *others[m + 1 :])) for m, fn in enumerate(functions)]
+        arrays, others = closed_over
+        own = [
+            objective((*others[:m], params[m], *others[m + 1 :]), arrays[m]) for m, (_, objective) in enumerate(parts)
+        ]
         return jnp.stack(own).sum()
 
-    return tuple(eqx.filter_closure_convert(own, params) for own in objectives), sum_of_own
+    return tuple(closed_over for closed_over, _ in parts), sum_of_own
 
 
 def direction(objective: ExplicitObjective, simultaneous: bool, forward_over_reverse: bool) -> Direction:
@@ -61,7 +66,7 @@ def direction(objective: ExplicitObjective, simultaneous: bool, forward_over_rev
     if forward_over_reverse:
         climb = _with_forward_over_reverse(objective)
     if simultaneous:
-        return lambda params, functions: climb(params, (functions, params))
+        return lambda params, closed_over: climb(params, (closed_over, params))
     return climb
 
 

@@ -54,6 +54,7 @@ def unrolled(
     """
     check_at_least("steps", steps, 0)
     check(adjoint in get_args(Adjoint), "adjoint", adjoint, f"one of {', '.join(get_args(Adjoint))}")
+    params = jax.tree.map(jnp.asarray, params)
     closed_over, objective = closure_converted(objectives, params)
     climb = direction(objective, isinstance(objectives, tuple), adjoint == "forward-over-reverse")
 

@@ -37,7 +37,7 @@ class PolicyMaker:
         """Whether the policies are tables over states."""
         return self.kind in ("tabular", "preconditioned-tabular")
 
-    def observations(self) -> tuple[Float[Array, "S D"], ...]:
+    def observations(self) -> tuple[Float[Array, "S _"], ...]:
         """Per player, what it sees in each state: a one-hot of the state, or of the remembered actions for networks."""
         encode = state_one_hot if self.is_tabular else action_one_hot
         return tuple(jnp.asarray(encode(self.game, player), float) for player in range(self.game.num_players))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 
-def with_reference_action(free_logits: Float[Array, "... A-1"]) -> Float[Array, "... A"]:
+def with_reference_action(free_logits: Float[Array, "... F"]) -> Float[Array, "... A"]:
     """Action logits from A − 1 free ones: action 0's logit is fixed at 0.
 
     Softmax ignores a constant added to all logits; fixing one removes that direction, and with two actions makes
@@ -19,10 +19,10 @@ def with_reference_action(free_logits: Float[Array, "... A-1"]) -> Float[Array, 
 class TabularPolicy(eqx.Module):
     """π(·|s) = softmax(0, θₛ), for observations that are one-hots of the state.
 
-    **Attributes:** `logits` θ, `[S, A − 1]`.
+    **Attributes:** `logits` θ, `[S, F]`, F = A − 1.
     """
 
-    logits: Float[Array, "S A-1"]
+    logits: Float[Array, "S F"]
 
     def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
         """Action logits of one observation."""
@@ -45,10 +45,10 @@ class PreconditionedTabularPolicy(eqx.Module):
     It can express the same policies as [`TabularPolicy`][lookax.policies.tabular.TabularPolicy], but gradients act on
     other coordinates: what depends on the policy alone learns the same in both.
 
-    **Attributes:** `parameters` θ, `[S, A − 1]`.
+    **Attributes:** `parameters` θ, `[S, F]`, F = A − 1.
     """
 
-    parameters: Float[Array, "S A-1"]
+    parameters: Float[Array, "S F"]
 
     def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
         """Action logits of one observation."""
@@ -57,6 +57,6 @@ class PreconditionedTabularPolicy(eqx.Module):
 
 def normal_logits(
     key: Key[Array, ""], num_states: int, num_actions: int, standard_deviation: float
-) -> Float[Array, "S A-1"]:
+) -> Float[Array, "S F"]:
     """Free logits drawn from N(0, σ²)."""
     return standard_deviation * jax.random.normal(key, (num_states, num_actions - 1))

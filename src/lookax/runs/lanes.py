@@ -1,7 +1,7 @@
 """Many runs in one program: seeds, and settings that differ in numbers only, are lanes of `jax.vmap`."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jaxtyping import Array, PyTree
 Metrics = dict[str, Array]
 
 
+@runtime_checkable
 class Experiment(Protocol):
     """What can be run: settings, a pytree of numbers, that know how to make a first state and the next one."""
 

@@ -1,0 +1,124 @@
+from typing import get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from lookax.lookahead.unrolled import Adjoint, unrolled
+
+FULL = [adjoint for adjoint in get_args(Adjoint) if adjoint != "none"]
+OPTIMISERS = {"sgd": optax.sgd(0.3), "momentum": optax.sgd(0.1, momentum=0.9), "adam": optax.adam(0.1)}
+
+
+def two_layer(params, inputs):
+    """A non-quadratic objective of a pytree."""
+    return -jnp.sum((jnp.tanh(inputs["x"] @ params["w"]) @ params["v"] - inputs["y"]) ** 2)
+
+
+@pytest.fixture
+def problem():
+    keys = jax.random.split(jax.random.key(0), 4)
+    params = {"w": jax.random.normal(keys[0], (3, 4)), "v": jax.random.normal(keys[1], (4,))}
+    inputs = {"x": jax.random.normal(keys[2], (6, 3)), "y": jax.random.normal(keys[3], (6,))}
+    return params, inputs
+
+
+@pytest.mark.parametrize("adjoint", FULL)
+@pytest.mark.parametrize("steps", [0, 1, 5])
+def test_quadratic_by_hand(adjoint, steps):
+    # J = −½a(θ − φ)²: each step of size η shrinks θ − φ by 1 − ηa.
+    a, rate = 2.0, 0.2
+    shrink = (1 - rate * a) ** steps
+
+    def end(theta, phi):
+        objective = lambda t: -0.5 * a * (t - phi) ** 2  # noqa: E731
+        return unrolled(objective, theta, optimiser=optax.sgd(rate), steps=steps, adjoint=adjoint)
+
+    value = end(3.0, 1.0)
+    np.testing.assert_allclose(value, 1 + shrink * 2)
+    by_start, by_target = jax.grad(end, argnums=(0, 1))(3.0, 1.0)
+    np.testing.assert_allclose(by_start, shrink)
+    np.testing.assert_allclose(by_target, 1 - shrink, atol=1e-15)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("steps", [1, 4])
+def test_all_adjoints_agree_with_finite_differences_and_each_other(problem, optimiser, steps):
+    params, inputs = problem
+
+    def outer(params, inputs, adjoint):
+        end = unrolled(
+            lambda p: two_layer(p, inputs), params, optimiser=OPTIMISERS[optimiser], steps=steps, adjoint=adjoint
+        )
+        return jnp.sum(jnp.sin(end["w"])) + end["v"] @ end["v"]
+
+    gradients = {
+        adjoint: jax.jit(jax.grad(outer, argnums=(0, 1)), static_argnums=2)(params, inputs, adjoint) for adjoint in FULL
+    }
+    expected = gradients["reverse"]
+    flat, unravel = jax.flatten_util.ravel_pytree((params, inputs))
+    direction = np.random.default_rng(0).normal(size=flat.shape)
+    nearby = [outer(*unravel(flat + sign * 1e-6 * direction), "reverse") for sign in (1, -1)]
+    slope = jax.flatten_util.ravel_pytree(expected)[0] @ direction
+    np.testing.assert_allclose(slope, (nearby[0] - nearby[1]) / 2e-6, rtol=1e-6)
+    for adjoint in FULL:
+        for ours, theirs in zip(jax.tree.leaves(gradients[adjoint]), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11, err_msg=adjoint)
+
+
+def test_no_adjoint_is_first_order(problem):
+    params, inputs = problem
+
+    def outer(params, inputs):
+        end = unrolled(lambda p: two_layer(p, inputs), params, optimiser=optax.sgd(0.1), steps=3, adjoint="none")
+        return jnp.sum(end["v"] ** 2) + two_layer(end, inputs)
+
+    by_params, by_inputs = jax.grad(outer, argnums=(0, 1))(params, inputs)
+    end = unrolled(lambda p: two_layer(p, inputs), params, optimiser=optax.sgd(0.1), steps=3, adjoint="none")
+    np.testing.assert_allclose(by_params["v"], 2 * end["v"] + jax.grad(two_layer)(end, inputs)["v"])
+    np.testing.assert_allclose(by_inputs["y"], jax.grad(two_layer, argnums=1)(end, inputs)["y"])
+
+
+@pytest.mark.parametrize("adjoint", FULL)
+def test_simultaneous_learners_by_hand(adjoint):
+    # Matching pennies' cousin: J₁ = xyφ, J₂ = −xyφ. One step: x′ = x + ηφy, y′ = y − ηφx.
+    rate = 0.1
+
+    def end(x, y, phi):
+        objectives = (lambda p: p[0] * p[1] * phi, lambda p: -p[0] * p[1] * phi)
+        return unrolled(objectives, (x, y), optimiser=optax.sgd(rate), steps=2, adjoint=adjoint)
+
+    turn = lambda phi: np.linalg.matrix_power([[1, rate * phi], [-rate * phi, 1]], 2)  # noqa: E731
+    np.testing.assert_allclose(end(1.0, 2.0, 3.0), turn(3.0) @ [1, 2])
+    by_x, by_y, by_phi = jax.jacrev(end, argnums=(0, 1, 2))(1.0, 2.0, 3.0)[0]
+    np.testing.assert_allclose([by_x, by_y], turn(3.0)[0])
+    step = 1e-6
+    np.testing.assert_allclose(by_phi, ((turn(3 + step) - turn(3 - step)) @ [1, 2])[0] / (2 * step), rtol=1e-7)
+
+
+@pytest.mark.parametrize("adjoint", get_args(Adjoint))
+def test_lanes_equal_single_runs_and_closures_may_hold_integers_and_keys(problem, adjoint):
+    params, inputs = problem
+    rows, key = jnp.array([0, 2, 5]), jax.random.key(3)
+
+    def outer(scale):
+        def objective(p):
+            noise = 0.01 * jax.random.normal(key, (3, 3))
+            return two_layer(p, {"x": scale * inputs["x"][rows] + noise, "y": inputs["y"][rows]})
+
+        end = unrolled(objective, params, optimiser=optax.sgd(0.1), steps=2, adjoint=adjoint)
+        return two_layer(end, inputs) * scale
+
+    scales = jnp.array([0.5, 1.0, 2.0])
+    together = jax.jit(jax.vmap(jax.grad(outer)))(scales)
+    np.testing.assert_allclose(together, [jax.grad(outer)(s) for s in scales], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("steps", "adjoint", "complaint"), [(-1, "reverse", "steps: -1 is not allowed; it must be at least 0")]
+)
+def test_bad_input_is_named(steps, adjoint, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        unrolled(lambda p: -(p**2), 1.0, optimiser=optax.sgd(0.1), steps=steps, adjoint=adjoint)
