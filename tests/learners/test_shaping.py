@@ -5,20 +5,21 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from lookax.learners.shaping import Shaping
 from lookax.lookahead.proximal import proximal_point
-from lookax.lookahead.unrolled import unrolled
+from lookax.lookahead.unrolled import Adjoint, unrolled
 
 KEY = jax.random.key(0)
 
 
-def sgd_steps(rate, steps=1, adjoint="reverse"):
+def sgd_steps(rate, steps=1, adjoint: Adjoint = "reverse"):
     return functools.partial(unrolled, optimiser=optax.sgd(rate), steps=steps, adjoint=adjoint)
 
 
 def flat(tree):
-    return jax.flatten_util.ravel_pytree(tree)[0]
+    return ravel_pytree(tree)[0]
 
 
 def test_one_step_of_the_opponent_by_hand(two_players):
@@ -42,7 +43,7 @@ def test_three_players_opponents_step_at_once(three_players):
     first, mine, last = start = maker.initial(KEY)
     by_first = jax.grad(lambda p: play.values((p, mine, last))[0])(first)
     by_last = jax.grad(lambda p: play.values((first, mine, p))[2])(last)
-    step = lambda p, g: jax.tree.map(lambda a, b: a + 0.7 * b, p, g)  # noqa: E731
+    step = lambda p, g: jax.tree.map(lambda a, b: a + 0.7 * b, p, g)
     objective = Shaping(sgd_steps(0.7)).objective(play, 1, start)
     expected = play.values((step(first, by_first), mine, step(last, by_last)))[1]
     np.testing.assert_allclose(objective(mine), expected, rtol=1e-12)
@@ -63,7 +64,7 @@ def test_gradient_equals_finite_differences(request, setting, adjoint):
 def test_taylor_gradient_is_that_of_the_lola_paper(two_players):
     play, maker = two_players
     mine, theirs = start = maker.initial(KEY)
-    value = lambda i, m, t: play.values((m, t))[i]  # noqa: E731
+    value = lambda i, m, t: play.values((m, t))[i]
 
     def alignment(mine):
         by_theirs = [flat(jax.grad(value, argnums=2)(i, mine, theirs)) for i in (0, 1)]

@@ -118,7 +118,7 @@ def test_a_tightly_converged_proximal_update_does_not_depend_on_the_parameterisa
         policies = jax.jit(learner.update)(KEY, learner.init(KEY))[0].policies
         return np.stack([play.log_probs(i, p) for i, p in enumerate(policies)])
 
-    # A last step of KL 1e-17 moves a policy by some 3e-9; what is left to go is that over the rate of convergence, ≥ 1e-3.
+    # A last step of KL 1e-17 moves a policy by some 3e-9; what is left to go is that over a rate of convergence ≥ 1e-3.
     np.testing.assert_allclose(after("tabular"), after("preconditioned-tabular"), atol=1e-5)
 
 

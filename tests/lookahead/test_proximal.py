@@ -48,6 +48,7 @@ def test_policy_and_its_derivative_do_not_depend_on_the_parameterisation(name):
     # Stationary where π_a (r_a − c) = −β (1/5 − π_a) for one c that makes π sum to one, found here by bisection.
     def closed_form(rewards):
         low, high = rewards.max() - beta, rewards.max() + beta
+        c = rewards.max()
         for _ in range(200):
             c = (low + high) / 2
             total = np.sum(beta / 5 / (beta - rewards + c))

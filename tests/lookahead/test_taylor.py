@@ -17,7 +17,7 @@ def test_gradient_flows_through_the_displacement():
 
 
 def test_error_is_of_second_order():
-    f = lambda x: jnp.sum(jnp.sin(x))  # noqa: E731
+    f = lambda x: jnp.sum(jnp.sin(x))
     x, d = jnp.array([0.3, 1.0]), jnp.array([1.0, -2.0])
     errors = [f(x + h * d) - taylor(f, x, x + h * d) for h in (1e-2, 1e-3)]
     np.testing.assert_allclose(errors[0] / errors[1], 100, rtol=0.02)

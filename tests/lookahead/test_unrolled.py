@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from lookax.lookahead.unrolled import Adjoint, unrolled
 
@@ -33,7 +34,7 @@ def test_quadratic_by_hand(adjoint, steps):
     shrink = (1 - rate * a) ** steps
 
     def end(theta, phi):
-        objective = lambda t: -0.5 * a * (t - phi) ** 2  # noqa: E731
+        objective = lambda t: -0.5 * a * (t - phi) ** 2
         return unrolled(objective, theta, optimiser=optax.sgd(rate), steps=steps, adjoint=adjoint)
 
     value = end(3.0, 1.0)
@@ -58,10 +59,10 @@ def test_all_adjoints_agree_with_finite_differences_and_each_other(problem, opti
         adjoint: jax.jit(jax.grad(outer, argnums=(0, 1)), static_argnums=2)(params, inputs, adjoint) for adjoint in FULL
     }
     expected = gradients["reverse"]
-    flat, unravel = jax.flatten_util.ravel_pytree((params, inputs))
+    flat, unravel = ravel_pytree((params, inputs))
     direction = np.random.default_rng(0).normal(size=flat.shape)
-    nearby = [outer(*unravel(flat + sign * 1e-6 * direction), "reverse") for sign in (1, -1)]
-    slope = jax.flatten_util.ravel_pytree(expected)[0] @ direction
+    nearby = [outer(*unravel(flat + sign * 1e-6 * direction), adjoint="reverse") for sign in (1, -1)]
+    slope = ravel_pytree(expected)[0] @ direction
     np.testing.assert_allclose(slope, (nearby[0] - nearby[1]) / 2e-6, rtol=1e-6)
     for adjoint in FULL:
         for ours, theirs in zip(jax.tree.leaves(gradients[adjoint]), jax.tree.leaves(expected), strict=True):
@@ -90,7 +91,7 @@ def test_simultaneous_learners_by_hand(adjoint):
         objectives = (lambda p: p[0] * p[1] * phi, lambda p: -p[0] * p[1] * phi)
         return unrolled(objectives, (x, y), optimiser=optax.sgd(rate), steps=2, adjoint=adjoint)
 
-    turn = lambda phi: np.linalg.matrix_power([[1, rate * phi], [-rate * phi, 1]], 2)  # noqa: E731
+    turn = lambda phi: np.linalg.matrix_power([[1, rate * phi], [-rate * phi, 1]], 2)
     np.testing.assert_allclose(end(1.0, 2.0, 3.0), turn(3.0) @ [1, 2])
     by_x, by_y, by_phi = jax.jacrev(end, argnums=(0, 1, 2))(1.0, 2.0, 3.0)[0]
     np.testing.assert_allclose([by_x, by_y], turn(3.0)[0])

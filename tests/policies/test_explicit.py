@@ -80,8 +80,8 @@ def test_bad_networks_are_refused(game, layers, complaint):
 
 def test_unreadable_files_are_named(game, tmp_path):
     maker = PolicyMaker(game, "tabular")
-    with pytest.raises(ValueError, match="initial_policies: .*none.json' cannot be read"):
+    with pytest.raises(ValueError, match=r"initial_policies: .*none.json' cannot be read"):
         read_policies(tmp_path / "none.json", maker)
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(ValueError, match="initial_policies: .*broken.json' cannot be read"):
+    with pytest.raises(ValueError, match=r"initial_policies: .*broken.json' cannot be read"):
         read_policies(tmp_path / "broken.json", maker)

@@ -2,8 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
-from jaxtyping import ScalarLike as Scalar
+from jaxtyping import Array, Bool, Float, ScalarLike
 
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
@@ -12,7 +11,7 @@ MAX_COOPERATION_AFTER_DEFECTION = 0.65
 MIN_SHARE_OF_COOPERATIVE_RETURN = 0.8
 
 
-def discounted_length(discount: Scalar, horizon: int | None) -> Scalar:
+def discounted_length(discount: ScalarLike, horizon: int | None) -> ScalarLike:
     """Σₜ γᵗ over the horizon: 1/(1 − γ), or the finite sum. The return of a player who is paid 1 at every step."""
     if horizon is None:
         return 1 / (1 - discount)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 from jaxtyping import Array, Key
@@ -71,7 +71,7 @@ class ExactShaping:
     first_seed: int = 0
     """Seed of the first run; the others count up from it."""
 
-    precision = "float64"
+    precision: ClassVar[Literal["float32", "float64"]] = "float64"
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""

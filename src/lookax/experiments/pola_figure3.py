@@ -64,16 +64,16 @@ def _pola(
 
 
 PRESETS = (
-    *(_lola("tabular", factor, 3, 25, 30) for factor in FACTORS),
+    *(_lola("tabular", factor, 3.0, 25.0, 30) for factor in FACTORS),
     _lola("mlp", 1.33, 0.4, 0.05, 100),
     _lola("mlp", 1.4, 0.3, 0.1, 100),
     _lola("mlp", 1.6, 0.12, 0.05, 100),
     # No command was published: nothing that its authors tried found tit-for-tat. These are the tabular settings.
-    *(_lola("preconditioned-tabular", factor, 3, 25, 30) for factor in FACTORS),
-    _pola("tabular", 1.1, 5, 0.3, 0.1, 2),
-    _pola("tabular", 1.25, 5, 0.3, 0.1, 2),
-    _pola("tabular", 1.33, 5, 0.3, 0.1, 2),
-    _pola("tabular", 1.4, 4, 0.3, 0.1, 2),
+    *(_lola("preconditioned-tabular", factor, 3.0, 25.0, 30) for factor in FACTORS),
+    _pola("tabular", 1.1, 5.0, 0.3, 0.1, 2),
+    _pola("tabular", 1.25, 5.0, 0.3, 0.1, 2),
+    _pola("tabular", 1.33, 5.0, 0.3, 0.1, 2),
+    _pola("tabular", 1.4, 4.0, 0.3, 0.1, 2),
     _pola("tabular", 1.6, 2.5, 0.3, 0.1, 2),
     _pola("mlp", 1.1, 0.3, 0.03, 0.1, 2),
     _pola("mlp", 1.25, 0.25, 0.03, 0.13, 2),

@@ -3,6 +3,7 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import jax
@@ -17,9 +18,21 @@ def settings(cls: Settings) -> Settings:
     else have another tree structure, and get a program of their own.
     """
     hints = typing.get_type_hints(cls)
-    fields = [field.name for field in dataclasses.fields(cls)]
-    leaves = [name for name in fields if _holds_floats(hints[name])]
-    jax.tree_util.register_dataclass(cls, leaves, [name for name in fields if name not in leaves])
+    names = [field.name for field in dataclasses.fields(cls)]
+    leaves = [name for name in names if _holds_floats(hints[name])]
+    static = [name for name in names if name not in leaves]
+
+    def flatten(value: Any) -> tuple[list[Any], tuple[Any, ...]]:
+        return [getattr(value, name) for name in leaves], tuple(getattr(value, name) for name in static)
+
+    def unflatten(static_values: tuple[Any, ...], leaf_values: Iterable[Any]) -> Any:
+        # Not by __init__: inside a program, leaves are arrays of JAX, not the numbers that people give.
+        value = object.__new__(cls)
+        for name, field in zip([*static, *leaves], [*static_values, *leaf_values], strict=True):
+            object.__setattr__(value, name, field)
+        return value
+
+    jax.tree_util.register_pytree_node(cls, flatten, unflatten)
     return cls
 
 

@@ -6,8 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
-from jaxtyping import ScalarLike as Scalar
+from jaxtyping import Array, Float, ScalarLike
 
 from lookax.games.matrix_game import MatrixGame
 
@@ -19,7 +18,7 @@ Policies = tuple[Any, ...]
 
 
 def state_visitation(
-    transitions: Float[Array, "S S"], start: int, discount: Scalar, horizon: int | None
+    transitions: Float[Array, "S S"], start: int, discount: ScalarLike, horizon: int | None
 ) -> Float[Array, " S"]:
     """Discounted expected number of visits to every state of a Markov chain, d(s) = Σₜ γᵗ Pr(sₜ = s).
 
@@ -58,7 +57,7 @@ class ExactPlay(eqx.Module):
 
     game: MatrixGame
     observations: tuple[Float[Array, "S _"], ...]
-    discount: Scalar
+    discount: ScalarLike
     horizon: int | None = eqx.field(static=True, default=None)
 
     @property

@@ -8,8 +8,7 @@ import itertools
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
-from jaxtyping import ScalarLike as Scalar
+from jaxtyping import Array, Float, ScalarLike
 
 from lookax.errors import check_at_least
 
@@ -39,7 +38,7 @@ TWO_PLAYER_GAMES: dict[str, np.ndarray] = {
 
 
 def contribution_payoffs(
-    contribution_factor: Scalar, num_players: int = 2, *, scaled: bool = False
+    contribution_factor: ScalarLike, num_players: int = 2, *, scaled: bool = False
 ) -> Float[Array, "..."]:
     """Payoffs of the contribution game (a linear public-goods game), the prisoner's dilemma of any number of players.
 

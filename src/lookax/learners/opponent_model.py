@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, ScalarLike
 
 from lookax.games.exact_play import ExactPlay, Policies, Policy
 from lookax.learners.state import LearnerState, Metrics
@@ -39,7 +39,7 @@ class OpponentModel:
     initial: Callable[[Array], Policies]
     observations: tuple[Float[Array, "S _"], ...]
     optimiser: optax.GradientTransformation
-    tolerance: float = 1e-7
+    tolerance: ScalarLike = 1e-7
     max_steps: int = 10_000
 
     def init(self, key: Key[Array, ""], num_players: int) -> Models:
@@ -66,7 +66,7 @@ class OpponentModel:
 def form_beliefs(
     opponent_model: OpponentModel | None, play: ExactPlay, state: LearnerState
 ) -> tuple[list[Belief], Models, Metrics]:
-    """What every player works with in one update: everybody's true policies, or its freshly fitted models of the others.
+    """What every player works with in one update: everybody's policies, or its freshly fitted models of the others.
 
     **Returns:** a belief per player; the models, fitted; and metrics `model_steps` and `model_fitted`, `[N·(N−1)]`, the
     steps that each fit took and whether it reached its tolerance.

@@ -6,8 +6,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Key
-from jaxtyping import ScalarLike as Scalar
+from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
 from lookax.games.exact_play import ExactPlay, Policies, Policy
 from lookax.learners.opponent_model import Belief, OpponentModel, form_beliefs
@@ -47,9 +46,9 @@ class POLA:
     initial: Initial
     optimiser: optax.GradientTransformation
     shaping: Shaping
-    outer_beta: Scalar | None
+    outer_beta: ScalarLike | None
     outer_steps: int | None = None
-    tolerance: Scalar = 1e-8
+    tolerance: ScalarLike = 1e-8
     max_outer_steps: int = 5000
     divergence_weights: DivergenceWeights = "uniform"
     opponent_model: OpponentModel | None = None

@@ -3,19 +3,17 @@
 import dataclasses
 from collections.abc import Callable
 
-from jaxtyping import Array, Float, PyTree
-from jaxtyping import ScalarLike as Scalar
+from jaxtyping import Array, Float, PyTree, ScalarLike
 
 from lookax.games.exact_play import ExactPlay, Policies, Policy
 from lookax.lookahead.gradient import Objectives
 from lookax.lookahead.taylor import taylor
 
-
 Lookahead = Callable[[Objectives, PyTree], PyTree]
 """A differentiable learning step: from objectives and the parameters where it starts to those where it ends.
 
-[`unrolled`][lookax.lookahead.unrolled.unrolled] and [`proximal_point`][lookax.lookahead.proximal.proximal_point] are two,
-once `functools.partial` has set their options.
+[`unrolled`][lookax.lookahead.unrolled.unrolled] and [`proximal_point`][lookax.lookahead.proximal.proximal_point] are
+two, once `functools.partial` has set their options.
 """
 
 
@@ -31,7 +29,7 @@ class Shaping:
     """
 
     lookahead: Lookahead
-    inner_beta: Scalar | None = None
+    inner_beta: ScalarLike | None = None
     taylor: bool = False
 
     def objective(

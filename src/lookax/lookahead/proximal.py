@@ -7,19 +7,21 @@ parameterised, while a gradient step does (Zhao et al. 2022, POLA).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import lineax as lx
 import optax
 import optimistix as optx
-from jaxtyping import Array, Bool, Int, PyTree
+from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
 
 from lookax.lookahead.gradient import Objective, Objectives
 
 
-def proximal_point(objectives: Objectives, params: PyTree, *, tolerance: float = 1e-8, max_steps: int = 1000) -> PyTree:
+def proximal_point(
+    objectives: Objectives, params: PyTree, *, tolerance: ScalarLike = 1e-8, max_steps: int = 1000
+) -> PyTree:
     """argmax_θ F(θ; φ), differentiable in whatever φ the objective closes over, by the implicit function theorem.
 
         dθ*/dφ = −(∂²F/∂θ²)⁺ ∂²F/∂θ∂φ
@@ -49,10 +51,11 @@ def proximal_point(objectives: Objectives, params: PyTree, *, tolerance: float =
         return tuple(alone(m, own) for m, own in enumerate(objectives))
 
     # Singular values below √ε of the largest are the noise of a solution that is itself only good to `tolerance`.
+    bfgs_tolerance: Any = tolerance  # a traced number will do where BFGS asks for a float
     cutoff = float(jnp.finfo(jnp.result_type(float)).eps) ** 0.5
     return optx.minimise(
         lambda params, _: -objectives(params),
-        optx.BFGS(rtol=tolerance, atol=tolerance),
+        optx.BFGS(rtol=bfgs_tolerance, atol=bfgs_tolerance),
         jax.lax.stop_gradient(params),
         max_steps=max_steps,
         adjoint=optx.ImplicitAdjoint(lx.SVD(rcond=cutoff)),

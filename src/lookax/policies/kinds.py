@@ -6,7 +6,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, ScalarLike
 
 from lookax.games.exact_play import Policies, Policy
 from lookax.games.matrix_game import MatrixGame
@@ -27,7 +27,7 @@ class PolicyMaker:
 
     game: MatrixGame
     kind: PolicyKind
-    standard_deviation: float = 0.1
+    standard_deviation: ScalarLike = 0.1
     hidden_sizes: Sequence[int] = (16,)
     activation: Activation = "tanh"
     initialiser: Initialiser = "pytorch"

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, ScalarLike
 
 
 def with_reference_action(free_logits: Float[Array, "... F"]) -> Float[Array, "... A"]:
@@ -56,7 +56,7 @@ class PreconditionedTabularPolicy(eqx.Module):
 
 
 def normal_logits(
-    key: Key[Array, ""], num_states: int, num_actions: int, standard_deviation: float
+    key: Key[Array, ""], num_states: int, num_actions: int, standard_deviation: ScalarLike
 ) -> Float[Array, "S F"]:
     """Free logits drawn from N(0, σ²)."""
-    return standard_deviation * jax.random.normal(key, (num_states, num_actions - 1))
+    return jax.random.normal(key, (num_states, num_actions - 1)) * standard_deviation

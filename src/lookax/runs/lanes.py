@@ -1,7 +1,7 @@
 """Many runs in one program: seeds, and settings that differ in numbers only, are lanes of `jax.vmap`."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +14,7 @@ Metrics = dict[str, Array]
 class Experiment(Protocol):
     """What can be run: settings, a pytree of numbers, that know how to make a first state and the next one."""
 
-    @property
-    def precision(self) -> Literal["float32", "float64"]:
-        """Of all floating-point numbers."""
-        ...
+    precision: ClassVar[Literal["float32", "float64"]]
 
     @property
     def total_updates(self) -> int:

@@ -1,0 +1,123 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from lookax.experiments.algorithms import GradientSteps, LOLASettings, NaiveSettings, POLASettings, ProximalPoint
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.preset import Count
+from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
+
+
+def test_every_published_command_has_a_preset():
+    counts = {
+        prefix: sum(name.startswith(prefix) for name in PRESETS)
+        for prefix in (
+            "pola-figure1-",
+            "pola-figure3-lola-tabular-",
+            "pola-figure3-lola-mlp-",
+            "pola-figure3-pola-tabular-",
+            "pola-figure3-pola-mlp-",
+            "pola-figure3-pola-preconditioned-",
+            "pola-b16-",
+        )
+    }
+    assert list(counts.values()) == [4, 5, 3, 5, 5, 5, 6]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid_and_described(name):
+    preset = PRESETS[name]
+    preset.experiment.validate()
+    assert preset.name == name
+    assert preset.description
+
+
+def test_figures_know_their_presets():
+    assert figure_of(PRESETS["pola-b16-lola-mlp"]) is FIGURES["pola-b16"]
+    assert figure_of(PRESETS["ipd-lola"]) is None
+
+
+def test_an_unknown_name_suggests_a_near_one():
+    with pytest.raises(ValueError, match="preset: 'ipd-lol' is not known; did you mean ipd-lola"):
+        look_up("preset", "ipd-lol", PRESETS)
+
+
+def test_only_numbers_are_leaves():
+    settings = ExactShaping(POLASettings(GradientSteps(0.1), 0.2, outer_beta=0.3), contribution_factor=1.4)
+    assert sorted(jax.tree.leaves(settings)) == sorted([0.1, 0.2, 0.3, 1e-8, 1.4, 0.96, 0.1])
+    other = dataclasses.replace(settings, contribution_factor=1.6)
+    assert jax.tree.structure(settings) == jax.tree.structure(other)
+    assert jax.tree.structure(settings) != jax.tree.structure(dataclasses.replace(settings, memory=2))
+
+
+LOLA = LOLASettings(GradientSteps())
+POLA = POLASettings(GradientSteps())
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (ExactShaping(LOLA, num_players=1), "num_players: 1 is not allowed; it must be at least 2"),
+        (ExactShaping(LOLA, game="chicken", num_players=3), "num_players: 3 is not allowed; it must be 2 in chicken"),
+        (ExactShaping(LOLA, discount=1.0), "discount: 1.0 is not allowed; it must be less than 1"),
+        (ExactShaping(LOLA, discount=-0.1), "discount: -0.1 is not allowed; it must be between 0 and 1"),
+        (ExactShaping(LOLA, discount=1.1, horizon=9), "discount: 1.1 is not allowed; it must be between 0 and 1"),
+        (ExactShaping(LOLA, discount=float("nan")), "discount: nan"),
+        (ExactShaping(LOLA, horizon=0), "horizon: 0 is not allowed; it must be at least 1"),
+        (ExactShaping(LOLA, contribution_factor=0.0), "contribution_factor: 0.0 is not allowed"),
+        (ExactShaping(LOLA, contribution_factor=float("inf")), "contribution_factor: inf is not allowed"),
+        (ExactShaping(LOLA, memory=0), "memory: 0"),
+        (ExactShaping(LOLA, standard_deviation=-1.0), "standard_deviation: -1.0"),
+        (ExactShaping(LOLA, hidden_sizes=(3, 0)), r"hidden_sizes: \(3, 0\)"),
+        (ExactShaping(LOLA, total_updates=0), "total_updates: 0"),
+        (ExactShaping(LOLA, seeds=0), "seeds: 0 is not allowed; it must be at least 1"),
+        (ExactShaping(LOLA, first_seed=-1), "first_seed: -1"),
+        (
+            ExactShaping(NaiveSettings(learning_rate=-1.0)),
+            "learning_rate: -1.0 is not allowed; it must be greater than 0",
+        ),
+        (ExactShaping(LOLASettings(GradientSteps(-0.1))), "inner_learning_rate: -0.1"),
+        (ExactShaping(LOLASettings(GradientSteps(inner_steps=-1))), "inner_steps: -1"),
+        (ExactShaping(LOLASettings(GradientSteps(inner_beta=-1.0))), "inner_beta: -1.0"),
+        (ExactShaping(POLASettings(ProximalPoint(0.0))), "inner_beta: 0.0"),
+        (ExactShaping(POLASettings(GradientSteps(), outer_beta=-1.0)), "outer_beta: -1.0"),
+        (ExactShaping(POLASettings(GradientSteps(), outer_steps=0)), "outer_steps: 0"),
+        (ExactShaping(POLASettings(GradientSteps(), tolerance=0.0)), "tolerance: 0.0"),
+        (ExactShaping(POLASettings(GradientSteps(), max_outer_steps=0)), "max_outer_steps: 0"),
+    ],
+)
+def test_values_out_of_range_are_named(settings, complaint):
+    with pytest.raises(ValueError, match=complaint) as error:
+        settings.validate()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ExactShaping(LOLA, num_players=3, contribution_factor=1.8),
+        ExactShaping(LOLA, memory=2, start="all-cooperate", policy="mlp", hidden_sizes=(4, 4), activation="leaky-relu"),
+        ExactShaping(POLA, horizon=6, discount=1.0, policy="preconditioned-mlp", initialiser="orthogonal"),
+        ExactShaping(POLASettings(ProximalPoint(), outer_steps=3, divergence_weights="visitation")),
+        ExactShaping(LOLASettings(GradientSteps(inner_optimiser="adam"), optimiser="rmsprop"), game="matching-pennies"),
+        ExactShaping(NaiveSettings(), num_players=3, policy="mlp", memory=2),
+        ExactShaping(LOLASettings(GradientSteps(), taylor=True), game="stag-hunt", start="all-defect"),
+    ],
+)
+def test_every_combination_takes_a_finite_step(settings):
+    state = settings.init(jax.random.key(0))
+    after, metrics = jax.jit(settings.update)(jax.random.key(0), state)
+    assert np.isfinite(metrics["returns"]).all()
+    moved = jax.tree.map(lambda a, b: float(abs(a - b).max()), after.policies, state.policies)
+    assert max(jax.tree.leaves(moved)) > 0
+
+
+def test_counts_agree_within_their_intervals():
+    low, high = Count(6, 20).interval()
+    # Clopper & Pearson's interval for 6 of 20, from tables.
+    np.testing.assert_allclose([low, high], [0.1189, 0.5428], atol=1e-4)
+    assert Count(6, 20).agrees_with(Count(7, 20))
+    assert not Count(0, 20).agrees_with(Count(20, 20))
+    assert str(Count(6, 20)) == "6/20"
