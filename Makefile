@@ -24,7 +24,7 @@ check: install
 	$(BIN)/pyright
 
 docs: install
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test-slow: install ## the published settings in full
 	$(BIN)/pytest -m slow

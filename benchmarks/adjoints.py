@@ -44,7 +44,9 @@ def measure(argument: int, steps: int, adjoint: Adjoint) -> tuple[float, float]:
     cpu = time.process_time()
     for _ in range(REPEATS):
         jax.block_until_ready(program(*arguments))
-    return (time.process_time() - cpu) / REPEATS, program.memory_analysis().temp_size_in_bytes / 2**20
+    seconds = (time.process_time() - cpu) / REPEATS
+    memory = program.memory_analysis()
+    return seconds, float("nan") if memory is None else memory.temp_size_in_bytes / 2**20
 
 
 def main() -> None:

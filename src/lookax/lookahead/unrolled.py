@@ -9,7 +9,7 @@ differentiated; all but `"none"` give the same derivatives and differ in time an
 |---|---|---|
 | `"reverse"` | reverse mode over reverse mode | every intermediate of every step |
 | `"checkpointed"` | the same, each step recomputed on the way back | K iterates, one step's intermediates |
-| `"forward-over-reverse"` | a Hessian-vector product per step, forward over reverse | K iterates |
+| `"forward-over-reverse"` | a Hessian-vector product per step, forward over reverse | K iterates, K optimiser updates |
 | `"forward"` | tangents carried along: one per number of θ₀ and φ that is differentiated | those tangents |
 | `"none"` | the identity in θ₀, zero in φ: steps count as constants (first-order MAML, Finn et al. 2017) | nothing |
 
