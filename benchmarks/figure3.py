@@ -41,9 +41,7 @@ def learn(lanes: Lanes, total_updates: int) -> None:
 
 def main() -> None:
     """Prints the table."""
-    table = Table(
-        title="Figure 3 of POLA, 20 seeds in lanes (rows of a kind share a program)"
-    )
+    table = Table(title="Figure 3 of POLA, 20 seeds in lanes (rows of a kind share a program)")
     for column in ("preset", "compile s", "CPU-s a run", "original's", "ratio"):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, (seconds, runs) in ORIGINAL.items():
