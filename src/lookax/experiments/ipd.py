@@ -31,7 +31,10 @@ PRESETS = (
     ),
     Preset(
         "ipd-pola-implicit",
-        "POLA: proximal on both sides, the opponent's differentiated implicitly",
-        ExactShaping(POLASettings(ProximalPoint(inner_beta=1.0), learning_rate=0.1, outer_beta=1.0), total_updates=10),
+        "POLA's inner loop solved exactly: the opponent's proximal point, differentiated implicitly",
+        ExactShaping(
+            POLASettings(ProximalPoint(inner_beta=3.0), learning_rate=1.0, outer_beta=None, outer_steps=1),
+            total_updates=50,
+        ),
     ),
 )
