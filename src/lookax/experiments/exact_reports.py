@@ -43,13 +43,15 @@ def tit_for_tat_table(results: Sequence[Result], references: Mapping[str, Refere
 
     Two counts agree if either share of runs lies in the other's 95 % Clopper–Pearson interval.
     """
+    columns = ["setting", "TFT found", "TFT held", "return"]
+    if references:
+        columns += ["reference found", "reference held", "reference return"]
     rows, verdicts, notes = [], [], []
     for result in results:
         reference = references.get(result.name)
         final = result.history["returns"][-1].mean(axis=0)
-        rows.append(
-            [result.name, str(found(result)), str(held(result)), _numbers(final), *_reference_columns(reference)]
-        )
+        row = [result.name, str(found(result)), str(held(result)), _numbers(final)]
+        rows.append(row + _reference_columns(reference) if references else row)
         verdicts.append(None if reference is None else _agrees(result, reference))
         notes += limits_hit(result)
     if any(verdict is not None for verdict in verdicts):
@@ -57,7 +59,6 @@ def tit_for_tat_table(results: Sequence[Result], references: Mapping[str, Refere
             "agrees: our share of runs lies in the 95 % Clopper–Pearson interval (in brackets) of the original code's, "
             "or its share in ours; for both counts."
         )
-    columns = ("setting", "TFT found", "TFT held", "return", "reference found", "reference held", "reference return")
     return Table(columns, rows, verdicts, notes)
 
 
