@@ -69,6 +69,22 @@ def test_all_adjoints_agree_with_finite_differences_and_each_other(problem, opti
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11, err_msg=adjoint)
 
 
+def test_second_derivatives_agree(problem):
+    params, inputs = problem
+
+    def outer(inputs, rate, adjoint):
+        end = unrolled(lambda p: two_layer(p, inputs), params, optimiser=optax.sgd(rate), steps=2, adjoint=adjoint)
+        return two_layer(end, inputs)
+
+    def sharpness(rate, adjoint):
+        return jnp.sum(jax.grad(outer)(inputs, rate, adjoint)["x"] ** 2)
+
+    slopes = [jax.jit(jax.grad(sharpness), static_argnums=1)(0.1, adjoint) for adjoint in FULL]
+    nearby = [sharpness(0.1 + step, "reverse") for step in (1e-6, -1e-6)]
+    np.testing.assert_allclose(slopes[0], (nearby[0] - nearby[1]) / 2e-6, rtol=1e-6)
+    np.testing.assert_allclose(slopes, slopes[0], rtol=1e-9)
+
+
 def test_no_adjoint_is_first_order(problem):
     params, inputs = problem
 

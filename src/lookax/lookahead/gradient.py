@@ -76,7 +76,8 @@ def _with_forward_over_reverse(objective: ExplicitObjective) -> Direction:
         return jax.grad(objective)(params, closed_over)
 
     def forward(params, closed_over):
-        return climb(params, closed_over), (params, closed_over)
+        # Not by `climb` itself: inside a scan, its second derivative would then mix up its arguments (jax 0.10).
+        return jax.grad(objective)(params, closed_over), (params, closed_over)
 
     def backward(inputs, cotangent):
         params, closed_over = inputs
