@@ -7,13 +7,16 @@ from datetime import datetime
 from pathlib import Path
 
 from lookax import __version__
+from lookax.errors import BadInputError
 from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.preset import Figure, Preset, Table
 from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.execute import reproduce, run_preset
-from lookax.runs.training import NotFiniteError
+from lookax.runs.training import RunFailedError
+
+HELP = ("-h", "--help", "help")
 
 USAGE = """\
 usage: lookax COMMAND …
@@ -22,6 +25,8 @@ usage: lookax COMMAND …
   lookax show PRESET                              its settings, and what they mean
   lookax run PRESET [--field value …] [--out DIR] learn it
   lookax reproduce FIGURE [--seeds N] [--out DIR] learn a published figure's presets, draw it, compare it
+
+  lookax run PRESET --help                        the fields that a preset has
 """
 
 
@@ -50,7 +55,7 @@ class ReproduceOptions:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns 0, 1 for a result that is not finite or disagrees, 2 for words that make no sense."""
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if command in ("-h", "--help", "help"):
+    if command in HELP or rest[:1] in ([word] for word in HELP):
         terminal.say(USAGE)
         return 0
     if command == "--version":
@@ -58,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         return look_up("command", command, COMMANDS)(rest)
-    except ValueError as mistake:
+    except BadInputError as mistake:
         return _refuse(f"lookax {command}: {mistake}", 2)
-    except NotFiniteError as failure:
+    except RunFailedError as failure:
         return _refuse(f"lookax {command}: {failure}", 1)
     except KeyboardInterrupt:
         return _refuse(f"lookax {command}: interrupted", 130)
@@ -69,9 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(arguments: Sequence[str]) -> int:
     _take(arguments, 0)
     rows = [[name, figure.description] for name, figure in FIGURES.items()]
-    terminal.print_table(Table(("figure", "lookax reproduce FIGURE"), rows, [None] * len(rows)))
+    terminal.print_table(Table(("figure", "lookax reproduce FIGURE"), rows, [None] * len(rows)), prose=True)
     rows = [[name, preset.description] for name, preset in PRESETS.items()]
-    terminal.print_table(Table(("preset", "lookax run PRESET"), rows, [None] * len(rows)))
+    terminal.print_table(Table(("preset", "lookax run PRESET"), rows, [None] * len(rows)), prose=True)
     return 0
 
 
@@ -80,12 +85,14 @@ def _show(arguments: Sequence[str]) -> int:
     preset = look_up("preset", name, PRESETS)
     terminal.say(f"{preset.name}: {preset.description}")
     rows = [[f"--{field}", value, help_text] for field, value, help_text in described_fields(preset.experiment)]
-    terminal.print_table(Table(("field", "value", "meaning"), rows, [None] * len(rows)))
+    terminal.print_table(Table(("field", "value", "meaning"), rows, [None] * len(rows)), prose=True)
     return 0
 
 
 def _run(arguments: Sequence[str]) -> int:
-    name, *rest = arguments if arguments and not arguments[0].startswith("-") else _take(arguments, 1)
+    [name], rest = _take(arguments[:1], 1), arguments[1:]
+    if name in FIGURES:
+        raise BadInputError(f"preset: {name!r} is a figure; `lookax reproduce {name}` learns its presets")
     preset = look_up("preset", name, PRESETS)
     options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}")
     options.experiment.validate()
@@ -96,7 +103,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _reproduce(arguments: Sequence[str]) -> int:
-    name, *rest = arguments if arguments and not arguments[0].startswith("-") else _take(arguments, 1)
+    [name], rest = _take(arguments[:1], 1), arguments[1:]
     figure = look_up("figure", name, FIGURES)
     options = parse(ReproduceOptions(), rest, f"lookax reproduce {name}")
     presets = [_with_seeds(preset, options.seeds, options.first_seed) for preset in figure.presets]
@@ -113,8 +120,10 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 
 
 def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
-    if len(arguments) != number:
-        raise ValueError(f"{' '.join(arguments) or 'nothing'!r} is not allowed; it takes {number or 'no'} name")
+    if len(arguments) < number:
+        raise BadInputError("the name is missing; `lookax list` names presets and figures")
+    if len(arguments) > number:
+        raise BadInputError(f"{' '.join(arguments[number:])!r} is not allowed; it takes {number or 'no'} name")
     return arguments
 
 
@@ -134,8 +143,12 @@ def _comparison(chosen: Preset, published: Preset) -> Figure | None:
 
 def _new_folder(out: Path | None, name: str) -> Path:
     folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
-    if folder.exists():
-        raise ValueError(f"out: {str(folder)!r} exists; it must be a new folder")
+    try:
+        if folder.exists():
+            raise BadInputError(f"out: {str(folder)!r} exists; it must be a new folder")
+        folder.mkdir(parents=True)
+    except OSError as reason:
+        raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None
     return folder
 
 

@@ -3,10 +3,14 @@
 import math
 
 
+class BadInputError(ValueError):
+    """What a person gave makes no sense; the message says which field, which value and what is allowed."""
+
+
 def check(allowed: bool, field: str, value: object, rule: str) -> None:
-    """Raises `ValueError` with one line naming the field, the value and the rule, unless `allowed`."""
+    """Raises `BadInputError` with one line naming the field, the value and the rule, unless `allowed`."""
     if not allowed:
-        raise ValueError(f"{field}: {value!r} is not allowed; it must be {rule}")
+        raise BadInputError(f"{field}: {value!r} is not allowed; it must be {rule}")
 
 
 def check_at_least(field: str, value: int | float, least: int | float) -> None:

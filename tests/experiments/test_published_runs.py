@@ -35,8 +35,8 @@ def test_tabular_runs_end_where_the_original_ended(run, tmp_path):
         # States that are hardly ever reached do not matter to what is learned, and may end further apart.
         tolerance = np.where(seen / visits.sum() < 0.01, 0.05, 0.02)
         assert (np.abs(metrics["cooperation"][player] - np.array(final)) < tolerance).all()
-    # Returns to 0.6 % of the largest; the original's are rounded and end a little before the loop has come to rest.
-    np.testing.assert_allclose(metrics["returns"], run["returns"], atol=0.006 * 15)
+    # The original's loop stops a little earlier, in single precision: its returns are within 0.2 % of ours.
+    np.testing.assert_allclose(metrics["returns"], run["returns"], rtol=0.005)
 
 
 def test_figure1_networks_end_together_under_pola_and_apart_under_lola():

@@ -4,7 +4,8 @@ import numpy as np
 import optax
 import pytest
 
-from lookax.lookahead.proximal import ascend, proximal_point
+from lookax.lookahead.ascent import ascend
+from lookax.lookahead.proximal import proximal_point
 from lookax.lookahead.unrolled import unrolled
 
 

@@ -69,6 +69,38 @@ def test_all_adjoints_agree_with_finite_differences_and_each_other(problem, opti
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11, err_msg=adjoint)
 
 
+@pytest.mark.parametrize("make", [optax.sgd, optax.adam], ids=["sgd", "adam"])
+def test_learning_rates_can_be_differentiated(problem, make):
+    params, inputs = problem
+
+    def outer(rate, adjoint):
+        end = unrolled(lambda p: two_layer(p, inputs), params, optimiser=make(rate), steps=3, adjoint=adjoint)
+        return two_layer(end, inputs)
+
+    slopes = [jax.grad(outer)(0.1, adjoint) for adjoint in FULL]
+    nearby = [outer(0.1 + step, "reverse") for step in (1e-6, -1e-6)]
+    np.testing.assert_allclose(slopes[0], (nearby[0] - nearby[1]) / 2e-6, rtol=1e-6)
+    np.testing.assert_allclose(slopes, slopes[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("adjoint", FULL)
+def test_a_lookahead_inside_a_lookahead(problem, adjoint):
+    params, inputs = problem
+    sgd = optax.sgd(0.05)
+
+    def outer(y, adjoint):
+        def looked_ahead(p):
+            end = unrolled(lambda q: two_layer(q, inputs | {"y": y}), p, optimiser=sgd, steps=2, adjoint=adjoint)
+            return two_layer(end, inputs)
+
+        return two_layer(unrolled(looked_ahead, params, optimiser=sgd, steps=2, adjoint="reverse"), inputs)
+
+    expected = jax.jit(jax.grad(outer), static_argnums=1)(inputs["y"], "reverse")
+    np.testing.assert_allclose(
+        jax.jit(jax.grad(outer), static_argnums=1)(inputs["y"], adjoint), expected, rtol=1e-9, atol=1e-12
+    )
+
+
 def test_second_derivatives_agree(problem):
     params, inputs = problem
 

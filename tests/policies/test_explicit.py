@@ -54,10 +54,10 @@ def test_several_actions_take_a_row_per_state():
         ([1, 2], "object with one key, logits or probabilities"),
         ({"layers": []}, "object with one key, logits or probabilities"),
         ({"logits": [[0.0] * 5]}, "must list 2 players under 'logits'"),
-        ({"logits": [[0.0] * 4] * 2}, r"logits of player 0 of shape \(4,\); it must be \(5, 1\) or \(5,\)"),
-        ({"logits": [[0.0] * 5, ["x"] * 5]}, "logits of player 1 that are not an array of numbers"),
-        ({"logits": [[float("nan")] * 5] * 2}, "logits of player 0 that are not finite"),
-        ({"probabilities": [[0.0] * 5] * 2}, "probabilities of player 0 that are not strictly between 0 and 1"),
+        ({"logits": [[0.0] * 4] * 2}, r"logits of player 1 of shape \(4,\); it must be \(5, 1\) or \(5,\)"),
+        ({"logits": [[0.0] * 5, ["x"] * 5]}, "logits of player 2 that are not an array of numbers"),
+        ({"logits": [[float("nan")] * 5] * 2}, "logits of player 1 that are not finite"),
+        ({"probabilities": [[0.0] * 5] * 2}, "probabilities of player 1 that are not strictly between 0 and 1"),
     ],
 )
 def test_bad_tables_are_refused(game, written, complaint):
@@ -68,8 +68,8 @@ def test_bad_tables_are_refused(game, written, complaint):
 @pytest.mark.parametrize(
     ("layers", "complaint"),
     [
-        ([], "must have 2 layers of player 0"),
-        ([{"weight": [], "bias": []}, {}], r"weights of layer 0 of player 0 of shape \(0,\); it must be \(16, 6\)"),
+        ([], "must have 2 layers of player 1"),
+        ([{"weight": [], "bias": []}, {}], r"weights of layer 0 of player 1 of shape \(0,\); it must be \(16, 6\)"),
         ([{"weights": []}, {}], "with the keys weight and bias"),
     ],
 )

@@ -80,7 +80,7 @@ def draw_run(results: Sequence[Result]) -> Drawing:
     curves, policies = drawing.subplots(1, 2)
     draw_returns(curves, result.history["returns"])
     draw_cooperation(policies, result.history["cooperation"][-1], state_names(experiment.play().game))
-    drawing.suptitle(f"{result.name}: {experiment.seeds} runs")
+    drawing.suptitle(f"{result.name}: {experiment.game}, {experiment.policy} policies, seeds: {experiment.seeds}")
     return drawing
 
 
@@ -105,7 +105,7 @@ def draw_cooperation(axes: Axes, cooperation: np.ndarray, names: Sequence[str]) 
         axes.bar(places, cooperation[:, player].mean(axis=0), width, color=colour, alpha=0.35)
         axes.plot(places, cooperation[:, player].T, ".", color=colour, markersize=3)
     axes.set(xticks=range(len(names)), ylim=(-0.02, 1.02), ylabel="P(cooperate | state)")
-    axes.set_xticklabels(names, rotation=90 if len(names) > 9 else 0)
+    axes.set_xticklabels(names, rotation=90 if len(names) > 9 else 0, fontsize=max(3, min(10, 240 / len(names))))
     axes.set_xlabel("state: mine, theirs")
     tidy(axes)
 

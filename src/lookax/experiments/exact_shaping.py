@@ -13,7 +13,7 @@ from lookax.evaluation.tit_for_tat import is_tit_for_tat
 from lookax.experiments.algorithms import Algorithm
 from lookax.experiments.settings import settings
 from lookax.games.exact_play import ExactPlay
-from lookax.games.histories import Start
+from lookax.games.histories import Start, histories
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.learners.lola import LOLA
@@ -63,7 +63,7 @@ class ExactShaping:
     initialiser: Initialiser = "pytorch"
     """Initialisation of a network's layers."""
     initial_policies: Path | None = None
-    """JSON file with everybody's first policies, instead of random ones."""
+    """JSON file with everybody's first policies, instead of random ones; every seed then starts there."""
     total_updates: int = 30
     """How many updates to learn for."""
     seeds: int = 20
@@ -79,17 +79,22 @@ class ExactShaping:
         if self.game != "contribution":
             check(self.num_players == 2, "num_players", self.num_players, f"2 in {self.game}")
         check_positive("contribution_factor", self.contribution_factor)
+        check(self.num_players <= 16, "num_players", self.num_players, "at most 16")
         check_at_least("memory", self.memory, 1)
+        histories((2,) * self.num_players, self.memory, self.start)
         check(0 <= self.discount <= 1, "discount", self.discount, "between 0 and 1")
         if self.horizon is None:
             check(self.discount < 1, "discount", self.discount, "less than 1 where the horizon is infinite")
         else:
             check_at_least("horizon", self.horizon, 1)
+            check(self.horizon <= 10**6, "horizon", self.horizon, "at most 1000000")
         check_at_least("standard_deviation", self.standard_deviation, 0)
         check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "sizes of at least 1")
         check_at_least("total_updates", self.total_updates, 1)
         check_at_least("seeds", self.seeds, 1)
+        check(self.seeds <= 100_000, "seeds", self.seeds, "at most 100000")
         check_at_least("first_seed", self.first_seed, 0)
+        check(self.first_seed < 2**31, "first_seed", self.first_seed, "less than 2147483648")
         self.algorithm.validate()
         if self.initial_policies is not None:
             self._initial(jax.random.key(0))

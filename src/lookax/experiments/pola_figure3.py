@@ -2,7 +2,7 @@
 
 Presets do what the published commands do, oddities included: the network sees player 1's action first whoever looks;
 POLA's opponents are expected to take one plain gradient step; its outer loop stops when a step moves the policy by less
-than 1e-8 in KL divergence, which is short of the proximal point (docs/figures.md says by how much).
+than 1e-8 in KL divergence, which is short of the proximal point (docs/pola-exact.md says by how much).
 """
 
 from collections.abc import Sequence
@@ -140,12 +140,17 @@ def _draw_method(axes: Axes, results: Sequence[Result], label: str, colour: str,
     below, above = zip(*([abs(bound - count.share) for bound in count.interval()] for count in counts), strict=True)
     axes.errorbar(places, shares, [below, above], color=colour, marker=marker, capsize=2, label=label)
     known = [
-        (place, REFERENCES[r.name].found.share)
-        for place, r in zip(places, results, strict=True)
-        if r.name in REFERENCES
+        (place, REFERENCES[r.name].found) for place, r in zip(places, results, strict=True) if r.name in REFERENCES
     ]
-    style = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": colour}
-    axes.plot([p for p, _ in known], [y for _, y in known], marker, label=f"{label}, original code", **style)
+    axes.plot(
+        [place for place, _ in known],
+        [count.share for _, count in known],
+        marker,
+        markersize=11,
+        markerfacecolor="none",
+        markeredgecolor=colour,
+        label=f"{label}, original code",
+    )
 
 
 FIGURE = Figure(

@@ -3,6 +3,7 @@
 import difflib
 from typing import TypeVar
 
+from lookax.errors import BadInputError
 from lookax.experiments import ipd, pola_b16, pola_figure1, pola_figure3
 from lookax.experiments.preset import Figure, Preset
 
@@ -28,4 +29,5 @@ def look_up(what: str, name: str, known: dict[str, Named]) -> Named:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or list(known)[:3]
-    raise ValueError(f"{what}: {name!r} is not known; did you mean {' or '.join(near)}? `lookax list` names them all")
+    hint = f"did you mean {' or '.join(near)}? `lookax list` names them all"
+    raise BadInputError(f"{what}: {name!r} is not known; {hint}")

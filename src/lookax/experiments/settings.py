@@ -36,7 +36,15 @@ def settings(cls: Settings) -> Settings:
     return cls
 
 
+def holds_settings(hint: Any) -> bool:
+    """Whether a field of this type holds nested settings, or may."""
+    return any(dataclasses.is_dataclass(option) for option in _options(hint))
+
+
 def _holds_floats(hint: Any) -> bool:
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        return any(_holds_floats(option) for option in typing.get_args(hint))
-    return hint is float or dataclasses.is_dataclass(hint)
+    return float in _options(hint) or holds_settings(hint)
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    is_union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    return typing.get_args(hint) if is_union else (hint,)

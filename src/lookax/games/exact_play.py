@@ -6,8 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.errors import check
 from lookax.games.matrix_game import MatrixGame
 
 Policy = Callable[[Float[Array, " D"]], Float[Array, " A"]]
@@ -30,7 +32,7 @@ def state_visitation(
     - `discount`: γ, below 1 where the horizon is infinite.
     - `horizon`: number of steps T, or `None` for infinitely many.
     """
-    first = jax.nn.one_hot(start, transitions.shape[0], dtype=transitions.dtype)
+    first = jnp.asarray(np.eye(transitions.shape[0])[start], transitions.dtype)
     if horizon is None:
         return jnp.linalg.solve(
             jnp.eye(transitions.shape[0], dtype=transitions.dtype) - discount * transitions.T, first
@@ -53,12 +55,19 @@ class ExactPlay(eqx.Module):
     - `observations`: per player, what it sees in each state, `[S, Dᵢ]`.
     - `discount`: γ; a reward after t steps counts γᵗ.
     - `horizon`: number of steps, or `None` for infinitely many (then γ < 1).
+
+    **Raises:** `ValueError` for a discount out of range.
     """
 
     game: MatrixGame
     observations: tuple[Float[Array, "S _"], ...]
     discount: ScalarLike
     horizon: int | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        if isinstance(self.discount, int | float):  # a traced number has no value to check
+            allowed = 0 <= self.discount < 1 if self.horizon is None else 0 <= self.discount <= 1
+            check(allowed, "discount", self.discount, "from 0 to 1, and less than 1 where the horizon is infinite")
 
     @property
     def num_players(self) -> int:

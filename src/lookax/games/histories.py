@@ -13,6 +13,7 @@ step, and only the full histories exist.
 import dataclasses
 import functools
 import itertools
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,6 +21,9 @@ import numpy as np
 from lookax.errors import check, check_at_least
 
 Start = Literal["separate", "all-cooperate", "all-defect"]
+
+MAX_TRANSITIONS = 2 * 10**8
+"""States × joint actions × states that a game may have at most: 1.6 GB of transitions."""
 
 NOTHING_YET = -1
 """Stands in `Histories.actions` where a history is shorter than the memory."""
@@ -56,10 +60,18 @@ def histories(num_actions: tuple[int, ...], memory: int, start: Start) -> Histor
     - `memory`: how many steps are remembered, at least 1.
     - `start`: what the players see at the first step.
 
-    **Raises:** `ValueError` for a memory below 1 or an unknown start.
+    **Raises:** `ValueError` for a memory below 1, an unknown start, or more states than a table can hold.
     """
     check_at_least("memory", memory, 1)
     check(start in get_args(Start), "start", start, f"one of {', '.join(get_args(Start))}")
+    num_joint = math.prod(num_actions)
+    num_states = sum(num_joint**length for length in (range(memory + 1) if start == "separate" else [memory]))
+    check(
+        num_states**2 * num_joint <= MAX_TRANSITIONS,
+        "memory",
+        memory,
+        f"less, or the players fewer: their {num_states} states and {num_joint} joint actions are too many for a table",
+    )
     joint_actions = list(itertools.product(*(range(n) for n in num_actions)))
     lengths = range(memory, -1, -1) if start == "separate" else [memory]
     states = [h for length in lengths for h in itertools.product(joint_actions, repeat=length)]

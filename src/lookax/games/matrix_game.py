@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from lookax.errors import BadInputError
 from lookax.games.histories import Histories, Start, histories
 
 
@@ -35,7 +36,7 @@ class MatrixGame(eqx.Module):
     def __check_init__(self):
         shape = self.payoffs.shape
         if len(shape) < 3 or shape[0] != len(shape) - 1 or min(shape[1:]) < 2:
-            raise ValueError(
+            raise BadInputError(
                 f"payoffs: shape {shape} is not allowed; it must be (N, A₁, …, A_N) for N ≥ 2 players with at least 2 "
                 "actions each"
             )
@@ -89,5 +90,5 @@ class MatrixGame(eqx.Module):
 
     def transition_matrix(self, joint: Float[Array, "S J"]) -> Float[Array, "S S"]:
         """P(s'|s) = Σₐ π(a|s) [s' follows s under a], from [`joint_action_probabilities`][]."""
-        successor_one_hot = jax.nn.one_hot(self.histories.successors, self.num_states, dtype=joint.dtype)
+        successor_one_hot = jnp.asarray(np.eye(self.num_states)[self.histories.successors], joint.dtype)
         return jnp.einsum("sj,sjt->st", joint, successor_one_hot)

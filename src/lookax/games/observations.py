@@ -5,7 +5,7 @@ There are few states, so a policy is applied to the table of all of them at once
 
 import numpy as np
 
-from lookax.games.histories import NOTHING_YET
+from lookax.games.histories import NOTHING_YET, histories
 from lookax.games.matrix_game import MatrixGame
 
 
@@ -17,8 +17,8 @@ def own_view(game: MatrixGame, player: int) -> np.ndarray:
     own_first = [player, *(other for other in range(game.num_players) if other != player)]
     seen = game.histories.actions[:, :, own_first].reshape(game.num_states, -1)
     # The game as this player counts it has its own list of states; look each seen history up there.
-    own_game = MatrixGame(game.payoffs.transpose(0, *(1 + p for p in own_first)), game.memory, game.start)
-    number = {tuple(row): i for i, row in enumerate(own_game.histories.actions.reshape(game.num_states, -1).tolist())}
+    own = histories(tuple(game.num_actions[p] for p in own_first), game.memory, game.start)
+    number = {tuple(row): i for i, row in enumerate(own.actions.reshape(game.num_states, -1).tolist())}
     return np.array([number[tuple(row)] for row in seen.tolist()])
 
 

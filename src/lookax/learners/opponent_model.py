@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key, ScalarLike
 
 from lookax.games.exact_play import ExactPlay, Policies, Policy
 from lookax.learners.state import LearnerState, Metrics
-from lookax.lookahead.proximal import Ascent, ascend
+from lookax.lookahead.ascent import Ascent, ascend
 
 Models = tuple[Policies, ...]
 """Every player's policies of everybody; the one of itself is never used."""

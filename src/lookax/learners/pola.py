@@ -12,7 +12,7 @@ from lookax.games.exact_play import ExactPlay, Policies, Policy
 from lookax.learners.opponent_model import Belief, OpponentModel, form_beliefs
 from lookax.learners.shaping import Shaping
 from lookax.learners.state import Initial, LearnerState, Metrics
-from lookax.lookahead.proximal import Ascent, ascend
+from lookax.lookahead.ascent import Ascent, ascend
 
 DivergenceWeights = Literal["uniform", "visitation"]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
 from lookax.games.exact_play import Policies
+from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.gradient import Objective
 
 Initial = Callable[[Array], Policies]
@@ -32,8 +32,7 @@ def simultaneous_step(
     """One optimiser step of every player's policy up its own objective, all from the same policies."""
     policies, optimiser_states = [], []
     for objective, mine, optimiser_state in zip(objectives, state.policies, state.optimiser_states, strict=True):
-        descent = jax.tree.map(jnp.negative, jax.grad(objective)(mine))
-        updates, optimiser_state = optimiser.update(descent, optimiser_state, mine)
-        policies.append(optax.apply_updates(mine, updates))
+        policy, optimiser_state = ascent_step(jax.grad(objective)(mine), mine, optimiser_state, optimiser)
+        policies.append(policy)
         optimiser_states.append(optimiser_state)
     return LearnerState(tuple(policies), tuple(optimiser_states), state.models)

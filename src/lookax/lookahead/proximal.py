@@ -6,15 +6,13 @@ with a divergence D between the policies that θ₀ and θ stand for. Its soluti
 parameterised, while a gradient step does (Zhao et al. 2022, POLA).
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import lineax as lx
-import optax
 import optimistix as optx
-from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
+from jaxtyping import PyTree, ScalarLike
 
 from lookax.lookahead.gradient import Objective, Objectives
 
@@ -34,8 +32,9 @@ def proximal_point(
 
     - `objectives`: F(θ) = J(θ) − β D(θ₀, θ), the proximal term included; or a tuple of Fₘ(θ₁, …, θ_M) for M learners,
       of whom each solves its own problem while the others stay where they start.
-    - `params`: where the search starts, usually θ₀. The result's derivative in it is zero.
-    - `tolerance`: of BFGS, absolute and relative, on θ and F.
+    - `params`: where the search starts, usually θ₀. The solution's derivative in its own start is zero.
+    - `tolerance`: of BFGS, absolute and relative, on θ and F. Single precision does not reach a small one: there the
+      gradient of F may be left at 1e-3. Work in double precision where the solution's derivative matters.
     - `max_steps`: of BFGS. If it does not converge in as many, the run fails with an error.
     """
     if isinstance(objectives, tuple):
@@ -52,7 +51,7 @@ def proximal_point(
 
     # Singular values below √ε of the largest are the noise of a solution that is itself only good to `tolerance`.
     bfgs_tolerance: Any = tolerance  # a traced number will do where BFGS asks for a float
-    cutoff = float(jnp.finfo(jnp.result_type(float)).eps) ** 0.5
+    cutoff = float(jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).eps) ** 0.5
     return optx.minimise(
         lambda params, _: -objectives(params),
         optx.BFGS(rtol=bfgs_tolerance, atol=bfgs_tolerance),
@@ -60,49 +59,3 @@ def proximal_point(
         max_steps=max_steps,
         adjoint=optx.ImplicitAdjoint(lx.SVD(rcond=cutoff)),
     ).value
-
-
-class Ascent(NamedTuple):
-    """Where [`ascend`][lookax.lookahead.proximal.ascend] ended.
-
-    `params`; the number of `steps` taken; `stopped`: whether its own rule stopped it, rather than the limit.
-    """
-
-    params: PyTree
-    steps: Int[Array, ""]
-    stopped: Bool[Array, ""]
-
-
-def ascend(
-    objective: Objective,
-    params: PyTree,
-    *,
-    optimiser: optax.GradientTransformation,
-    stop: Callable[[PyTree, PyTree], Bool[Array, ""]],
-    max_steps: int,
-) -> Ascent:
-    """Climbs an objective by optimiser steps until `stop(θₖ, θₖ₊₁)`. Not differentiable.
-
-    Under `jax.vmap` every lane stops on its own: one that has stopped stays exactly where it is while others go on.
-
-    **Arguments:**
-
-    - `optimiser`: an optax optimiser; starts from fresh state.
-    - `stop`: given the parameters before and after a step, whether it was the last.
-    - `max_steps`: give up after as many.
-    """
-
-    def going(carry):
-        _, _, steps, stopped = carry
-        return (steps < max_steps) & ~stopped
-
-    def step(carry):
-        params, state, steps, _ = carry
-        descent = jax.tree.map(jnp.negative, jax.grad(objective)(params))
-        updates, state = optimiser.update(descent, state, params)
-        improved = optax.apply_updates(params, updates)
-        return improved, state, steps + 1, stop(params, improved)
-
-    start = (params, optimiser.init(params), jnp.array(0), jnp.array(False))
-    params, _, steps, stopped = jax.lax.while_loop(going, step, start)
-    return Ascent(params, steps, stopped)

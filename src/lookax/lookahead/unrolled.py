@@ -2,8 +2,8 @@
 
     θ₀ = params,    θₖ₊₁ = θₖ + u(∇_θ J(θₖ; φ)),    k = 0 … K − 1,
 
-with u the update of an optax optimiser and φ whatever the objective J closes over. `adjoint` chooses how θ_K is
-differentiated; all but `"none"` give the same derivatives and differ in time and memory:
+with u the update of an optax optimiser and φ whatever the objective J or the optimiser closes over. `adjoint` chooses
+how θ_K is differentiated; all but `"none"` give the same derivatives and differ in time and memory:
 
 | adjoint | dθ_K/d(θ₀, φ) by | memory |
 |---|---|---|
@@ -11,7 +11,7 @@ differentiated; all but `"none"` give the same derivatives and differ in time an
 | `"checkpointed"` | the same, each step recomputed on the way back | K iterates, one step's intermediates |
 | `"forward-over-reverse"` | a Hessian-vector product per step, forward over reverse | K iterates, K optimiser updates |
 | `"forward"` | tangents carried along: one per number of θ₀ and φ that is differentiated | those tangents |
-| `"none"` | the identity in θ₀, zero in φ: steps count as constants (first-order MAML, Finn et al. 2017) | nothing |
+| `"none"` | gradients count as constants (first-order MAML, Finn et al. 2017): with SGD, the identity in θ₀ | nothing |
 
 `"forward"` pays where φ is a few numbers (hyperparameters). The results of `"forward-over-reverse"` and `"forward"` can
 only be differentiated in reverse.
@@ -27,6 +27,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from lookax.errors import check, check_at_least
+from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.gradient import Objectives, closure_converted, direction
 
 Adjoint = Literal["reverse", "checkpointed", "forward-over-reverse", "forward", "none"]
@@ -40,7 +41,7 @@ def unrolled(
     steps: int,
     adjoint: Adjoint = "forward-over-reverse",
 ) -> PyTree:
-    """θ_K after `steps` steps up the objective, differentiable in θ₀ and in what the objective closes over.
+    """θ_K after `steps` steps up the objective, differentiable in θ₀ and in what objective and optimiser close over.
 
     **Arguments:**
 
@@ -57,20 +58,26 @@ def unrolled(
     params = jax.tree.map(jnp.asarray, params)
     closed_over, objective = closure_converted(objectives, params)
     climb = direction(objective, isinstance(objectives, tuple), adjoint == "forward-over-reverse")
+    # Optimisers close over their hyperparameters; as arrays, these can be differentiated like everything else.
+    init = eqx.filter_closure_convert(optimiser.init, params)
+    update = eqx.filter_closure_convert(optimiser.update, params, init(params), params)
+    hyperparameters, functions = eqx.partition((init, update), eqx.is_array)
 
-    def run(params, closed_over):
+    def run(params, closed_over, hyperparameters):
+        converted = optax.GradientTransformation(*eqx.combine(hyperparameters, functions))
+
         def step(carry, _):
             params, state = carry
-            ascent = climb(params, closed_over)
+            slope = climb(params, closed_over)
             if adjoint == "none":
-                ascent = jax.lax.stop_gradient(ascent)
-            updates, state = optimiser.update(jax.tree.map(jnp.negative, ascent), state, params)
-            return (optax.apply_updates(params, updates), state), None
+                slope = jax.lax.stop_gradient(slope)
+            return ascent_step(slope, params, state, converted), None
 
         step = jax.checkpoint(step, prevent_cse=False) if adjoint == "checkpointed" else step
-        return jax.lax.scan(step, (params, optimiser.init(params)), length=steps)[0][0]
+        return jax.lax.scan(step, (params, converted.init(params)), length=steps)[0][0]
 
-    return _by_forward_mode(run)((params, closed_over)) if adjoint == "forward" else run(params, closed_over)
+    inputs = (params, closed_over, hyperparameters)
+    return _by_forward_mode(run)(inputs) if adjoint == "forward" else run(*inputs)
 
 
 def _by_forward_mode(run):

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lookax.errors import BadInputError
 from lookax.games.exact_play import Policies, Policy
 from lookax.policies.kinds import PolicyMaker
 from lookax.policies.mlp import Dense, MLPPolicy, PreconditionedMLPPolicy
@@ -34,27 +35,25 @@ def read_policies(path: Path, maker: PolicyMaker) -> Policies:
     """
     try:
         written = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as reason:
-        raise ValueError(f"{FIELD}: {str(path)!r} cannot be read as JSON ({reason})") from None
+    except (OSError, ValueError, RecursionError) as reason:
+        raise BadInputError(f"{FIELD}: {str(path)!r} cannot be read as JSON ({reason})") from None
     try:
         return parse_policies(written, maker)
-    except ValueError as reason:
-        raise ValueError(f"{FIELD}: {str(path)!r} {reason}") from None
+    except BadInputError as reason:
+        raise BadInputError(f"{FIELD}: {str(path)!r} {reason}") from None
 
 
 def parse_policies(written: Any, maker: PolicyMaker) -> Policies:
     """As [`read_policies`][lookax.policies.explicit.read_policies], from the parsed JSON."""
     allowed = ("logits", "probabilities") if maker.is_tabular else ("layers",)
     if not isinstance(written, dict) or len(written) != 1 or next(iter(written)) not in allowed:
-        raise ValueError(f"must be an object with one key, {' or '.join(allowed)}, for {maker.kind} policies")
+        raise BadInputError(f"must be an object with one key, {' or '.join(allowed)}, for {maker.kind} policies")
     [(key, players)] = written.items()
     if not isinstance(players, list) or len(players) != maker.game.num_players:
-        raise ValueError(f"must list {maker.game.num_players} players under {key!r}")
+        raise BadInputError(f"must list {maker.game.num_players} players under {key!r}")
     like = jax.eval_shape(maker.initial, jax.random.key(0))
     parse = _network if key == "layers" else _table
-    return tuple(
-        parse(key, given, policy, player) for player, (given, policy) in enumerate(zip(players, like, strict=True))
-    )
+    return tuple(parse(key, players[i], like[i], i + 1) for i in range(maker.game.num_players))
 
 
 def write_policies(policies: Policies) -> dict[str, Any]:
@@ -71,14 +70,16 @@ def write_policies(policies: Policies) -> dict[str, Any]:
 
 def _numbers(given: Any, what: str, *shapes: tuple[int, ...]) -> np.ndarray:
     try:
-        array = np.array(given, dtype=float)
-    except (ValueError, TypeError):
-        raise ValueError(f"has {what} that are not an array of numbers") from None
+        array = np.array(given)
+    except ValueError:
+        array = np.array(None)
+    if array.dtype.kind not in "if" and array.size:
+        raise BadInputError(f"has {what} that are not an array of numbers")
     if array.shape not in shapes:
-        raise ValueError(f"has {what} of shape {array.shape}; it must be {' or '.join(map(str, shapes))}")
+        raise BadInputError(f"has {what} of shape {array.shape}; it must be {' or '.join(map(str, shapes))}")
     if not np.isfinite(array).all():
-        raise ValueError(f"has {what} that are not finite")
-    return array
+        raise BadInputError(f"has {what} that are not finite")
+    return array.astype(float)
 
 
 def _table(key: str, given: Any, like: Policy, player: int) -> Policy:
@@ -90,7 +91,7 @@ def _table(key: str, given: Any, like: Policy, player: int) -> Policy:
     if key == "probabilities":
         table = np.stack([1 - table, table], axis=1) if table.ndim == 1 else table
         if not ((table > 0) & (table < 1)).all() or not np.allclose(table.sum(1), 1):
-            raise ValueError(f"has {what} that are not strictly between 0 and 1 or do not sum to 1")
+            raise BadInputError(f"has {what} that are not strictly between 0 and 1 or do not sum to 1")
         table = np.log(table[:, 1:]) - np.log(table[:, :1])
     logits = jnp.asarray(table.reshape(num_states, free))
     if isinstance(like, PreconditionedTabularPolicy):
@@ -102,11 +103,11 @@ def _network(key: str, given: Any, like: Any, player: int) -> Policy:
     network: MLPPolicy = like.network if isinstance(like, PreconditionedMLPPolicy) else like
     what = f"{key} of player {player}"
     if not isinstance(given, list) or len(given) != len(network.layers):
-        raise ValueError(f"must have {len(network.layers)} {what}")
+        raise BadInputError(f"must have {len(network.layers)} {what}")
     layers = []
     for i, (written, layer) in enumerate(zip(given, network.layers, strict=True)):
         if not isinstance(written, dict) or set(written) != {"weight", "bias"}:
-            raise ValueError(f"has {what} that are not objects with the keys weight and bias")
+            raise BadInputError(f"has {what} that are not objects with the keys weight and bias")
         weight = _numbers(written["weight"], f"weights of layer {i} of player {player}", layer.weight.shape)
         bias = _numbers(written["bias"], f"biases of layer {i} of player {player}", layer.bias.shape)
         layers.append(Dense(jnp.asarray(weight), jnp.asarray(bias)))

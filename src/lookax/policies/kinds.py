@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, ScalarLike
 
+from lookax.errors import check
 from lookax.games.exact_play import Policies, Policy
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot, state_one_hot
@@ -31,6 +32,9 @@ class PolicyMaker:
     hidden_sizes: Sequence[int] = (16,)
     activation: Activation = "tanh"
     initialiser: Initialiser = "pytorch"
+
+    def __post_init__(self):
+        check(self.kind in get_args(PolicyKind), "policy", self.kind, f"one of {', '.join(get_args(PolicyKind))}")
 
     @property
     def is_tabular(self) -> bool:

@@ -4,11 +4,15 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import typing
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import docstring_parser
 import tyro
+
+from lookax.errors import BadInputError
+from lookax.experiments.settings import holds_settings
 
 Parsed = TypeVar("Parsed")
 
@@ -34,32 +38,32 @@ def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise ValueError(_one_line(complaint.getvalue())) from None
+        raise BadInputError(_one_line(complaint.getvalue())) from None
     if unknown:
-        raise ValueError(_unknown(unknown[0], field_names(default)))
+        raise BadInputError(_unknown(unknown[0], field_names(default)))
     return parsed
 
 
 def field_names(settings: Any) -> list[str]:
-    """The settings' fields, those of nested settings in their place."""
-    names = []
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        names += field_names(value) if dataclasses.is_dataclass(value) else [field.name]
-    return names
+    """The names of the settings' fields, those of nested settings in their place."""
+    return [name.replace("-", "_") for name, _, _ in described_fields(settings)]
 
 
 def described_fields(settings: Any) -> list[tuple[str, str, str]]:
-    """Name on the command line, value and meaning of every field; the meaning stands in the source under the field."""
+    """Name on the command line, value and meaning of every field, those of nested settings in their place.
+
+    Settings that a preset does without (None) are left out, as on the command line.
+    """
     meanings = {
         param.arg_name: param.description for param in docstring_parser.parse_from_object(type(settings)).params
     }
+    hints = typing.get_type_hints(type(settings))
     rows = []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if dataclasses.is_dataclass(value):
             rows += described_fields(value)
-        else:
+        elif value is not None or not holds_settings(hints[field.name]):
             rows.append((field.name.replace("_", "-"), str(value), meanings[field.name] or ""))
     return rows
 

@@ -26,13 +26,10 @@ PACKAGES = ("lookax", "jax", "jaxlib", "equinox", "optax", "optimistix", "lineax
 
 
 class RunFolder:
-    """Writes one run's files.
-
-    **Raises:** `FileExistsError` if the folder exists: nothing is ever overwritten.
-    """
+    """Writes one run's files into a folder, which it makes unless it exists."""
 
     def __init__(self, path: Path):
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         self.path = path
 
     def write_config(self, preset: str, settings: Any) -> None:
@@ -87,13 +84,6 @@ def metric_rows(update: int, first_seed: int, metrics: Mapping[str, np.ndarray])
 
 def provenance() -> dict[str, Any]:
     """Versions, devices, source revision where there is one, command line and time."""
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -101,5 +91,17 @@ def provenance() -> dict[str, Any]:
         "platform": platform.platform(),
         "versions": {package: metadata.version(package) for package in PACKAGES},
         "devices": [device.device_kind for device in jax.devices()],
-        "revision": revision.stdout.strip() or None,
+        "revision": _revision(),
     }
+
+
+def _revision() -> str | None:
+    """The commit of the source tree that this file stands in; `None` where it is installed, or git is not."""
+    source = Path(__file__).parents[3]
+    if not (source / ".git").exists():
+        return None
+    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+    except OSError:
+        return None

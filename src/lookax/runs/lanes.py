@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-Metrics = dict[str, Array]
+from lookax.learners.state import Metrics
 
 
 @runtime_checkable
@@ -77,13 +78,14 @@ class Lanes:
     def step(self, number: int, state: PyTree) -> tuple[PyTree, Metrics]:
         """Everybody's update of that number, counting from 1, and its metrics."""
         with jax.enable_x64(self._x64):
-            return _step(self._experiments, self._keys, number, state)
+            return _step(self._experiments, self._keys, jnp.asarray(number), state)
 
 
 def _over_lanes(function, *axes: int | None):
     """`function(experiment, key, …)` over the seeds of every experiment; `axes` of the further arguments."""
     over_seeds = jax.vmap(function, (None, 0, *axes))
-    return jax.jit(jax.vmap(over_seeds, (0, None, *axes)))
+    # Equinox's jit tells an error of its solvers in words.
+    return eqx.filter_jit(jax.vmap(over_seeds, (0, None, *axes)))
 
 
 def _start_one(experiment: Experiment, key: Array):

@@ -10,13 +10,15 @@ from rich.table import Table as RichTable
 
 from lookax.experiments.preset import Table
 
+WIDE = 200
+
 VERDICTS = {True: "[green]yes[/]", False: "[red]no[/]", None: "–"}
 
 
 def console() -> Console:
     """Standard output; plain lines, as wide as they need be, where it is not a terminal."""
     terminal = Console(highlight=False)
-    return terminal if terminal.is_terminal else Console(highlight=False, width=200)
+    return terminal if terminal.is_terminal else Console(highlight=False, width=WIDE)
 
 
 def say(text: str) -> None:
@@ -34,14 +36,22 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda updates: bar.advance(task, updates)
 
 
-def print_table(table: Table) -> None:
-    """A closing table, with a last column of verdicts where there are any, and its notes."""
+def print_table(table: Table, *, prose: bool = False) -> None:
+    """A table, with a last column of verdicts where there are any, and its notes.
+
+    Nothing is ever cut: where the terminal is narrow a column of `prose`, the last, wraps, and other tables go over its
+    edge.
+    """
     judged = any(verdict is not None for verdict in table.verdicts)
     grid = RichTable(box=box.SIMPLE_HEAD)
-    for column in (*table.columns, *(["agrees"] if judged else [])):
-        grid.add_column(column, no_wrap=True)
+    columns = (*table.columns, *(["agrees"] if judged else []))
+    for column in columns:
+        grid.add_column(column, no_wrap=not (prose and column == columns[-1]))
     for row, verdict in zip(table.rows, table.verdicts, strict=True):
         grid.add_row(*row, *([VERDICTS[verdict]] if judged else []))
-    console().print(grid)
+    out = console()
+    if not prose:
+        out = Console(highlight=False, width=max(out.width, out.measure(grid).maximum, WIDE))
+    out.print(grid)
     for note in table.notes:
         say(note)

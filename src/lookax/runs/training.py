@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PyTree
@@ -14,8 +15,8 @@ from lookax.runs.lanes import Experiment, Lanes, Metrics, grouped
 History = dict[str, np.ndarray]
 
 
-class NotFiniteError(ArithmeticError):
-    """A quantity has become infinite or not a number; what was computed before is kept."""
+class RunFailedError(ArithmeticError):
+    """A quantity has become infinite or not a number, or a solver gave up; what was computed before is kept."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ def train(runs: Sequence[Run], advance: Callable[[int], None]) -> list[Result]:
 
     **Arguments:** `advance` is called with the number of runs in a program after each of its updates.
 
-    **Raises:** [`NotFiniteError`][lookax.runs.training.NotFiniteError], naming the quantity, the update and the seed,
+    **Raises:** [`RunFailedError`][lookax.runs.training.RunFailedError], naming the quantity, the update and the seed,
     as soon as a metric is not finite. The files hold everything up to the update before.
     """
     results: dict[int, Result] = {}
@@ -49,12 +50,17 @@ def _train_together(runs: Sequence[Run], advance: Callable[[int], None]) -> list
     _record(runs, histories, 0, metrics)
     for update in range(1, runs[0].experiment.total_updates + 1):
         before = state
-        state, metrics = lanes.step(update, state)
         try:
+            state, metrics = lanes.step(update, state)
             _record(runs, histories, update, metrics)
-        except NotFiniteError:
+        except RunFailedError:
             _write_policies(runs, before)
             raise
+        except eqx.EquinoxRuntimeError as reason:
+            _write_policies(runs, before)
+            what = str(reason).strip().splitlines()[0]
+            names = ", ".join(run.name for run in runs)
+            raise RunFailedError(f"{names}: a solver gave up at update {update} of some seed: {what}") from None
         advance(len(runs))
     _write_policies(runs, state)
     return [Result(run.name, run.experiment, _stacked(history)) for run, history in zip(runs, histories, strict=True)]
@@ -72,7 +78,7 @@ def _check_finite(run: Run, update: int, metrics: History) -> None:
     for name, values in metrics.items():
         bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
         if bad.size:
-            raise NotFiniteError(
+            raise RunFailedError(
                 f"{run.name}: {name} is not finite at update {update} of seed {run.experiment.first_seed + bad[0]}; "
                 f"what came before is in {run.folder.path}"
             )
