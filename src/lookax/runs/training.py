@@ -56,11 +56,13 @@ def _train_together(runs: Sequence[Run], advance: Callable[[int], None]) -> list
         except RunFailedError:
             _write_policies(runs, before)
             raise
-        except eqx.EquinoxRuntimeError as reason:
+        except eqx.EquinoxRuntimeError:
             _write_policies(runs, before)
-            what = str(reason).strip().splitlines()[0]
             names = ", ".join(run.name for run in runs)
-            raise RunFailedError(f"{names}: a solver gave up at update {update} of some seed: {what}") from None
+            raise RunFailedError(
+                f"{names}: a solver did not converge at update {update} of some seed; "
+                f"what came before is in {runs[0].folder.path}"
+            ) from None
         advance(len(runs))
     _write_policies(runs, state)
     return [Result(run.name, run.experiment, _stacked(history)) for run, history in zip(runs, histories, strict=True)]
