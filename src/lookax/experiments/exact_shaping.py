@@ -108,7 +108,7 @@ class ExactShaping:
         return self._learner().init(key)
 
     def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
-        """The learner's next state, and its metrics together with those of [`evaluate`][]."""
+        """The learner's next state, and its metrics together with those of `evaluate`."""
         state, metrics = self._learner().update(key, state)
         return state, self.evaluate(state) | metrics
 

@@ -89,6 +89,6 @@ class MatrixGame(eqx.Module):
         return joint
 
     def transition_matrix(self, joint: Float[Array, "S J"]) -> Float[Array, "S S"]:
-        """P(s'|s) = Σₐ π(a|s) [s' follows s under a], from [`joint_action_probabilities`][]."""
+        """P(s'|s) = Σₐ π(a|s) [s' follows s under a], from `joint_action_probabilities`."""
         successor_one_hot = jnp.asarray(np.eye(self.num_states)[self.histories.successors], joint.dtype)
         return jnp.einsum("sj,sjt->st", joint, successor_one_hot)

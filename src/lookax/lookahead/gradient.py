@@ -14,7 +14,7 @@ Objectives = Objective | tuple[Objective, ...]
 """One objective for one learner's `params`; or M of them, for M learners who step at once.
 
 With M objectives, `params` is a tuple θ = (θ₁, …, θ_M); learner m climbs Jₘ(θ₁, …, θ_M) over θₘ alone, along the
-simultaneous gradient (∇_{θ₁} J₁(θ), …, ∇_{θ_M} J_M(θ)).
+simultaneous gradient `(∂J₁/∂θ₁, …, ∂J_M/∂θ_M)`.
 """
 
 ExplicitObjective = Callable[[PyTree, PyTree], Float[Array, ""]]
@@ -27,7 +27,7 @@ Direction = Callable[[PyTree, PyTree], PyTree]
 def closure_converted(objectives: Objectives, params: PyTree) -> tuple[PyTree, ExplicitObjective]:
     """The arrays that the objectives close over, and one explicit objective J(θ, closed over) for all of them.
 
-    Several objectives become the scalar Σₘ Jₘ(θ̂₁, …, θₘ, …, θ̂_M), with θ̂ a stand-in for θ that [`direction`][] fills
+    Several objectives become the scalar Σₘ Jₘ(θ̂₁, …, θₘ, …, θ̂_M), with θ̂ a stand-in for θ that `direction` fills
     with θ itself: its gradient in θ at θ̂ = θ is the simultaneous gradient. With θ̂ an argument, one scalar serves for a
     vector field that is no scalar's gradient, and for that field's derivatives.
     """
@@ -52,7 +52,7 @@ def direction(objective: ExplicitObjective, simultaneous: bool, forward_over_rev
 
     **Arguments:**
 
-    - `objective`: from [`closure_converted`][].
+    - `objective`: from `closure_converted`.
     - `simultaneous`: whether it stands for several learners.
     - `forward_over_reverse`: take the derivative of g by a forward pass over the reverse pass that computes g. The
       vector-Jacobian product with a cotangent v is then one directional derivative of a gradient,
