@@ -1,0 +1,172 @@
+"""The command as a person uses it, in this process."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from lookax.cli import RunOptions, main
+from lookax.experiments.registry import PRESETS
+from lookax.runs.arguments import described_fields, parse
+
+QUICK = ["ipd-lola", "--seeds", "2", "--total-updates", "3"]
+
+
+def test_run_leaves_a_complete_folder(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["run", *QUICK, "--inner-learning-rate", "2.5", "--out", str(out)]) == 0
+    config = json.loads((out / "config.json").read_text())
+    assert config["preset"] == "ipd-lola"
+    assert config["algorithm"]["kind"] == "LOLASettings"
+    assert config["algorithm"]["lookahead"]["inner_learning_rate"] == 2.5
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(4) for s in range(2)]
+    assert np.array(rows[-1]["cooperation"]).shape == (2, 5)
+    assert set(json.loads((out / "provenance.json").read_text())["versions"]) >= {"lookax", "jax", "optax"}
+    assert {file.name for file in (out / "policies").iterdir()} == {"seed-0.json", "seed-1.json"}
+    for figure in ("figure.png", "figure.pdf"):
+        assert (out / figure).stat().st_size > 1000
+    printed = capsys.readouterr().out
+    assert "TFT found" in printed
+    assert str(out) in printed
+
+
+def test_final_policies_start_the_next_run(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    main(["run", *QUICK, "--out", str(first)])
+    final = first / "policies" / "seed-1.json"
+    main(["run", *QUICK, "--initial-policies", str(final), "--out", str(second)])
+    last = json.loads((first / "metrics.jsonl").read_text().splitlines()[-1])
+    continued = json.loads((second / "metrics.jsonl").read_text().splitlines()[0])
+    np.testing.assert_allclose(continued["cooperation"], last["cooperation"], rtol=1e-12)
+
+
+def test_reproduce_draws_and_compares(tmp_path, capsys):
+    out = tmp_path / "figure1"
+    assert main(["reproduce", "pola-figure1", "--out", str(out)]) == 0
+    assert "3 of 3 settings that have a reference agree" in re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert (out / "figure.png").exists()
+    assert (out / "pola-figure1-pola-network2" / "metrics.jsonl").exists()
+    assert json.loads((out / "table.json").read_text())["verdicts"] == [True, None, True, True]
+
+
+def test_list_names_everything(capsys):
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("pola-figure3", "pola-figure3-pola-mlp-1.25", "pola-b16-lola-tabular", "ipd-naive"):
+        assert name in printed
+
+
+def test_show_tells_fields_values_and_meanings(capsys):
+    assert main(["show", "pola-figure3-pola-mlp-1.25"]) == 0
+    printed = capsys.readouterr().out
+    for text in ("--inner-learning-rate", "0.25", "--outer-beta", "0.13", "Discount factor"):
+        assert text in printed
+
+
+def test_help_and_no_words_print_the_usage(capsys):
+    for words in (["--help"], [], ["run", "--help"], ["list", "-h"]):
+        assert main(words) == 0
+        assert "lookax reproduce FIGURE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["ipd-lola", "ipd-pola-implicit", "pola-b16-pola-mlp"])
+def test_every_field_that_is_shown_is_accepted(name):
+    experiment = PRESETS[name].experiment
+    words = []
+    for field, value, meaning in described_fields(experiment):
+        assert meaning
+        if value != "None" and field not in ("taylor", "scaled"):
+            words += [f"--{field}", *value.strip("(),").split(", ")]
+    assert parse(RunOptions(experiment), words, "lookax run").experiment == experiment
+
+
+def test_tables_are_whole_on_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    main(["show", "ipd-lola"])
+    printed = capsys.readouterr().out
+    assert "--inner-learning-rate" in printed
+    assert "prisoners" not in printed
+    assert "…" not in printed
+
+
+def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["run", "ipd-pola-implicit", "--inner-beta", "1e-5", "--learning-rate", "25", "--seeds", "2"]
+    status = main([*words, "--total-updates", "20", "--out", str(out)])
+    assert status == 1
+    assert re.match(r"lookax run: ipd-pola-implicit: .* at update \d+ of ", capsys.readouterr().err)
+    assert (out / "policies" / "seed-0.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["frobnicate"], "command: 'frobnicate' is not known; did you mean"),
+        (["list", "all"], "'all' is not allowed"),
+        (["show"], "the name is missing"),
+        (["show", "ipd-lolaa"], "preset: 'ipd-lolaa' is not known; did you mean ipd-lola"),
+        (["run"], "the name is missing"),
+        (["run", "pola-figure3"], "preset: 'pola-figure3' is a figure"),
+        (["run", *QUICK, "--memory", "30"], "memory: 30 is not allowed"),
+        (["run", *QUICK, "--num-players", "40"], "num_players: 40 is not allowed; it must be at most 16"),
+        (["run", *QUICK, "--num-players", "14"], "are too many for a table"),
+        (["run", *QUICK, "--horizon", "99999999999"], "horizon: 99999999999 is not allowed"),
+        (["run", *QUICK, "--first-seed", "99999999999999999999"], "first_seed: 99999999999999999999 is not allowed"),
+        (["run", *QUICK, "--out", "/proc/x/y"], "out: '/proc/x/y' cannot be made"),
+        (["run", *QUICK, "--out", "x" * 300], "cannot be made (File name too long)"),
+        (["reproduce", "figure3"], "figure: 'figure3' is not known; did you mean pola-figure3"),
+        (["run", *QUICK, "--inner-lr", "3"], "inner_lr: is not a field"),
+        (["run", *QUICK, "--discont", "0.9"], "discont: is not a field (did you mean discount?)"),
+        (["run", *QUICK, "--outer-beta", "1"], "outer_beta: is not a field"),
+        (["run", *QUICK, "3"], "'3' is not allowed; arguments are given as --field value"),
+        (["run", *QUICK, "--contribution-factor", "high"], "--contribution-factor: could not convert string to float: 'high'"),
+        (["run", *QUICK, "--memory", "1.5"], "--memory: invalid literal for int()"),
+        (["run", *QUICK, "--policy", "cnn"], "invalid choice 'cnn' for argument '--policy'. Expected one of ('tabular'"),
+        (["run", *QUICK, "--discount"], "Missing value for argument '--discount'"),
+        (["run", *QUICK, "--learning-rate", "-1"], "learning_rate: -1.0 is not allowed; it must be greater than 0"),
+        (["run", *QUICK, "--discount", "1"], "discount: 1.0 is not allowed; it must be less than 1"),
+        (["run", *QUICK, "--num-players", "1"], "num_players: 1 is not allowed; it must be at least 2"),
+        (["run", "ipd-lola", "--seeds", "0"], "seeds: 0 is not allowed; it must be at least 1"),
+        (["run", "ipd-lola", "--total-updates", "0"], "total_updates: 0 is not allowed"),
+        (["run", *QUICK, "--initial-policies", "none.json"], "initial_policies: 'none.json' cannot be read as JSON"),
+        (["reproduce", "pola-figure1", "--seeds", "0"], "seeds: 0 is not allowed; it must be at least 1"),
+    ],
+)
+def test_mistakes_get_one_line_and_leave_nothing(words, complaint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert complaint in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_left_alone(tmp_path, capsys):
+    (tmp_path / "mine").write_text("precious")
+    assert main(["run", *QUICK, "--out", str(tmp_path)]) == 2
+    assert "exists; it must be a new folder" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
+def test_wrongly_shaped_policies_are_refused(tmp_path, capsys):
+    policies = tmp_path / "policies.json"
+    policies.write_text('{"logits": [[0, 0, 0, 0, 0], [0, 0, 0, 0]]}')
+    assert main(["run", *QUICK, "--initial-policies", str(policies), "--out", str(tmp_path / "out")]) == 2
+    assert "logits of player 2 of shape (4,); it must be (5, 1) or (5,)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_value_that_is_not_finite_stops_the_run_and_keeps_what_came_before(tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["run", "ipd-naive", "--seeds", "2", "--total-updates", "9", "--learning-rate", "1e308", "--out", str(out)]
+    assert main([*words, "--contribution-factor", "1e9"]) == 1
+    complaint = capsys.readouterr().err
+    failed = re.search(r"ipd-naive: (\w+) is not finite at update (\d) of seed (\d)", complaint)
+    assert failed is not None, complaint
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert {row["update"] for row in rows} == set(range(int(failed[2])))
+    assert np.isfinite([row["returns"] for row in rows]).all()
+    assert (out / "policies" / "seed-1.json").exists()

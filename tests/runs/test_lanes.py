@@ -1,0 +1,58 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings, ProximalPoint
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.runs.lanes import Lanes, grouped
+
+ALGORITHMS = {
+    "lola": LOLASettings(GradientSteps(3.0), 1.0),
+    "lola, models": LOLASettings(GradientSteps(3.0), 1.0, opponent_modelling=OpponentModelling()),
+    "pola, implicit": POLASettings(ProximalPoint(3.0), 0.5, outer_beta=None, outer_steps=1),
+    "pola": POLASettings(GradientSteps(5.0), 0.3, outer_beta=0.1, max_outer_steps=200),
+}
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_lanes_equal_single_runs(name):
+    experiment = ExactShaping(ALGORITHMS[name], total_updates=2, seeds=3, first_seed=5)
+    several = [experiment, dataclasses.replace(experiment, contribution_factor=1.6, discount=0.9)]
+    lanes = Lanes(several)
+    state, _ = lanes.start()
+    for update in (1, 2):
+        state, metrics = lanes.step(update, state)
+    for c, s in ((0, 0), (1, 2)):
+        alone = several[c]
+        key = jax.random.key(5 + s)
+        single = alone.init(jax.random.fold_in(key, 0))
+        update_once = jax.jit(alone.update)
+        for update in (1, 2):
+            single, expected = update_once(jax.random.fold_in(key, update), single)
+        assert set(expected) == set(metrics)
+        for quantity, value in expected.items():
+            # A proximal point is solved to 1e-8, wherever within that rounding takes it.
+            tolerance = 1e-6 if name == "pola, implicit" else 1e-8
+            np.testing.assert_allclose(metrics[quantity][c, s], value, rtol=tolerance, atol=1e-10, err_msg=quantity)
+
+
+def test_what_a_seed_gives_does_not_depend_on_how_many_there_are():
+    few, many = (
+        Lanes([ExactShaping(ALGORITHMS["lola"], seeds=seeds)]).start()[1]["cooperation"] for seeds in (1, 4)
+    )
+    np.testing.assert_array_equal(few[0, 0], many[0, 0])
+
+
+def test_settings_that_differ_in_numbers_share_a_program():
+    one = ExactShaping(ALGORITHMS["lola"])
+    experiments = [one, dataclasses.replace(one, memory=2), dataclasses.replace(one, discount=0.5)]
+    assert grouped(experiments) == [[0, 2], [1]]
+
+
+def test_precision_is_the_experiments_own():
+    with jax.enable_x64(False):
+        state, metrics = Lanes([ExactShaping(ALGORITHMS["lola"])]).start()
+        assert not jax.config.read("jax_enable_x64")
+    assert metrics["returns"].dtype == np.float64
