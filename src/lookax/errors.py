@@ -21,8 +21,3 @@ def check_at_least(field: str, value: int | float, least: int | float) -> None:
 def check_positive(field: str, value: int | float) -> None:
     """Raises `ValueError` unless value > 0 and finite."""
     check(math.isfinite(value) and value > 0, field, value, "greater than 0 and finite")
-
-
-def check_between(field: str, value: int | float, low: int | float, high: int | float) -> None:
-    """Raises `ValueError` unless low ≤ value ≤ high."""
-    check(low <= value <= high, field, value, f"between {low} and {high}")

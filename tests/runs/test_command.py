@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from lookax.cli import RunOptions, main
+from lookax.experiments.preset import Table
 from lookax.experiments.registry import PRESETS
 from lookax.runs.arguments import described_fields, parse
+from lookax.runs.terminal import print_table
 
 QUICK = ["ipd-lola", "--seeds", "2", "--total-updates", "3"]
 
@@ -83,12 +85,16 @@ def test_every_field_that_is_shown_is_accepted(name):
 
 
 def test_tables_are_whole_on_a_narrow_terminal(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "60"}.items():
+        monkeypatch.setenv(name, value)
     main(["show", "ipd-lola"])
-    printed = capsys.readouterr().out
-    assert "--inner-learning-rate" in printed
-    assert "prisoners" not in printed
-    assert "…" not in printed
+    rows = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, rows)) <= 60
+    assert any(row.split()[:2] == ["--inner-learning-rate", "3.0"] for row in rows)
+    wide = ["x" * 40, "y" * 40, "z" * 40]
+    print_table(Table(("a", "b", "c"), [wide], [True]))
+    rows = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert any(row.split() == [*wide, "yes"] for row in rows)
 
 
 def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
