@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.errors import check
+from lookax.games.markov_chain import check_discount, state_visitation
 from lookax.games.matrix_game import MatrixGame
 
 Policy = Callable[[Float[Array, " D"]], Float[Array, " A"]]
@@ -17,31 +17,6 @@ Policy = Callable[[Float[Array, " D"]], Float[Array, " A"]]
 
 Policies = tuple[Any, ...]
 """One policy per player."""
-
-
-def state_visitation(
-    transitions: Float[Array, "S S"], start: int, discount: ScalarLike, horizon: int | None
-) -> Float[Array, " S"]:
-    """Discounted expected number of visits to every state of a Markov chain, d(s) = Σₜ γᵗ Pr(sₜ = s).
-
-    Infinite horizon: the solution of (I − γPᵀ) d = e_start. Finite: the sum of its first `horizon` terms.
-
-    **Arguments:**
-
-    - `transitions`: P(s'|s), rows s.
-    - `discount`: γ, below 1 where the horizon is infinite.
-    - `horizon`: number of steps T, or `None` for infinitely many.
-    """
-    first = jnp.asarray(np.eye(transitions.shape[0])[start], transitions.dtype)
-    if horizon is None:
-        return jnp.linalg.solve(
-            jnp.eye(transitions.shape[0], dtype=transitions.dtype) - discount * transitions.T, first
-        )
-
-    def advance(occupied, _):
-        return discount * occupied @ transitions, occupied
-
-    return jax.lax.scan(advance, first, length=horizon)[1].sum(0)
 
 
 class ExactPlay(eqx.Module):
@@ -65,9 +40,7 @@ class ExactPlay(eqx.Module):
     horizon: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        if isinstance(self.discount, int | float):  # a traced number has no value to check
-            allowed = 0 <= self.discount < 1 if self.horizon is None else 0 <= self.discount <= 1
-            check(allowed, "discount", self.discount, "from 0 to 1, and less than 1 where the horizon is infinite")
+        check_discount(self.discount, self.horizon)
 
     @property
     def num_players(self) -> int:
@@ -108,4 +81,5 @@ class ExactPlay(eqx.Module):
 
     def _visitation(self, joint: Float[Array, "S J"]) -> Float[Array, " S"]:
         transitions = self.game.transition_matrix(joint)
-        return state_visitation(transitions, self.game.histories.start, self.discount, self.horizon)
+        start = jnp.asarray(np.eye(self.game.num_states)[self.game.histories.start], transitions.dtype)
+        return state_visitation(transitions, start, self.discount, self.horizon)

@@ -29,6 +29,21 @@ class TabularPolicy(eqx.Module):
         return with_reference_action(observation @ self.logits)
 
 
+class SoftmaxTabularPolicy(eqx.Module):
+    """π(·|s) = softmax(θₛ), with a logit for every action.
+
+    The constant that softmax ignores is a direction in which nothing changes; gradients have no component along it.
+
+    **Attributes:** `logits` θ, `[S, A]`.
+    """
+
+    logits: Float[Array, "S A"]
+
+    def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
+        """Action logits of one observation."""
+        return observation @ self.logits
+
+
 def preconditioner(num_states: int) -> np.ndarray:
     """A = I with −2 in the first column (nobody cooperated) of every other row; `[S, S]` (POLA, appendix B.1.2).
 

@@ -1,0 +1,85 @@
+"""Surrogates for trajectories that another policy played.
+
+All have the right expectation whoever played, not only the right derivatives, as long as μ can do what π does; with
+`behaviour_log_probs = stop_gradient(log_probs)` they are on-policy. Ratios are π(a|s)/μ(a|s), from log-probabilities.
+Their variance grows with the horizon as ratios multiply.
+"""
+
+from typing import Literal, get_args
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from lookax.errors import check
+from lookax.surrogates.returns import discounts, v_trace_targets
+
+Ratios = Literal["per-step", "trajectory"]
+
+
+def importance_sampling(
+    log_probs: Float[Array, " T"],
+    behaviour_log_probs: Float[Array, " T"],
+    rewards: Float[Array, " T"],
+    discount: ScalarLike,
+    ratios: Ratios = "per-step",
+) -> Float[Array, ""]:
+    """Off-policy DiCE: rewards weighted by likelihood ratios, differentiable to every order, each of them unbiased.
+
+    - `"per-step"`: Σₜ γᵗ rₜ Π_{k ≤ t} π(a_k|s_k)/μ(a_k|s_k), what a reward owes to the actions before it. On-policy it
+      is [`dice`][lookax.surrogates.dice.dice].
+    - `"trajectory"`: Π_{k < T} π(a_k|s_k)/μ(a_k|s_k) · Σₜ γᵗ rₜ, with more variance.
+
+    Source: Precup et al. 2000; as a surrogate for derivatives Tang et al. 2021 (Unifying Gradient Estimators for
+    Meta-RL via Off-Policy Evaluation).
+
+    **Raises:** `ValueError` for unknown `ratios`.
+    """
+    check(ratios in get_args(Ratios), "ratios", ratios, f"one of {', '.join(get_args(Ratios))}")
+    cumulated = jnp.cumsum(log_probs - behaviour_log_probs)
+    weights = jnp.exp(cumulated if ratios == "per-step" else cumulated[-1])
+    return jnp.sum(weights * discounts(discount, log_probs.shape[0]) * rewards)
+
+
+def doubly_robust(
+    log_probs: Float[Array, " T"],
+    behaviour_log_probs: Float[Array, " T"],
+    rewards: Float[Array, " T"],
+    values: Float[Array, " T"],
+    action_values: Float[Array, " T"],
+    discount: ScalarLike,
+) -> Float[Array, ""]:
+    """v₀, from vₜ = V̂(sₜ) + ρₜ (rₜ + γ vₜ₊₁ − Q̂(sₜ, aₜ)) and v_T = 0 (Jiang & Li 2016, eq. 10).
+
+    Every order is unbiased for any Q̂, however wrong, if V̂(s) = Σₐ π_θ(a|s) Q̂(s, a) is differentiable in θ.
+
+    **Arguments:**
+
+    - `values`: V̂(s₀) … V̂(s_{T−1}), `[T]`.
+    - `action_values`: Q̂(s₀, a₀) … Q̂(s_{T−1}, a_{T−1}), `[T]`, constant to derivatives in θ.
+    """
+    log_ratios = log_probs - behaviour_log_probs
+    weights = jnp.exp(jnp.cumsum(log_ratios))
+    before = jnp.concatenate([jnp.ones_like(weights[:1]), weights[:-1]])
+    terms = before * values + weights * (rewards - action_values)
+    return jnp.sum(discounts(discount, log_probs.shape[0]) * terms)
+
+
+def v_trace(
+    log_probs: Float[Array, " T"],
+    behaviour_log_probs: Float[Array, " T"],
+    rewards: Float[Array, " T"],
+    values: Float[Array, " T+1"],
+    discount: ScalarLike,
+    rho_bar: ScalarLike = jnp.inf,
+    c_bar: ScalarLike = jnp.inf,
+) -> Float[Array, ""]:
+    """The V-trace target of the first state, [`v_trace_targets`][lookax.surrogates.returns.v_trace_targets]`[0]`.
+
+    Without truncation it is V(s₀) + Σₜ γᵗ (Π_{k ≤ t} ρ_k) δₜ and every order is unbiased for any V(s₀) … V(s_{T−1}), if
+    V(s_T) = 0 because the game is over. Truncation trades bias for variance: a ratio that has reached its ceiling has
+    no derivatives. On-policy with V = 0 it is [`dice`][lookax.surrogates.dice.dice].
+
+    Source: Espeholt et al. 2018 (IMPALA), eq. 1; as a surrogate Tang et al. 2021.
+    """
+    ratios = jnp.exp(log_probs - behaviour_log_probs)
+    return v_trace_targets(ratios, rewards, values, discount, rho_bar, c_bar)[0]

@@ -1,0 +1,92 @@
+"""Returns and advantages of one trajectory.
+
+`rewards` are r₀ … r_{T−1}, `[T]`; `values` are V(s₀) … V(s_T), `[T+1]`, the last one standing for what comes after
+(zero where nothing does). Everything is differentiable in both.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from lookax.errors import check_at_least
+
+
+def discounts(discount: ScalarLike, num_steps: int) -> Float[Array, " T"]:
+    """1, γ, γ², …, `[T]`."""
+    return jnp.power(discount, jnp.arange(num_steps))
+
+
+def discounted_returns(
+    rewards: Float[Array, " T"], discount: ScalarLike, bootstrap: ScalarLike = 0.0
+) -> Float[Array, " T"]:
+    """Gₜ = Σ_{k ≥ t} γ^{k−t} r_k + γ^{T−t} · bootstrap, `[T]`."""
+    return _backwards(rewards, discount, bootstrap)
+
+
+def temporal_differences(
+    rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike
+) -> Float[Array, " T"]:
+    """δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ), `[T]`."""
+    return rewards + discount * values[1:] - values[:-1]
+
+
+def generalised_advantages(
+    rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike, gae_lambda: ScalarLike = 1.0
+) -> Float[Array, " T"]:
+    """GAE, Aₜ = Σ_{k ≥ t} (γλ)^{k−t} δ_k, `[T]` (Schulman et al. 2016, eq. 16).
+
+    With λ = 1 it is the return of all that is left, bootstrapped, less the value: Gₜ − V(sₜ). With λ = 0, δₜ.
+    """
+    return _backwards(temporal_differences(rewards, values, discount), discount * jnp.asarray(gae_lambda), 0.0)
+
+
+def n_step_advantages(
+    rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike, n: int
+) -> Float[Array, " T"]:
+    """Aₜ = rₜ + … + γ^{m−1} r_{t+m−1} + γᵐ V(s_{t+m}) − V(sₜ), m = min(n, T − t), `[T]`.
+
+    **Raises:** `ValueError` for n below 1.
+    """
+    check_at_least("n", n, 1)
+    differences = temporal_differences(rewards, values, discount)
+    num_steps = differences.shape[0]
+    ahead = jnp.arange(num_steps)[None, :] - jnp.arange(num_steps)[:, None]
+    counted = (ahead >= 0) & (ahead < n)
+    return jnp.where(counted, jnp.power(discount, jnp.where(counted, ahead, 0)), 0) @ differences
+
+
+def v_trace_targets(
+    ratios: Float[Array, " T"],
+    rewards: Float[Array, " T"],
+    values: Float[Array, " T+1"],
+    discount: ScalarLike,
+    rho_bar: ScalarLike = jnp.inf,
+    c_bar: ScalarLike = jnp.inf,
+) -> Float[Array, " T"]:
+    """vₜ = V(sₜ) + Σ_{k ≥ t} γ^{k−t} (Π_{t ≤ i < k} cᵢ) ρ_k δ_k, `[T]` (Espeholt et al. 2018, IMPALA, eq. 1).
+
+    **Arguments:**
+
+    - `ratios`: π(aₜ|sₜ)/μ(aₜ|sₜ), of the policy that is evaluated and the one that played.
+    - `rho_bar`, `c_bar`: ρₜ = min(ρ̄, ratioₜ) and cₜ = min(c̄, ratioₜ).
+    """
+    corrections = jnp.minimum(rho_bar, ratios) * temporal_differences(rewards, values, discount)
+
+    def back(later, step):
+        correction, trace = step
+        sum_from_here = correction + discount * trace * later
+        return sum_from_here, sum_from_here
+
+    steps = (corrections, jnp.minimum(c_bar, ratios))
+    return values[:-1] + jax.lax.scan(back, jnp.zeros_like(corrections[0]), steps, reverse=True)[1]
+
+
+def _backwards(terms: Float[Array, " T"], factor: ScalarLike, last: ScalarLike) -> Float[Array, " T"]:
+    """xₜ = termₜ + factor · xₜ₊₁, from x_T = last."""
+
+    def back(later, term):
+        total = term + factor * later
+        return total, total
+
+    last = jnp.asarray(last, terms.dtype)
+    return jax.lax.scan(back, last, terms, reverse=True)[1]

@@ -1,0 +1,80 @@
+"""Surrogates of two agents in the iterated prisoner's dilemma, over all sequences of joint actions."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lookax.games.exact_play import ExactPlay
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.payoffs import TWO_PLAYER_GAMES
+from lookax.policies.kinds import PolicyMaker
+from lookax.policies.tabular import TabularPolicy
+from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
+from lookax.surrogates.returns import generalised_advantages
+from tests.surrogates.enumeration import derivatives
+
+HORIZON = 3
+DISCOUNT = 0.96
+TOLERANCE = 1e-10
+
+
+def play():
+    maker = PolicyMaker(MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"]), "tabular")
+    return ExactPlay(maker.game, maker.observations(), DISCOUNT, HORIZON)
+
+
+def policies(both):
+    """Of one vector with the logits of player 1, then player 2."""
+    return tuple(TabularPolicy(own) for own in both.reshape(2, 5, 1))
+
+
+def all_sequences(game):
+    """Joint actions [n, T] and the states in which they are taken [n, T]."""
+    joint = np.array(list(itertools.product(range(4), repeat=HORIZON)))
+    successors = np.asarray(game.histories.successors)
+    states = np.full(joint.shape, game.histories.start)
+    for t in range(1, HORIZON):
+        states[:, t] = successors[states[:, t - 1], joint[:, t - 1]]
+    return states, joint
+
+
+@pytest.mark.parametrize("player", [0, 1])
+@pytest.mark.parametrize("name", ["DiCE", "DiCE with baseline", "Loaded DiCE"])
+def test_expected_derivatives_in_both_players_parameters_are_exact(name, player):
+    exact_play = play()
+    game = exact_play.game
+    states, joint = all_sequences(game)
+    rewards = game.payoffs[player].reshape(-1)[joint]
+    values = jax.random.normal(jax.random.key(2), (5,))
+    both = jax.random.normal(jax.random.key(5), (10,))
+
+    def log_probs(both):
+        """Of joint actions: the sum over the two players, [S, J]."""
+        return jnp.log(
+            game.joint_action_probabilities([exact_play.log_probs(i, p) for i, p in enumerate(policies(both))])
+        )
+
+    weights = jnp.exp(log_probs(both)[states, joint].sum(axis=1))
+    np.testing.assert_allclose(weights.sum(), 1, atol=1e-12)
+
+    def expected(both):
+        def surrogate(states, joint, rewards):
+            logs, along = log_probs(both)[states, joint], values[states]
+            if name == "DiCE":
+                return dice(logs, rewards, DISCOUNT)
+            if name == "DiCE with baseline":
+                return dice_with_baseline(logs, rewards, along, DISCOUNT)
+            advantages = generalised_advantages(rewards, jnp.append(along, 0.0), DISCOUNT)
+            return loaded_dice(logs, advantages, DISCOUNT)
+
+        return weights @ jax.vmap(surrogate)(states, joint, rewards)
+
+    exact = derivatives(lambda both: exact_play.values(policies(both))[player], both, 3)
+    ours = derivatives(expected, both, 3)
+    for mine, theirs in zip(ours, exact, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=TOLERANCE)
+    mixed = exact[1][:5, 5:]
+    assert np.abs(mixed).max() > 1e-2  # what opponent shaping lives on
