@@ -7,7 +7,7 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.lookahead.unrolled import Adjoint, unrolled
+from lookax.lookahead.unrolled import Adjoint, iterates, unrolled
 
 FULL = [adjoint for adjoint in get_args(Adjoint) if adjoint != "none"]
 OPTIMISERS = {"sgd": optax.sgd(0.3), "momentum": optax.sgd(0.1, momentum=0.9), "adam": optax.adam(0.1)}
@@ -171,3 +171,88 @@ def test_lanes_equal_single_runs_and_closures_may_hold_integers_and_keys(problem
 def test_bad_input_is_named(steps, adjoint, complaint):
     with pytest.raises(ValueError, match=complaint):
         unrolled(lambda p: -(p**2), 1.0, optimiser=optax.sgd(0.1), steps=steps, adjoint=adjoint)
+
+
+@pytest.mark.parametrize("adjoint", FULL)
+def test_inputs_differ_from_step_to_step(adjoint):
+    # J_k = −½(θ − xₖ)² moves θ to (1 − η)θ + ηxₖ.
+    def end(theta, targets):
+        objective = lambda t, target: -0.5 * (t - target["x"]) ** 2
+        return unrolled(objective, theta, optimiser=optax.sgd(0.5), steps=3, adjoint=adjoint, inputs={"x": targets})
+
+    targets = jnp.array([1.0, 2.0, 4.0])
+    np.testing.assert_allclose(end(8.0, targets), 8 / 8 + 1 / 8 + 2 / 4 + 4 / 2)
+    by_start, by_targets = jax.grad(end, argnums=(0, 1))(8.0, targets)
+    np.testing.assert_allclose(by_start, 1 / 8)
+    np.testing.assert_allclose(by_targets, [1 / 8, 1 / 4, 1 / 2])
+
+
+@pytest.mark.parametrize("adjoint", FULL)
+def test_curvature_is_what_a_step_is_differentiated_as(adjoint):
+    # One way: θ → θ + η(−aθ) has the slope 1 − ηa; differentiated as −½bθ²φ, it has 1 − ηbφ in θ and −ηbθ in φ.
+    a, b, rate = 2.0, 3.0, 0.1
+
+    def end(theta, phi):
+        return unrolled(
+            lambda t, _: -0.5 * a * t**2,
+            theta,
+            optimiser=optax.sgd(rate),
+            steps=2,
+            adjoint=adjoint,
+            inputs=jax.random.split(jax.random.key(0), 2),
+            curvature=lambda t, _: -0.5 * b * phi * t**2,
+        )
+
+    shrink, slope = 1 - rate * a, 1 - rate * b * 0.7
+    np.testing.assert_allclose(end(5.0, 0.7), shrink**2 * 5)
+    by_start, by_phi = jax.grad(end, argnums=(0, 1))(5.0, 0.7)
+    np.testing.assert_allclose(by_start, slope**2)
+    np.testing.assert_allclose(by_phi, slope * -rate * b * 5 - rate * b * shrink * 5)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_all_adjoints_agree_on_a_curvature(several, problem):
+    params, inputs = problem
+
+    def outer(params, inputs, adjoint):
+        objective = lambda p, key: two_layer(p, inputs) + jax.random.normal(key) * jnp.sum(p["w"] ** 2)
+        curvature = lambda p, key: (
+            jnp.sum(jnp.sin(p["w"] @ p["v"])) * inputs["y"] @ inputs["y"] * jax.random.normal(key)
+        )
+        if several:
+            mine = lambda both, key: objective(both[0], key) + both[0]["v"] @ both[1]
+            theirs = lambda both, key: both[1] @ both[0]["v"] ** 2 - both[1] @ both[1] * jax.random.normal(key)
+            start = (params, inputs["y"][:4])
+            curved = lambda both, key: curvature(both[0], key) * both[1].sum()
+        end = unrolled(
+            (mine, theirs) if several else objective,
+            start if several else params,
+            optimiser=optax.adam(0.1),
+            steps=3,
+            adjoint=adjoint,
+            inputs=jax.random.split(jax.random.key(1), 3),
+            curvature=(curved, theirs) if several else curvature,
+        )
+        return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(end))
+
+    gradients = [
+        jax.jit(jax.grad(outer, argnums=(0, 1)), static_argnums=2)(params, inputs, adjoint) for adjoint in FULL
+    ]
+    first = ravel_pytree(gradients[0])[0]
+    assert jnp.abs(first).max() > 1e-3
+    for other in gradients[1:]:
+        np.testing.assert_allclose(ravel_pytree(other)[0], first, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("adjoint", FULL)
+def test_iterates_are_where_each_step_ends(adjoint):
+    def path(theta):
+        return iterates(lambda t: -0.5 * t**2, theta, optimiser=optax.sgd(0.5), steps=3, adjoint=adjoint)
+
+    np.testing.assert_allclose(path(8.0), [4, 2, 1])
+    np.testing.assert_allclose(jax.grad(lambda theta: path(theta) @ jnp.array([1.0, 2.0, 4.0]))(8.0), 1.5)
+
+
+def test_inputs_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="inputs: their first axis must be over the 3 steps"):
+        unrolled(lambda t, x: t * x, 1.0, optimiser=optax.sgd(0.5), steps=3, inputs=jnp.ones(2))

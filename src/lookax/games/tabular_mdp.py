@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int, Key, ScalarLike
 
 from lookax.errors import BadInputError, check_at_least, check_positive
@@ -53,7 +54,7 @@ class TabularMDP(eqx.Module):
         _check_shape("start", self.start, shape[:1], "(S,)")
         _check_distributions("transitions", self.transitions)
         _check_distributions("start", self.start)
-        if not isinstance(rewards, jax.core.Tracer) and not np.isfinite(rewards).all():
+        if not isinstance(rewards, Tracer) and not np.isfinite(rewards).all():
             raise BadInputError("rewards: they must be finite")
 
     @property
@@ -120,7 +121,7 @@ def _check_shape(field: str, table: Array, shape: tuple[int, ...], letters: str)
 
 
 def _check_distributions(field: str, probabilities: Float[Array, "... K"]) -> None:
-    if isinstance(probabilities, jax.core.Tracer):
+    if isinstance(probabilities, Tracer):
         return
     table = np.asarray(probabilities)
     bad = ~(np.isfinite(table).all(-1) & (table >= 0).all(-1) & (np.abs(table.sum(-1) - 1) <= TOLERANCE))

@@ -1,14 +1,18 @@
-"""The gradient of an objective, with a choice of how that gradient is itself differentiated."""
+"""The direction of a learning step, with a choice of what it is differentiated as, and how."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-Objective = Callable[[PyTree], Float[Array, ""]]
-"""`objective(params)`, a scalar to be maximised. It may close over anything, and derivatives flow through that too."""
+Objective = Callable[..., Float[Array, ""]]
+"""`objective(params)`, a scalar to be maximised; or `objective(params, input)` where steps have inputs.
+
+It may close over anything, and derivatives flow through that too.
+"""
 
 Objectives = Objective | tuple[Objective, ...]
 """One objective for one learner's `params`; or M of them, for M learners who step at once.
@@ -17,77 +21,110 @@ With M objectives, `params` is a tuple θ = (θ₁, …, θ_M); learner m climbs
 simultaneous gradient `(∂J₁/∂θ₁, …, ∂J_M/∂θ_M)`.
 """
 
-ExplicitObjective = Callable[[PyTree, PyTree], Float[Array, ""]]
-"""`objective(params, closed_over)`, with everything that it depends on an argument."""
+
+class Surroundings(NamedTuple):
+    """Whatever an objective depends on apart from its parameters, as arrays.
+
+    The arrays that it has `closed_over`; its further `inputs`, none or one; and `others`, a stand-in for everybody's
+    parameters where several learners step at once (None otherwise).
+    """
+
+    closed_over: PyTree
+    inputs: tuple[PyTree, ...] = ()
+    others: PyTree = None
+
+
+ExplicitObjective = Callable[[PyTree, Surroundings], Float[Array, ""]]
+"""An objective with everything that it depends on an argument."""
 
 Direction = Callable[[PyTree, PyTree], PyTree]
-"""`direction(params, closed_over)`: where a learning step goes, a pytree like `params`."""
+"""`direction(params, surroundings)`: where a learning step goes, a pytree like `params`."""
 
 
-def closure_converted(objectives: Objectives, params: PyTree) -> tuple[PyTree, ExplicitObjective]:
-    """The arrays that the objectives close over, and one explicit objective J(θ, closed over) for all of them.
+def closure_converted(
+    objectives: Objectives, params: PyTree, inputs: tuple[PyTree, ...] = ()
+) -> tuple[PyTree, ExplicitObjective]:
+    """The arrays that the objectives close over, and one explicit objective J(θ, surroundings) for all of them.
 
-    Several objectives become the scalar Σₘ Jₘ(θ̂₁, …, θₘ, …, θ̂_M), with θ̂ a stand-in for θ that `direction` fills
-    with θ itself: its gradient in θ at θ̂ = θ is the simultaneous gradient. With θ̂ an argument, one scalar serves for a
-    vector field that is no scalar's gradient, and for that field's derivatives.
+    Several objectives become the scalar Σₘ Jₘ(θ̂₁, …, θₘ, …, θ̂_M), with θ̂ the `others` in the surroundings: its
+    gradient in θ at θ̂ = θ is the simultaneous gradient. With θ̂ an argument, one scalar serves for a vector field that
+    is no scalar's gradient, and for that field's derivatives.
     """
     if not isinstance(objectives, tuple):
-        closed_over, static = eqx.partition(eqx.filter_closure_convert(objectives, params), eqx.is_array)
-        return closed_over, lambda params, arrays: eqx.combine(arrays, static)(params)
+        closed_over, static = eqx.partition(eqx.filter_closure_convert(objectives, params, *inputs), eqx.is_array)
+        return closed_over, lambda params, around: eqx.combine(around.closed_over, static)(params, *around.inputs)
 
-    parts = [closure_converted(own, params) for own in objectives]
+    parts = [closure_converted(own, params, inputs) for own in objectives]
 
-    def sum_of_own(params, closed_over):
-        arrays, others = closed_over
+    def sum_of_own(params, around):
         own = [
-            objective((*others[:m], params[m], *others[m + 1 :]), arrays[m]) for m, (_, objective) in enumerate(parts)
+            objective(
+                (*around.others[:m], params[m], *around.others[m + 1 :]),
+                Surroundings(around.closed_over[m], around.inputs),
+            )
+            for m, (_, objective) in enumerate(parts)
         ]
         return jnp.stack(own).sum()
 
     return tuple(closed_over for closed_over, _ in parts), sum_of_own
 
 
-def direction(objective: ExplicitObjective, simultaneous: bool, forward_over_reverse: bool) -> Direction:
-    """g(θ, φ) = ∇_θ J(θ, φ), φ being what J closes over.
+def differentiated_twice(objective: ExplicitObjective) -> Direction:
+    """g(θ, φ) = ∇_θ J(θ, φ), φ being J's surroundings; to be differentiated like any function."""
+    return jax.grad(objective)
 
-    **Arguments:**
 
-    - `objective`: from `closure_converted`.
-    - `simultaneous`: whether it stands for several learners.
-    - `forward_over_reverse`: take the derivative of g by a forward pass over the reverse pass that computes g. The
-      vector-Jacobian product with a cotangent v is then one directional derivative of a gradient,
+def differentiated_as(value: Direction, derivative: Direction) -> Direction:
+    """The direction that goes where `value` goes and has the derivatives of `derivative`: ⊥g + g̃ − ⊥g̃.
 
-        vᵀ ∂g/∂(θ, φ) = ∂/∂ε ∇_{(θ, φ)} J(θ + εv, φ) at ε = 0,
-
-      which stores no reverse pass: g's residuals are its inputs. (Kemaev et al. 2025, MixFlow-MG; for φ = θ it is the
-      Hessian-vector product of Pearlmutter 1994.) The result can be differentiated once more, in reverse.
+    Its surroundings are the pair of theirs.
     """
-    climb = jax.grad(objective)
-    if forward_over_reverse:
-        climb = _with_forward_over_reverse(objective)
-    if simultaneous:
-        return lambda params, closed_over: climb(params, (closed_over, params))
+
+    def climb(params, surroundings):
+        goes, slopes = value(params, surroundings[0]), derivative(params, surroundings[1])
+        stop = jax.lax.stop_gradient
+        # g̃ − ⊥g̃ is zero, exactly, and only its derivatives are not.
+        return jax.tree.map(lambda g, slope: stop(g) + (slope - stop(slope)), goes, slopes)
+
     return climb
 
 
-def _with_forward_over_reverse(objective: ExplicitObjective) -> Direction:
-    @jax.custom_vjp
-    def climb(params, closed_over):
-        return jax.grad(objective)(params, closed_over)
+def differentiated_forward_over_reverse(objective: ExplicitObjective, goes: Direction | None = None) -> Direction:
+    """g(θ, φ) = ∇_θ J(θ, φ), whose derivative is a forward pass over the reverse pass that computes g.
 
-    def forward(params, closed_over):
+    The vector-Jacobian product with a cotangent v is then one directional derivative of a gradient,
+
+        vᵀ ∂g/∂(θ, φ) = ∂/∂ε ∇_{(θ, φ)} J(θ + εv, φ) at ε = 0,
+
+    which stores no reverse pass: g's residuals are its inputs. (Kemaev et al. 2025, MixFlow-MG; for φ = θ it is the
+    Hessian-vector product of Pearlmutter 1994.) The result can be differentiated once more, in reverse.
+
+    **Arguments:** `goes`: where to go instead of along g, while derivatives stay those of g, which is then itself never
+    computed; the surroundings are then a pair, those of `goes` first.
+    """
+
+    @jax.custom_vjp
+    def climb(params, surroundings):
+        return _go(params, surroundings)
+
+    def _go(params, surroundings):
+        return jax.grad(objective)(params, surroundings) if goes is None else goes(params, surroundings[0])
+
+    def forward(params, surroundings):
         # Not by `climb` itself: inside a scan, its second derivative would then mix up its arguments (jax 0.10).
-        return jax.grad(objective)(params, closed_over), (params, closed_over)
+        return _go(params, surroundings), (params, surroundings)
 
     def backward(inputs, cotangent):
-        params, closed_over = inputs
+        params, surroundings = inputs
+        own = surroundings if goes is None else surroundings[1]
         # Integers and random keys have no derivative; None is their cotangent.
-        floats, rest = eqx.partition(closed_over, eqx.is_inexact_array)
+        floats, rest = eqx.partition(own, eqx.is_inexact_array)
 
         def gradients(params):
             return jax.grad(lambda p, f: objective(p, eqx.combine(f, rest)), argnums=(0, 1))(params, floats)
 
-        return jax.jvp(gradients, (params,), (cotangent,))[1]
+        by_params, by_own = jax.jvp(gradients, (params,), (cotangent,))[1]
+        return by_params, by_own if goes is None else (None, by_own)
 
     climb.defvjp(forward, backward)
     return climb

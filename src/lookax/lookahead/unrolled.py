@@ -15,6 +15,13 @@ how θ_K is differentiated; all but `"none"` give the same derivatives and diffe
 
 `"forward"` pays where φ is a few numbers (hyperparameters). The results of `"forward-over-reverse"` and `"forward"` can
 only be differentiated in reverse.
+
+Steps may differ: `inputs` has one entry for each, a random key or a batch of data, say. And a step may be taken along
+one gradient and differentiated as if it had been another, its `curvature`:
+
+    θₖ₊₁ = θₖ + u(⊥∇J(θₖ) + ∇J̃(θₖ) − ⊥∇J̃(θₖ)),    ⊥: constant to derivatives,
+
+which tells apart what an estimate's value and what its derivative contribute to a meta-gradient's error.
 """
 
 from typing import Literal, get_args
@@ -26,9 +33,17 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
-from lookax.errors import check, check_at_least
+from lookax.errors import BadInputError, check, check_at_least
 from lookax.lookahead.ascent import ascent_step
-from lookax.lookahead.gradient import Objectives, closure_converted, direction
+from lookax.lookahead.gradient import (
+    Direction,
+    Objectives,
+    Surroundings,
+    closure_converted,
+    differentiated_as,
+    differentiated_forward_over_reverse,
+    differentiated_twice,
+)
 
 Adjoint = Literal["reverse", "checkpointed", "forward-over-reverse", "forward", "none"]
 
@@ -40,6 +55,8 @@ def unrolled(
     optimiser: optax.GradientTransformation,
     steps: int,
     adjoint: Adjoint = "forward-over-reverse",
+    inputs: PyTree = None,
+    curvature: Objectives | None = None,
 ) -> PyTree:
     """θ_K after `steps` steps up the objective, differentiable in θ₀ and in what objective and optimiser close over.
 
@@ -50,34 +67,85 @@ def unrolled(
     - `optimiser`: an optax optimiser (of descent, as all are: it is given −∇J). It starts from fresh state.
     - `steps`: K ≥ 0.
     - `adjoint`: how to differentiate; see the module's docstring.
+    - `inputs`: a pytree of arrays `[K, …]`; step k's objective is then J(θ, inputs[k]). Differentiable.
+    - `curvature`: J̃ (one for each of the M learners); derivatives of a step are taken as if it had gone along ∇J̃. It
+      is given the same inputs. J itself unless given.
 
-    **Raises:** `ValueError` for a negative number of steps or an unknown adjoint.
+    **Raises:** `ValueError` for a negative number of steps, an unknown adjoint, or inputs that are not one per step.
     """
+    return _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, lambda last, _: last)
+
+
+def iterates(
+    objectives: Objectives,
+    params: PyTree,
+    *,
+    optimiser: optax.GradientTransformation,
+    steps: int,
+    adjoint: Adjoint = "forward-over-reverse",
+    inputs: PyTree = None,
+    curvature: Objectives | None = None,
+) -> PyTree:
+    """θ₁, …, θ_K of the same steps, stacked: `[K, …]`. Arguments and errors as of `unrolled`."""
+    return _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, lambda _, path: path)
+
+
+def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, wanted):
     check_at_least("steps", steps, 0)
     check(adjoint in get_args(Adjoint), "adjoint", adjoint, f"one of {', '.join(get_args(Adjoint))}")
+    if any(jnp.shape(leaf)[:1] != (steps,) for leaf in jax.tree.leaves(inputs)):
+        raise BadInputError(f"inputs: their first axis must be over the {steps} steps")
     params = jax.tree.map(jnp.asarray, params)
-    closed_over, objective = closure_converted(objectives, params)
-    climb = direction(objective, isinstance(objectives, tuple), adjoint == "forward-over-reverse")
+    closed_over, climb = _direction(objectives, curvature, params, inputs, adjoint)
     # Optimisers close over their hyperparameters; as arrays, these can be differentiated like everything else.
     init = eqx.filter_closure_convert(optimiser.init, params)
     update = eqx.filter_closure_convert(optimiser.update, params, init(params), params)
     hyperparameters, functions = eqx.partition((init, update), eqx.is_array)
 
-    def run(params, closed_over, hyperparameters):
+    def run(params, inputs, closed_over, hyperparameters):
         converted = optax.GradientTransformation(*eqx.combine(hyperparameters, functions))
 
-        def step(carry, _):
+        def step(carry, step_input):
             params, state = carry
-            slope = climb(params, closed_over)
+            slope = climb(params, closed_over, step_input)
             if adjoint == "none":
                 slope = jax.lax.stop_gradient(slope)
-            return ascent_step(slope, params, state, converted), None
+            params, state = ascent_step(slope, params, state, converted)
+            return (params, state), params
 
         step = jax.checkpoint(step, prevent_cse=False) if adjoint == "checkpointed" else step
-        return jax.lax.scan(step, (params, converted.init(params)), length=steps)[0][0]
+        (last, _), path = jax.lax.scan(step, (params, converted.init(params)), inputs, length=steps)
+        return wanted(last, path)
 
-    inputs = (params, closed_over, hyperparameters)
-    return _by_forward_mode(run)(inputs) if adjoint == "forward" else run(*inputs)
+    everything = (params, inputs, closed_over, hyperparameters)
+    return _by_forward_mode(run)(everything) if adjoint == "forward" else run(*everything)
+
+
+def _direction(objectives, curvature, params, inputs, adjoint):
+    """What the objectives close over, and the direction of one step from parameters, that, and the step's input."""
+    first_input = () if inputs is None else (jax.tree.map(lambda leaf: leaf[0], inputs),)
+    several = isinstance(objectives, tuple)
+    closed_over, objective = closure_converted(objectives, params, first_input)
+    curved_over, curved = (None, None) if curvature is None else closure_converted(curvature, params, first_input)
+    direction: Direction
+    if adjoint == "forward-over-reverse":
+        goes = None if curved is None else differentiated_twice(objective)
+        direction = differentiated_forward_over_reverse(curved or objective, goes)
+    elif curved is None:
+        direction = differentiated_twice(objective)
+    else:
+        direction = differentiated_as(differentiated_twice(objective), differentiated_twice(curved))
+
+    def climb(params, closed_over, step_input):
+        closed_over, curved_over = closed_over
+        own_inputs = () if inputs is None else (step_input,)
+        others = params if several else None
+        around = Surroundings(closed_over, own_inputs, others)
+        if curved is None:
+            return direction(params, around)
+        return direction(params, (around, Surroundings(curved_over, own_inputs, others)))
+
+    return (closed_over, curved_over), climb
 
 
 def _by_forward_mode(run):
