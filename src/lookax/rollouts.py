@@ -58,14 +58,14 @@ def rollout(
     # One uniform number per draw, inverted through the distribution function: A − 1 fewer than a Gumbel trick takes.
     policy = cumulative(jnp.exp(jax.lax.stop_gradient(log_probs)))
     transitions = cumulative(jax.lax.stop_gradient(mdp.transitions))
-    start_key, steps_key = jax.random.split(key)
-    first = draw(cumulative(jax.lax.stop_gradient(mdp.start)), jax.random.uniform(start_key, (batch_size,)))
+    uniforms = jax.random.uniform(key, (2 * horizon + 1, batch_size))
+    first = draw(cumulative(jax.lax.stop_gradient(mdp.start)), uniforms[0])
 
     def step(states, uniforms):
         actions = draw(policy[states], uniforms[0])
         return draw(transitions[states, actions], uniforms[1]), (states, actions)
 
-    last, (states, actions) = jax.lax.scan(step, first, jax.random.uniform(steps_key, (horizon, 2, batch_size)))
+    last, (states, actions) = jax.lax.scan(step, first, uniforms[1:].reshape(horizon, 2, batch_size))
     return Trajectory(
         jnp.concatenate([states, last[None]]), actions, mdp.rewards[states, actions], log_probs[states, actions]
     )

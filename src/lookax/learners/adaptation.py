@@ -1,0 +1,68 @@
+"""A learner's own learning steps in a tabular MDP, to be differentiated through: what MAML-RL and LIRPG share."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import optax
+from jaxtyping import Array, Float, Key
+
+from lookax.games.exact_play import Policy
+from lookax.games.tabular_mdp import TabularMDP
+from lookax.learners.return_estimates import ReturnEstimate
+from lookax.lookahead.unrolled import Adjoint, iterates, unrolled
+
+
+@dataclasses.dataclass(frozen=True)
+class Adaptation:
+    """K gradient steps up the return, and the return where they end; each derivative from an estimate of its own.
+
+        θₖ₊₁ = θₖ + u(⊥∇Jⁱⁿⁿᵉʳ(θₖ) + ∇Jʰᵉˢˢⁱᵃⁿ(θₖ) − ⊥∇Jʰᵉˢˢⁱᵃⁿ(θₖ)),    F = Jᵒᵘᵗᵉʳ(θ_K),    ⊥: constant to derivatives
+
+    Every estimate draws trajectories of its own, afresh in every step. With exact ones F's gradient is exact; replacing
+    one of them at a time tells how much of a meta-gradient's error is whose (Liu et al. 2022, section 5.1).
+
+    **Attributes:**
+
+    - `inner`: where steps go.
+    - `hessian`: what steps are differentiated as.
+    - `outer`: the return where they end.
+    - `optimiser`: of the steps, usually `optax.sgd(inner_learning_rate)`.
+    - `steps`: K.
+    - `adjoint`: how the steps are differentiated, as in [`lookax.lookahead.unrolled`][].
+    """
+
+    inner: ReturnEstimate
+    hessian: ReturnEstimate
+    outer: ReturnEstimate
+    optimiser: optax.GradientTransformation
+    steps: int = 1
+    adjoint: Adjoint = "forward-over-reverse"
+
+    def adapt(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Policy:
+        """θ_K, from θ₀ = `policy`."""
+        return self._steps(unrolled, mdp, policy, key)
+
+    def iterates(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Policy:
+        """θ₁ … θ_K, stacked."""
+        return self._steps(iterates, mdp, policy, key)
+
+    def objective(
+        self, adapt_to: TabularMDP, perform_in: TabularMDP, policy: Policy, key: Key[Array, ""]
+    ) -> tuple[Float[Array, ""], Policy]:
+        """F, the return in one MDP after learning in another, with other rewards, or in the same; and θ_K."""
+        steps_key, outer_key = jax.random.split(key)
+        adapted = self.adapt(adapt_to, policy, steps_key)
+        return self.outer(perform_in, adapted, outer_key), adapted
+
+    def _steps(self, how: Callable[..., Policy], mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Policy:
+        # Two keys a step. Which estimate uses them does not matter: the same trajectories serve whatever the surrogate.
+        return how(
+            lambda policy, keys: self.inner(mdp, policy, keys[0]),
+            policy,
+            optimiser=self.optimiser,
+            steps=self.steps,
+            adjoint=self.adjoint,
+            inputs=jax.random.split(key, (self.steps, 2)),
+            curvature=lambda policy, keys: self.hessian(mdp, policy, keys[1]),
+        )
