@@ -2,15 +2,15 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from lookax import __version__
 from lookax.errors import BadInputError
-from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Figure, Preset, Table
-from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
+from lookax.experiments.preset import Collection, Figure, Preset, Table
+from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS, STARTING_POINTS, figure_of, look_up
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.execute import reproduce, run_preset
@@ -21,7 +21,7 @@ HELP = ("-h", "--help", "help")
 USAGE = """\
 usage: lookax COMMAND …
 
-  lookax list                                     name every preset and figure
+  lookax list [FIGURE]                            name figures and presets, or a figure's presets
   lookax show PRESET                              its settings, and what they mean
   lookax run PRESET [--field value …] [--out DIR] learn it
   lookax reproduce FIGURE [--seeds N] [--out DIR] learn a published figure's presets, draw it, compare it
@@ -30,11 +30,14 @@ usage: lookax COMMAND …
 """
 
 
+Settings = TypeVar("Settings")
+
+
 @dataclasses.dataclass(frozen=True)
-class RunOptions:
+class RunOptions(Generic[Settings]):
     """Learns a preset, into a new folder."""
 
-    experiment: ExactShaping
+    experiment: Settings
     """The preset's settings."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
@@ -72,12 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(arguments: Sequence[str]) -> int:
-    _take(arguments, 0)
-    rows = [[name, figure.description] for name, figure in FIGURES.items()]
-    terminal.print_table(Table(("figure", "lookax reproduce FIGURE"), rows, [None] * len(rows)), prose=True)
-    rows = [[name, preset.description] for name, preset in PRESETS.items()]
-    terminal.print_table(Table(("preset", "lookax run PRESET"), rows, [None] * len(rows)), prose=True)
+    if arguments:
+        [name] = _take(arguments, 1)
+        figure = look_up("figure", name, FIGURES)
+        _print_list("preset", "lookax run PRESET", {preset.name: preset for preset in figure.presets})
+        return 0
+    _print_list("figure", "lookax reproduce FIGURE; lookax list FIGURE names its presets", FIGURES | COLLECTIONS)
+    _print_list("preset of no figure", "lookax run PRESET", STARTING_POINTS)
     return 0
+
+
+def _print_list(what: str, heading: str, named: Mapping[str, Figure | Preset | Collection]) -> None:
+    rows = [[name, item.description] for name, item in named.items()]
+    terminal.print_table(Table((what, heading), rows, [None] * len(rows)), prose=True)
 
 
 def _show(arguments: Sequence[str]) -> int:
@@ -91,12 +101,12 @@ def _show(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     [name], rest = _take(arguments[:1], 1), arguments[1:]
-    if name in FIGURES:
+    if name in FIGURES or name in COLLECTIONS:
         raise BadInputError(f"preset: {name!r} is a figure; `lookax reproduce {name}` learns its presets")
     preset = look_up("preset", name, PRESETS)
-    options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}")
+    options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}", RunOptions[type(preset.experiment)])
     options.experiment.validate()
-    chosen = Preset(name, preset.description, options.experiment)
+    chosen = dataclasses.replace(preset, experiment=options.experiment)
     compilation_cache.turn_on()
     run_preset(chosen, _new_folder(options.out, name), _comparison(chosen, preset))
     return 0
@@ -104,11 +114,13 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _reproduce(arguments: Sequence[str]) -> int:
     [name], rest = _take(arguments[:1], 1), arguments[1:]
-    figure = look_up("figure", name, FIGURES)
+    chosen = look_up("figure", name, FIGURES | COLLECTIONS)
     options = parse(ReproduceOptions(), rest, f"lookax reproduce {name}")
-    presets = [_with_seeds(preset, options.seeds, options.first_seed) for preset in figure.presets]
+    collection = chosen if isinstance(chosen, Collection) else None
+    figures = [chosen] if isinstance(chosen, Figure) else chosen.figures
+    figures = [_with_seeds(figure, options.seeds, options.first_seed) for figure in figures]
     compilation_cache.turn_on()
-    return 0 if reproduce(figure, presets, _new_folder(options.out, name)) else 1
+    return 0 if reproduce(figures, _new_folder(options.out, name), collection) else 1
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -127,11 +139,14 @@ def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
     return arguments
 
 
-def _with_seeds(preset: Preset, seeds: int | None, first_seed: int) -> Preset:
-    seeds = preset.experiment.seeds if seeds is None else seeds
-    experiment = dataclasses.replace(preset.experiment, seeds=seeds, first_seed=first_seed)
-    experiment.validate()
-    return dataclasses.replace(preset, experiment=experiment)
+def _with_seeds(figure: Figure, seeds: int | None, first_seed: int) -> Figure:
+    def changed(preset: Preset) -> Preset:
+        number = preset.experiment.seeds if seeds is None else seeds
+        experiment = dataclasses.replace(preset.experiment, seeds=number, first_seed=first_seed)
+        experiment.validate()
+        return dataclasses.replace(preset, experiment=experiment)
+
+    return dataclasses.replace(figure, presets=[changed(preset) for preset in figure.presets])
 
 
 def _comparison(chosen: Preset, published: Preset) -> Figure | None:

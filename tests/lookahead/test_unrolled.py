@@ -219,11 +219,10 @@ def test_all_adjoints_agree_on_a_curvature(several, problem):
         curvature = lambda p, key: (
             jnp.sum(jnp.sin(p["w"] @ p["v"])) * inputs["y"] @ inputs["y"] * jax.random.normal(key)
         )
-        if several:
-            mine = lambda both, key: objective(both[0], key) + both[0]["v"] @ both[1]
-            theirs = lambda both, key: both[1] @ both[0]["v"] ** 2 - both[1] @ both[1] * jax.random.normal(key)
-            start = (params, inputs["y"][:4])
-            curved = lambda both, key: curvature(both[0], key) * both[1].sum()
+        mine = lambda both, key: objective(both[0], key) + both[0]["v"] @ both[1]
+        theirs = lambda both, key: both[1] @ both[0]["v"] ** 2 - both[1] @ both[1] * jax.random.normal(key)
+        start = (params, inputs["y"][:4])
+        curved = lambda both, key: curvature(both[0], key) * both[1].sum()
         end = unrolled(
             (mine, theirs) if several else objective,
             start if several else params,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lookax.evaluation.policies import state_names
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Count, Result, Table
+from lookax.experiments.preset import Count, Report, Result, Table
 
 AGENT_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 """One per player (Okabe & Ito's palette, safe for colour-blind readers)."""
@@ -136,3 +136,7 @@ def _with_interval(count: Count | None) -> str:
 
 def _numbers(values: Sequence[float] | np.ndarray) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
+
+
+RUN = Report(draw_run, lambda results: tit_for_tat_table(results, {}))
+"""Of a single run."""

@@ -72,6 +72,7 @@ class ExactShaping:
     """Seed of the first run; the others count up from it."""
 
     precision: ClassVar[Literal["float32", "float64"]] = "float64"
+    settings_in_lanes: ClassVar[bool] = True
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""

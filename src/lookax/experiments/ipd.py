@@ -1,6 +1,7 @@
 """Starting points for one's own experiments: every learner on the iterated prisoner's dilemma with exact values."""
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, NaiveSettings, POLASettings, ProximalPoint
+from lookax.experiments.exact_reports import RUN
 from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.preset import Preset
 
@@ -9,11 +10,13 @@ PRESETS = (
         "ipd-naive",
         "Naive learners: they end in mutual defection",
         ExactShaping(NaiveSettings(learning_rate=1.0), total_updates=200),
+        RUN,
     ),
     Preset(
         "ipd-lola",
         "LOLA through one gradient step of the opponent",
         ExactShaping(LOLASettings(GradientSteps(inner_learning_rate=3.0), learning_rate=1.0), total_updates=200),
+        RUN,
     ),
     Preset(
         "ipd-lola-taylor",
@@ -21,6 +24,7 @@ PRESETS = (
         ExactShaping(
             LOLASettings(GradientSteps(inner_learning_rate=1.0), learning_rate=1.0, taylor=True), total_updates=200
         ),
+        RUN,
     ),
     Preset(
         "ipd-pola",
@@ -28,6 +32,7 @@ PRESETS = (
         ExactShaping(
             POLASettings(GradientSteps(inner_learning_rate=5.0), learning_rate=0.3, outer_beta=0.1), total_updates=10
         ),
+        RUN,
     ),
     Preset(
         "ipd-pola-implicit",
@@ -36,5 +41,6 @@ PRESETS = (
             POLASettings(ProximalPoint(inner_beta=3.0), learning_rate=1.0, outer_beta=None, outer_steps=1),
             total_updates=50,
         ),
+        RUN,
     ),
 )

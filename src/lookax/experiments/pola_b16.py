@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings
-from lookax.experiments.exact_reports import Reference, tidy, tit_for_tat_table
+from lookax.experiments.exact_reports import RUN, Reference, tidy, tit_for_tat_table
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Count, Figure, Preset, Result, Table
+from lookax.experiments.preset import Count, Figure, Preset, Report, Result, Table
 from lookax.policies.kinds import PolicyKind
 
 MODELS: dict[PolicyKind, str] = {
@@ -27,6 +27,7 @@ def _preset(method: str, model: PolicyKind, algorithm: LOLASettings | POLASettin
         f"pola-b16-{method}-{model.removesuffix('-tabular')}",
         f"{method.upper()} shaping {MODELS[model]} models of the opponent",
         ExactShaping(algorithm, contribution_factor=1.33, total_updates=50),
+        RUN,
     )
 
 
@@ -94,6 +95,5 @@ FIGURE = Figure(
     "pola-b16",
     "POLA, appendix B.1.6: shaping models of the opponent, tabular, MLP and preconditioned",
     PRESETS,
-    draw,
-    table,
+    Report(draw, table),
 )

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure as Drawing
 
 from lookax.evaluation.policies import state_names
 from lookax.experiments.algorithms import Algorithm, GradientSteps, LOLASettings, POLASettings
-from lookax.experiments.exact_reports import tidy
+from lookax.experiments.exact_reports import RUN, tidy
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Figure, Preset, Result, Table
+from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 
 TOLERANCE = 0.03
 """Of a probability of cooperation, against the reference and between the two networks."""
@@ -38,6 +38,7 @@ PRESETS = tuple(
             total_updates=1,
             seeds=1,
         ),
+        RUN,
     )
     for name, algorithm in ALGORITHMS.items()
     for network in NETWORKS
@@ -106,6 +107,5 @@ FIGURE = Figure(
     "pola-figure1",
     "POLA, Figure 1: one update from two networks that are the same policy",
     PRESETS,
-    draw,
-    table,
+    Report(draw, table),
 )

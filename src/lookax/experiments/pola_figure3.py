@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, POLASettings
-from lookax.experiments.exact_reports import Reference, found, tidy, tit_for_tat_table
+from lookax.experiments.exact_reports import RUN, Reference, found, tidy, tit_for_tat_table
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Count, Figure, Preset, Result, Table
+from lookax.experiments.preset import Count, Figure, Preset, Report, Result, Table
 from lookax.policies.kinds import PolicyKind
 
 PANELS: dict[PolicyKind, str] = {
@@ -40,6 +40,7 @@ def _lola(
             policy=policy,
             total_updates=total_updates,
         ),
+        RUN,
     )
 
 
@@ -60,6 +61,7 @@ def _pola(
             policy=policy,
             total_updates=total_updates,
         ),
+        RUN,
     )
 
 
@@ -157,6 +159,5 @@ FIGURE = Figure(
     "pola-figure3",
     "POLA, Figure 3: how often tit-for-tat is found in the iterated prisoner's dilemma with exact values",
     PRESETS,
-    draw,
-    table,
+    Report(draw, table),
 )

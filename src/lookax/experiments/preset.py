@@ -11,18 +11,6 @@ CONFIDENCE = 0.95
 
 
 @dataclasses.dataclass(frozen=True)
-class Preset:
-    """Settings under a name.
-
-    **Attributes:** its `name`; a `description`, one line; the `experiment`'s settings.
-    """
-
-    name: str
-    description: str
-    experiment: Any
-
-
-@dataclasses.dataclass(frozen=True)
 class Result:
     """What a run of a preset gave.
 
@@ -50,18 +38,52 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
-    """A published figure or table: the presets behind it, how to draw it and how to compare it.
+class Report:
+    """How to tell results.
 
-    **Attributes:** `name`; a `description`, one line; its `presets`; `draw`, from their results to a matplotlib figure;
-    `table`, from their results to a closing table.
+    **Attributes:** `draw`, from results to a matplotlib figure; `table`, from results to a closing table.
+    """
+
+    draw: Callable[[Sequence[Result]], Any]
+    table: Callable[[Sequence[Result]], Table]
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """Settings under a name.
+
+    **Attributes:** its `name`; a `description`, one line; the `experiment`'s settings; the `report` of a run of it.
+    """
+
+    name: str
+    description: str
+    experiment: Any
+    report: Report
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A published figure or table: the presets behind it, and how to draw and compare them.
+
+    **Attributes:** `name`; a `description`, one line; its `presets`; their `report`.
     """
 
     name: str
     description: str
     presets: Sequence[Preset]
-    draw: Callable[[Sequence[Result]], Any]
-    table: Callable[[Sequence[Result]], Table]
+    report: Report
+
+
+@dataclasses.dataclass(frozen=True)
+class Collection:
+    """Figures that belong together, and are reproduced together.
+
+    **Attributes:** `name`; a `description`, one line; its `figures`.
+    """
+
+    name: str
+    description: str
+    figures: Sequence[Figure]
 
 
 @dataclasses.dataclass(frozen=True)

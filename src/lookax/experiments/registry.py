@@ -1,16 +1,48 @@
-"""Every preset and figure by its name."""
+"""Every preset, figure and collection by its name."""
 
 import difflib
 from typing import TypeVar
 
 from lookax.errors import BadInputError
-from lookax.experiments import ipd, pola_b16, pola_figure1, pola_figure3
-from lookax.experiments.preset import Figure, Preset
+from lookax.experiments import (
+    gmrl_ablations,
+    gmrl_bias,
+    gmrl_decompose,
+    gmrl_learning,
+    gmrl_lirpg,
+    ipd,
+    pola_b16,
+    pola_figure1,
+    pola_figure3,
+)
+from lookax.experiments.preset import Collection, Figure, Preset
 
-FIGURES: dict[str, Figure] = {module.FIGURE.name: module.FIGURE for module in (pola_figure1, pola_figure3, pola_b16)}
+GMRL_TABULAR = Collection(
+    "gmrl-tabular",
+    "All tabular experiments of A Theoretical Understanding of Gradient Bias in Meta-RL",
+    (
+        gmrl_decompose.FIGURE,
+        gmrl_ablations.RATE_FIGURE,
+        gmrl_ablations.STEPS_FIGURE,
+        gmrl_bias.COMPOSITIONAL_FIGURE,
+        gmrl_bias.HESSIAN_FIGURE,
+        gmrl_lirpg.FIGURE,
+        gmrl_learning.MAML_FIGURE,
+        gmrl_learning.LIRPG_FIGURE,
+    ),
+)
 
-PRESETS: dict[str, Preset] = {
-    preset.name: preset for presets in (ipd.PRESETS, *(f.presets for f in FIGURES.values())) for preset in presets
+COLLECTIONS: dict[str, Collection] = {GMRL_TABULAR.name: GMRL_TABULAR}
+
+FIGURES: dict[str, Figure] = {
+    figure.name: figure for figure in (pola_figure1.FIGURE, pola_figure3.FIGURE, pola_b16.FIGURE, *GMRL_TABULAR.figures)
+}
+
+STARTING_POINTS: dict[str, Preset] = {preset.name: preset for preset in ipd.PRESETS}
+"""Presets that belong to no figure."""
+
+PRESETS: dict[str, Preset] = STARTING_POINTS | {
+    preset.name: preset for figure in FIGURES.values() for preset in figure.presets
 }
 
 Named = TypeVar("Named")

@@ -4,22 +4,29 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import jax
 
 Settings = TypeVar("Settings", bound=type)
 
+LANE = "a number that may differ between lanes"
+
+LaneInt = Annotated[int, LANE]
+"""A whole number that changes no shape, and so can differ between lanes of a program as floating-point fields can."""
+
 
 def settings(cls: Settings) -> Settings:
-    """Registers a dataclass as a pytree whose leaves are its floating-point fields, those of nested settings included.
+    """Registers a dataclass as a pytree whose leaves are its numbers, those of nested settings included.
+
+    Numbers are floating-point fields and those marked as `LaneInt`.
 
     Settings that differ in leaves alone run in one program, one lane each (`jax.vmap`); those that differ in anything
     else have another tree structure, and get a program of their own.
     """
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     names = [field.name for field in dataclasses.fields(cls)]
-    leaves = [name for name in names if _holds_floats(hints[name])]
+    leaves = [name for name in names if _holds_leaves(hints[name])]
     static = [name for name in names if name not in leaves]
 
     def flatten(value: Any) -> tuple[list[Any], tuple[Any, ...]]:
@@ -41,8 +48,9 @@ def holds_settings(hint: Any) -> bool:
     return any(dataclasses.is_dataclass(option) for option in _options(hint))
 
 
-def _holds_floats(hint: Any) -> bool:
-    return float in _options(hint) or holds_settings(hint)
+def _holds_leaves(hint: Any) -> bool:
+    options = _options(hint)
+    return float in options or LaneInt in options or holds_settings(hint)
 
 
 def _options(hint: Any) -> tuple[Any, ...]:

@@ -1,7 +1,6 @@
 """A learner's own learning steps in a tabular MDP, to be differentiated through: what MAML-RL and LIRPG share."""
 
 import dataclasses
-from collections.abc import Callable
 
 import jax
 import optax
@@ -10,7 +9,7 @@ from jaxtyping import Array, Float, Key
 from lookax.games.exact_play import Policy
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners.return_estimates import ReturnEstimate
-from lookax.lookahead.unrolled import Adjoint, iterates, unrolled
+from lookax.lookahead.unrolled import Adjoint, iterates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,25 +38,10 @@ class Adaptation:
     steps: int = 1
     adjoint: Adjoint = "forward-over-reverse"
 
-    def adapt(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Policy:
-        """θ_K, from θ₀ = `policy`."""
-        return self._steps(unrolled, mdp, policy, key)
-
     def iterates(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Policy:
-        """θ₁ … θ_K, stacked."""
-        return self._steps(iterates, mdp, policy, key)
-
-    def objective(
-        self, adapt_to: TabularMDP, perform_in: TabularMDP, policy: Policy, key: Key[Array, ""]
-    ) -> tuple[Float[Array, ""], Policy]:
-        """F, the return in one MDP after learning in another, with other rewards, or in the same; and θ_K."""
-        steps_key, outer_key = jax.random.split(key)
-        adapted = self.adapt(adapt_to, policy, steps_key)
-        return self.outer(perform_in, adapted, outer_key), adapted
-
-    def _steps(self, how: Callable[..., Policy], mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Policy:
-        # Two keys a step. Which estimate uses them does not matter: the same trajectories serve whatever the surrogate.
-        return how(
+        """θ₁ … θ_K from θ₀ = `policy`, stacked."""
+        # Two keys a step, whatever the surrogates: those that differ in nothing else see the same trajectories.
+        return iterates(
             lambda policy, keys: self.inner(mdp, policy, keys[0]),
             policy,
             optimiser=self.optimiser,
@@ -66,3 +50,12 @@ class Adaptation:
             inputs=jax.random.split(key, (self.steps, 2)),
             curvature=lambda policy, keys: self.hessian(mdp, policy, keys[1]),
         )
+
+    def objective(
+        self, adapt_to: TabularMDP, perform_in: TabularMDP, policy: Policy, key: Key[Array, ""]
+    ) -> tuple[Float[Array, ""], Policy]:
+        """F, the return in one MDP after learning in another, with other rewards, or in the same; and θ₁ … θ_K."""
+        steps_key, outer_key = jax.random.split(key)
+        path = self.iterates(adapt_to, policy, steps_key)
+        adapted = jax.tree.map(lambda first, leaf: leaf[-1] if self.steps else first, policy, path)
+        return self.outer(perform_in, adapted, outer_key), path

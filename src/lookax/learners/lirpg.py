@@ -19,7 +19,7 @@ from lookax.lookahead.ascent import ascent_step
 class LIRPGState(eqx.Module):
     """The `policy`; the `intrinsic_reward`, `[S, A]`; the state of the latter's optimiser."""
 
-    policy: Policy
+    policy: PyTree
     intrinsic_reward: Float[Array, "S A"]
     optimiser_state: PyTree
 
@@ -33,13 +33,16 @@ class LIRPG:
     with Jᵒᵘᵗᵉʳ the return of r alone. The derivative goes through all K steps.
 
     **Attributes:** the `mdp`, with the extrinsic reward r; the `adaptation`, whose inner and Hessian estimates see
-    r + r_in; the `initial` policy, from a key; the intrinsic reward's `optimiser`. Intrinsic rewards start at zero.
+    r + r_in; the `initial` policy, from a key; the intrinsic reward's `optimiser`; whether to `restart` from an initial
+    policy at every update, so that the reward learns to make K steps go far instead of a whole life. Intrinsic rewards
+    start at zero.
     """
 
     mdp: TabularMDP
     adaptation: Adaptation
-    initial: Callable[[Key[Array, ""]], Policy]
+    initial: Callable[[Key[Array, ""]], PyTree]
     optimiser: optax.GradientTransformation
+    restart: bool = False
 
     def init(self, key: Key[Array, ""]) -> LIRPGState:
         """The first policy, and no intrinsic reward."""
@@ -48,7 +51,9 @@ class LIRPG:
 
     def update(self, key: Key[Array, ""], state: LIRPGState) -> tuple[LIRPGState, Metrics]:
         """K steps of the policy and one of the intrinsic reward; no metrics."""
-        slope, policy = lirpg_gradient(self.adaptation, self.mdp, state.policy, state.intrinsic_reward, key)
+        start = self.initial(key) if self.restart else state.policy
+        slope, path = lirpg_gradient(self.adaptation, self.mdp, start, state.intrinsic_reward, key)
+        policy = jax.tree.map(lambda leaf: leaf[-1], path)
         stepped = ascent_step(slope, state.intrinsic_reward, state.optimiser_state, self.optimiser)
         return LIRPGState(policy, *stepped), {}
 
@@ -60,7 +65,7 @@ def lirpg_gradient(
     intrinsic_reward: Float[Array, "S A"],
     key: Key[Array, ""],
 ) -> tuple[Float[Array, "S A"], Policy]:
-    """dJᵒᵘᵗᵉʳ(θ_K)/dr_in, `[S, A]`, and θ_K; exact where the adaptation's estimates are."""
+    """dJᵒᵘᵗᵉʳ(θ_K)/dr_in, `[S, A]`, exact where the estimates are; and θ₁ … θ_K."""
 
     def objective(intrinsic_reward):
         return adaptation.objective(mdp.with_rewards(mdp.rewards + intrinsic_reward), mdp, policy, key)

@@ -18,7 +18,7 @@ from lookax.lookahead.ascent import ascent_step
 class MAMLState(eqx.Module):
     """The `policy` from which every task is learned, and the outer optimiser's state."""
 
-    policy: Policy
+    policy: PyTree
     optimiser_state: PyTree
 
 
@@ -34,7 +34,7 @@ class MAMLRL:
 
     tasks: Callable[[Key[Array, ""]], TabularMDP]
     adaptation: Adaptation
-    initial: Callable[[Key[Array, ""]], Policy]
+    initial: Callable[[Key[Array, ""]], PyTree]
     optimiser: optax.GradientTransformation
     num_tasks: int = 1
 
@@ -48,13 +48,15 @@ class MAMLRL:
 
         def of_task(key: Key[Array, ""]) -> PyTree:
             task_key, own_key = jax.random.split(key)
-            return maml_gradient(self.adaptation, self.tasks(task_key), state.policy, own_key)
+            return maml_gradient(self.adaptation, self.tasks(task_key), state.policy, own_key)[0]
 
         slopes = jax.vmap(of_task)(jax.random.split(key, self.num_tasks))
         slope = jax.tree.map(lambda leaf: leaf.mean(axis=0), slopes)
         return MAMLState(*ascent_step(slope, state.policy, state.optimiser_state, self.optimiser)), {}
 
 
-def maml_gradient(adaptation: Adaptation, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> PyTree:
-    """∇_φ Jᵒᵘᵗᵉʳ(θ_K(φ)) in one task, a pytree like the policy; exact where the adaptation's estimates are."""
-    return jax.grad(lambda policy: adaptation.objective(mdp, mdp, policy, key)[0])(policy)
+def maml_gradient(
+    adaptation: Adaptation, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]
+) -> tuple[PyTree, Policy]:
+    """∇_φ Jᵒᵘᵗᵉʳ(θ_K(φ)) in one task, a pytree like the policy and exact where the estimates are; and θ₁ … θ_K."""
+    return jax.grad(lambda policy: adaptation.objective(mdp, mdp, policy, key), has_aux=True)(policy)

@@ -96,6 +96,8 @@ def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, wa
     if any(jnp.shape(leaf)[:1] != (steps,) for leaf in jax.tree.leaves(inputs)):
         raise BadInputError(f"inputs: their first axis must be over the {steps} steps")
     params = jax.tree.map(jnp.asarray, params)
+    if steps == 0:
+        return wanted(params, jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape), leaf.dtype), params))
     closed_over, climb = _direction(objectives, curvature, params, inputs, adjoint)
     # Optimisers close over their hyperparameters; as arrays, these can be differentiated like everything else.
     init = eqx.filter_closure_convert(optimiser.init, params)

@@ -19,8 +19,10 @@ Parsed = TypeVar("Parsed")
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
 
 
-def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
+def parse(default: Parsed, arguments: Sequence[str], program: str, form: Any = None) -> Parsed:
     """The dataclass `default`, fields overridden by `--field value`; nested ones' fields stand beside its own.
+
+    **Arguments:** `form` is the dataclass's type, its own unless given: a generic one's with its parameters, say.
 
     **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
     """
@@ -28,7 +30,7 @@ def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
     try:
         with contextlib.redirect_stderr(complaint):
             parsed, unknown = tyro.cli(
-                type(default),
+                form or type(default),
                 args=list(arguments),
                 default=default,
                 prog=program,

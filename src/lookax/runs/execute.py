@@ -1,11 +1,11 @@
 """Runs presets and figures from start to finish: folders, learning, drawings, closing tables."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lookax.experiments.exact_reports import draw_run, tit_for_tat_table
-from lookax.experiments.preset import Figure, Preset, Result, Table
+from lookax.experiments.preset import Collection, Figure, Preset, Result, Table
 from lookax.runs import terminal
 from lookax.runs.folder import RunFolder
 from lookax.runs.training import Run, train
@@ -18,24 +18,33 @@ def run_preset(preset: Preset, out: Path, figure: Figure | None) -> None:
     """
     folder = RunFolder(out)
     [result] = _learn([preset], [folder])
-    folder.write_figure(draw_run([result]))
-    _close(folder, tit_for_tat_table([result], {}) if figure is None else figure.table([result]))
+    folder.write_figure(preset.report.draw([result]))
+    _close(folder, (figure or preset).report.table([result]))
 
 
-def reproduce(figure: Figure, presets: Sequence[Preset], out: Path) -> bool:
-    """Learns a figure's presets, each into a folder of its own in the new folder `out`, draws and compares them.
+def reproduce(figures: Sequence[Figure], out: Path, collection: Collection | None) -> bool:
+    """Learns figures' presets, each into a folder of its own in the new folder `out`, draws and compares them.
+
+    **Arguments:** `collection`, if given, is what the figures make up; each then gets a folder inside `out`.
 
     **Returns:** whether everything that can be compared agrees with the published result.
     """
-    whole = RunFolder(out)
-    whole.write_provenance()
+    folders = [RunFolder(out if collection is None else out / figure.name) for figure in figures]
+    for folder in folders:
+        folder.write_provenance()
+    presets = [(preset, folder) for figure, folder in zip(figures, folders, strict=True) for preset in figure.presets]
     wall, cpu = time.perf_counter(), time.process_time()
-    results = _learn(presets, [RunFolder(out / preset.name) for preset in presets])
+    results = _learn([preset for preset, _ in presets], [RunFolder(f.path / preset.name) for preset, f in presets])
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    whole.write_figure(figure.draw(results))
-    table = figure.table(results)
-    _close(whole, table)
-    verdicts = [verdict for verdict in table.verdicts if verdict is not None]
+    verdicts, remaining = [], iter(results)
+    for figure, folder in zip(figures, folders, strict=True):
+        own = list(itertools.islice(remaining, len(figure.presets)))
+        folder.write_figure(figure.report.draw(own))
+        if collection is not None:
+            terminal.say(f"\n{figure.name}: {figure.description}")
+        table = figure.report.table(own)
+        _close(folder, table)
+        verdicts += [verdict for verdict in table.verdicts if verdict is not None]
     terminal.say(
         f"{sum(verdicts)} of {len(verdicts)} settings that have a reference agree with it; "
         f"computing took {wall:.0f} s ({cpu:.0f} CPU-s)"

@@ -9,6 +9,7 @@ figure.png, .pdf
 """
 
 import dataclasses
+import functools
 import json
 import platform
 import subprocess
@@ -74,7 +75,9 @@ def as_plain(value: Any) -> Any:
 
 
 def metric_rows(update: int, first_seed: int, metrics: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """One row per seed, from metrics whose leading axis is over seeds."""
+    """One row per seed, from metrics whose leading axis is over seeds; none without metrics."""
+    if not metrics:
+        return []
     num_seeds = len(next(iter(metrics.values())))
     return [
         {"update": update, "seed": first_seed + s} | {name: values[s].tolist() for name, values in metrics.items()}
@@ -95,6 +98,7 @@ def provenance() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _revision() -> str | None:
     """The commit of the source tree that this file stands in; `None` where it is installed, or git is not."""
     source = Path(__file__).parents[3]

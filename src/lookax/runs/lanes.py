@@ -16,6 +16,8 @@ class Experiment(Protocol):
     """What can be run: settings, a pytree of numbers, that know how to make a first state and the next one."""
 
     precision: ClassVar[Literal["float32", "float64"]]
+    settings_in_lanes: ClassVar[bool]
+    """Whether settings that share a program are lanes of one call of it, or take turns with it, as seeds never do."""
 
     @property
     def total_updates(self) -> int:
@@ -50,10 +52,14 @@ class Experiment(Protocol):
 
 
 def grouped(experiments: Sequence[Experiment]) -> list[list[int]]:
-    """Indices of the experiments that can share a program: those whose settings differ in leaves alone."""
+    """Indices of the experiments that learn at once: those whose settings differ in leaves alone, and say that they do.
+
+    Whether they learn at once or take turns, such experiments are compiled once.
+    """
     groups: dict[Any, list[int]] = {}
     for index, experiment in enumerate(experiments):
-        groups.setdefault(jax.tree.structure(experiment), []).append(index)
+        alone = None if experiment.settings_in_lanes else index
+        groups.setdefault((jax.tree.structure(experiment), alone), []).append(index)
     return list(groups.values())
 
 

@@ -90,7 +90,9 @@ def _write_policies(runs: Sequence[Run], state: PyTree) -> None:
     for c, run in enumerate(runs):
         for s in range(run.experiment.seeds):
             one = jax.tree.map(lambda leaf, c=c, s=s: np.asarray(leaf[c, s]), state)
-            run.folder.write_policies(run.experiment.first_seed + s, run.experiment.describe(one))
+            learned = run.experiment.describe(one)
+            if learned:
+                run.folder.write_policies(run.experiment.first_seed + s, learned)
 
 
 def _stacked(history: list[History]) -> History:

@@ -1,0 +1,110 @@
+"""Whose error is a meta-gradient's? MAML-RL in random MDPs, each part exact or sampled (Liu et al. 2022, section 5.1).
+
+A pattern names the parts in the order inner, Hessian, outer: e for exact, l for the estimator that is studied.
+"""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure as Drawing
+
+from lookax.experiments.gradient_reports import RUN, STYLES, Reference, band, by, quality_table
+from lookax.experiments.meta_gradients import PARTS, Estimator, MAMLGradient
+from lookax.experiments.preset import Figure, Preset, Report, Result, Table
+
+ESTIMATORS: tuple[Estimator, ...] = ("loaded-dice", "dice", "lvc", "score-function")
+PATTERNS = ("eel", "lee", "ele", "ell", "lle", "lel", "lll")
+TRAJECTORIES = (2, 4, 8, 16, 32, 64, 128, 256)
+
+ROWS = {"correlation": "correlation", "variance": "Σ standard deviations"}
+PATTERN_COLOURS: dict[str, str] = dict(
+    zip(PATTERNS, ("#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#000000"), strict=True)
+)
+
+
+def parts_of(pattern: str, estimator: Estimator, trajectories: int) -> dict[str, str | int]:
+    """The settings of a pattern."""
+    names = {f"{part}_estimator": estimator for part, letter in zip(PARTS, pattern, strict=True) if letter == "l"}
+    return names | {f"{part}_trajectories": trajectories for part in PARTS}
+
+
+def pattern_of(experiment: MAMLGradient) -> str:
+    """The pattern of some settings."""
+    return "".join("e" if getattr(experiment, f"{part}_estimator") == "exact" else "l" for part in PARTS)
+
+
+def estimator_of(experiment: MAMLGradient) -> Estimator:
+    """The estimator that is studied: of the parts that are not exact."""
+    return next((e for part in PARTS if (e := getattr(experiment, f"{part}_estimator")) != "exact"), "exact")
+
+
+def study(name: str, pattern: str, estimator: Estimator, trajectories: int, **settings: float) -> Preset:
+    """A preset with one estimator in the parts of a pattern."""
+    label = STYLES[estimator]["label"]
+    where = f"MAML-RL's gradient with {label} in {pattern} (inner, Hessian, outer), {trajectories} trajectories"
+    return Preset(name, where, MAMLGradient(**parts_of(pattern, estimator, trajectories), **settings), RUN)  # pyright: ignore
+
+
+PREFIX = "gmrl-tabular-decompose"
+
+PRESETS = (
+    Preset(f"{PREFIX}-exact", "MAML-RL's exact gradient, against itself", MAMLGradient(), RUN),
+    *(
+        study(f"{PREFIX}-{estimator}-{pattern}-{trajectories}", pattern, estimator, trajectories)
+        for estimator in ESTIMATORS
+        for pattern in PATTERNS
+        for trajectories in TRAJECTORIES
+    ),
+)
+
+# Measured by running the original code: correlation, and sum of standard deviations.
+REFERENCES = {f"{PREFIX}-exact": Reference(10, {"correlation": 1.0, "variance": 0.0})} | {
+    f"{PREFIX}-{setting}-32": Reference(3, {"correlation": correlation, "variance": variance})
+    for setting, correlation, variance in (
+        ("loaded-dice-eel", 0.8362, 1.611),
+        ("loaded-dice-ele", 0.8941, 1.164),
+        ("loaded-dice-lee", 0.976, 0.3058),
+        ("loaded-dice-lll", 0.7025, 2.56),
+        ("lvc-eel", 0.8362, 1.611),
+        ("lvc-lee", 0.976, 0.3058),
+        ("lvc-lll", 0.7472, 1.784),
+        ("score-function-eel", 0.8362, 1.611),
+        ("score-function-ele", 0.6187, 0.6183),
+        ("score-function-lee", 0.976, 0.3058),
+        ("dice-eel", 0.3885, 5.973),
+        ("dice-ele", 0.4588, 3.974),
+        ("dice-lll", 0.1187, 13.78),
+    )
+}
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Correlation and variance, beside the original code's."""
+    return quality_table(results, REFERENCES)
+
+
+def draw(results: Sequence[Result]) -> Drawing:
+    """Correlation and variance by number of trajectories: a column per pattern, a line per estimator."""
+    drawing = Drawing(figsize=(14, 4.6), layout="constrained")
+    panels = drawing.subplots(len(ROWS), len(PATTERNS), sharex=True, sharey="row")
+    sampled = [result for result in results if estimator_of(result.experiment) != "exact"]
+    for column, pattern in enumerate(PATTERNS):
+        own = [result for result in sampled if pattern_of(result.experiment) == pattern]
+        for row, (metric, label) in enumerate(ROWS.items()):
+            axes = panels[row][column]
+            for estimator, group in by(own, lambda result: estimator_of(result.experiment)).items():
+                places = [result.experiment.outer_trajectories for result in group]
+                band(axes, places, group, metric, root=False, **STYLES[estimator])
+            axes.set_xscale("log", base=2)
+            axes.set_ylabel(label if column == 0 else "")
+        panels[0][column].set_title(f"{pattern}", fontfamily="monospace")
+        panels[1][column].set(yscale="log", xlabel="trajectories")
+    drawing.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return drawing
+
+
+FIGURE = Figure(
+    PREFIX,
+    "MAML-RL: which part's sampling errors make the meta-gradient wrong, by estimator and number of trajectories",
+    PRESETS,
+    Report(draw, table),
+)

@@ -1,0 +1,138 @@
+"""Tables and drawings of studies of meta-gradients."""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from lookax.experiments.exact_reports import tidy
+from lookax.experiments.preset import Report, Result, Table
+
+Group = TypeVar("Group", bound=Hashable)
+
+STANDARD_ERRORS = 3.0
+"""How many standard errors of the difference may lie between our mean and the original code's."""
+
+STYLES: dict[str, dict[str, str]] = {
+    "score-function": {"label": "score function", "color": "#d55e00", "marker": "s"},
+    "dice": {"label": "DiCE", "color": "#7f7f7f", "marker": "^"},
+    "dice-baseline": {"label": "DiCE with baseline", "color": "#cc79a7", "marker": "v"},
+    "loaded-dice": {"label": "Loaded DiCE", "color": "#0072b2", "marker": "o"},
+    "lvc": {"label": "LVC", "color": "#009e73", "marker": "D"},
+    "exact": {"label": "exact", "color": "#000000", "marker": "x"},
+}
+
+QUANTITIES = {
+    "correlation": "correlation",
+    "variance": "Σ standard deviations",
+    "bias": "MSE of the mean",
+    "inner_error": "inner error",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Means over a number of MDPs that the original code gave for a setting, by metric."""
+
+    mdps: int
+    means: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean:
+    """A mean over MDPs, its standard error, and the standard deviation of one MDP."""
+
+    mean: float
+    error: float
+    deviation: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Mean":
+        """Of one value per MDP."""
+        deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        return cls(float(values.mean()), deviation / len(values) ** 0.5, deviation)
+
+    def distance(self, other: float, others: int) -> float:
+        """From a mean over so many others, in standard errors of the difference, as if those varied as these do."""
+        error = np.hypot(self.error, self.deviation / others**0.5)
+        return float(abs(self.mean - other) / max(error, 1e-6))
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} ± {self.error:.2g}"
+
+
+def over_mdps(result: Result, metric: str) -> np.ndarray:
+    """A metric of every MDP; the inner error is averaged over steps."""
+    values = result.history[metric][-1]
+    return values.mean(axis=-1) if metric == "inner_error" else values
+
+
+def quality_table(results: Sequence[Result], references: Mapping[str, Reference]) -> Table:
+    """Per setting: means over MDPs with standard errors, beside the original code's where it was run."""
+    rows, verdicts = [], []
+    for result in results:
+        reference = references.get(result.name)
+        cells, distances = [], []
+        for metric in QUANTITIES:
+            ours = Mean.of(over_mdps(result, metric))
+            theirs = None if reference is None else reference.means.get(metric)
+            cells.append(str(ours) if theirs is None else f"{ours} ({theirs:.4g})")
+            if reference is not None and theirs is not None:
+                distances.append(ours.distance(theirs, reference.mdps))
+        rows.append([result.name, *cells])
+        verdicts.append(max(distances) <= STANDARD_ERRORS if distances else None)
+    notes = ["Means over MDPs ± standard errors; inner error: squared, mean over steps."]
+    if any(verdict is not None for verdict in verdicts):
+        notes.append(
+            "In parentheses the original code's, over 3 or 10 MDPs. "
+            f"agrees: none differs by over {STANDARD_ERRORS:.0f} standard errors of the difference."
+        )
+    return Table(("setting", *QUANTITIES.values()), rows, verdicts, notes)
+
+
+def band(axes: Axes, places: Sequence[float], results: Sequence[Result], metric: str, root: bool, **style: Any) -> None:
+    """A metric's mean over MDPs by place, in a band of one standard error; its square root, if asked for."""
+    values = np.array([over_mdps(result, metric) for result in results])
+    values = np.sqrt(np.maximum(values, 0)) if root else values
+    means = values.mean(axis=1)
+    errors = values.std(axis=1, ddof=1) / values.shape[1] ** 0.5 if values.shape[1] > 1 else np.zeros_like(means)
+    order = np.argsort(places)
+    ordered, means, errors = np.asarray(places)[order], means[order], errors[order]
+    axes.plot(ordered, means, markersize=4, linewidth=1.2, **style)
+    axes.fill_between(ordered, means - errors, means + errors, color=style["color"], alpha=0.2, linewidth=0)
+    tidy(axes)
+
+
+def exponent(places: Sequence[float], results: Sequence[Result], metric: str) -> float:
+    """The slope of log √metric over log place, by least squares over means of √metric over MDPs."""
+    roots = [np.sqrt(np.maximum(over_mdps(result, metric), 0)).mean() for result in results]
+    return float(np.polyfit(np.log(places), np.log(roots), 1)[0])
+
+
+def draw_run(results: Sequence[Result]) -> Drawing:
+    """Every metric of one setting, a point per MDP."""
+    [result] = results
+    drawing = Drawing(figsize=(9, 2.8), layout="constrained")
+    for axes, (metric, label) in zip(drawing.subplots(1, len(QUANTITIES)), QUANTITIES.items(), strict=True):
+        values = over_mdps(result, metric)
+        axes.plot(result.experiment.first_seed + np.arange(len(values)), values, "o", color="#0072b2", markersize=4)
+        axes.axhline(values.mean(), color="#0072b2", linewidth=1)
+        axes.set(title=label, xlabel="MDP (seed)")
+        tidy(axes)
+    drawing.suptitle(result.name)
+    return drawing
+
+
+def by(results: Sequence[Result], key: Callable[[Result], Group]) -> dict[Group, list[Result]]:
+    """Results grouped by a key, in the order of their first ones."""
+    groups: dict[Group, list[Result]] = {}
+    for result in results:
+        groups.setdefault(key(result), []).append(result)
+    return groups
+
+
+RUN = Report(draw_run, lambda results: quality_table(results, {}))
+"""Of a single run."""

@@ -1,0 +1,88 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lookax.evaluation.gradient_quality import correlation, gradient_quality
+
+EXACT = jnp.array([1.0, -2.0, 0.5, 3.0])
+SCALES = jnp.array([0.5, 1.0, 2.0, 0.1])
+OFFSET = jnp.array([0.3, 0.0, -0.3, 0.6])
+
+
+def noisy(offset):
+    return lambda key: EXACT + offset + SCALES * jax.random.normal(key, (4,))
+
+
+def test_statistics_are_what_their_definitions_say():
+    quality = gradient_quality(lambda: EXACT, noisy(OFFSET), jax.random.key(0), 50)
+    samples = np.array(jax.vmap(noisy(OFFSET))(jax.random.split(jax.random.key(0), 50)))
+    correlations = [np.corrcoef(sample, EXACT)[0, 1] for sample in samples]
+    np.testing.assert_allclose(quality.correlation, np.mean(correlations), rtol=1e-12)
+    np.testing.assert_allclose(quality.correlation_error, np.std(correlations, ddof=1) / np.sqrt(50), rtol=1e-12)
+    np.testing.assert_allclose(quality.variance, samples.std(axis=0, ddof=1).sum(), rtol=1e-12)
+    bias = np.mean((samples.mean(axis=0) - EXACT) ** 2)
+    np.testing.assert_allclose(quality.bias, bias, rtol=1e-12)
+    np.testing.assert_allclose(quality.squared_bias, bias - samples.var(axis=0, ddof=1).mean() / 50, rtol=1e-12)
+
+    def jackknife(statistic):
+        left_out = [statistic(np.delete(samples, i, axis=0)) for i in range(50)]
+        return np.sqrt(49 / 50 * np.sum((left_out - np.mean(left_out)) ** 2))
+
+    np.testing.assert_allclose(quality.variance_error, jackknife(lambda s: s.std(axis=0, ddof=1).sum()), rtol=1e-9)
+    np.testing.assert_allclose(
+        quality.bias_error, jackknife(lambda s: np.mean((s.mean(axis=0) - EXACT) ** 2)), rtol=1e-9
+    )
+    assert quality.inner_error.shape == (0,)
+
+
+def test_standard_errors_cover_and_the_corrected_bias_is_unbiased():
+    keys = jax.random.split(jax.random.key(1), 2000)
+    run = jax.jit(jax.vmap(lambda key: gradient_quality(lambda: EXACT, noisy(OFFSET), key, 20)))
+    quality = run(keys)
+    true_bias = float(jnp.mean(OFFSET**2))
+    true_variance = float(SCALES.sum())
+    # Means over 2000 repetitions, within 5 standard errors.
+    error = lambda values: 5 * values.std() / np.sqrt(2000)
+    np.testing.assert_allclose(quality.squared_bias.mean(), true_bias, atol=error(quality.squared_bias))
+    inflated = true_bias + float(jnp.mean(SCALES**2)) / 20
+    np.testing.assert_allclose(quality.bias.mean(), inflated, atol=error(quality.bias))
+    # A sample's standard deviation is biased by 1/(4(n−1)), 1.3 % for n = 20.
+    np.testing.assert_allclose(quality.variance.mean(), true_variance, rtol=0.02)
+    # The jackknife's standard errors are those of the repetitions, to 15 % (it errs on the large side).
+    for name in ("variance", "bias", "squared_bias", "correlation"):
+        spread = getattr(quality, name).std()
+        np.testing.assert_allclose(getattr(quality, f"{name}_error").mean(), spread, rtol=0.15)
+
+
+def test_pytrees_iterates_and_batches():
+    def exact():
+        return {"a": EXACT[:2], "b": EXACT[2:]}, {"x": jnp.zeros((3, 2)), "y": jnp.ones(3)}
+
+    def sample(key):
+        gradient = {"a": EXACT[:2] + jax.random.normal(key, (2,)), "b": EXACT[2:]}
+        return gradient, {"x": jnp.array([[1.0, 1.0], [2.0, 0.0], [0.0, 0.0]]), "y": jnp.array([1.0, 1.0, 4.0])}
+
+    whole = gradient_quality(exact, sample, jax.random.key(2), 7, has_iterates=True)
+    np.testing.assert_allclose(whole.inner_error, [2 / 3, 4 / 3, 3])
+    np.testing.assert_allclose(whole.inner_error_error, 0, atol=1e-15)
+    pieces = gradient_quality(exact, sample, jax.random.key(2), 7, has_iterates=True, batch_size=2)
+    for mine, theirs in zip(jax.tree.leaves(pieces), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+
+
+def test_an_exact_estimate_is_perfect():
+    quality = gradient_quality(lambda: EXACT, lambda _: EXACT, jax.random.key(0), 5)
+    np.testing.assert_allclose(
+        [quality.correlation, quality.variance, quality.bias, quality.squared_bias], [1, 0, 0, 0], atol=1e-15
+    )
+
+
+def test_correlation_without_spread_is_zero():
+    assert correlation(jnp.zeros(4), EXACT) == 0
+    assert correlation(EXACT, jnp.ones(4)) == 0
+
+
+def test_too_few_estimates_are_refused():
+    with pytest.raises(ValueError, match="n: 2 is not allowed; it must be at least 3"):
+        gradient_quality(lambda: EXACT, noisy(OFFSET), jax.random.key(0), 2)

@@ -1,0 +1,164 @@
+"""MAML-RL's and LIRPG's meta-gradients."""
+
+from typing import get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from lookax.games.exact_mdp import expected_return, policy_log_probs
+from lookax.games.tabular_mdp import random_mdp
+from lookax.learners.adaptation import Adaptation
+from lookax.learners.lirpg import LIRPG, lirpg_gradient
+from lookax.learners.maml_rl import MAMLRL, maml_gradient
+from lookax.learners.return_estimates import ExactReturn, SampledReturn
+from lookax.lookahead.unrolled import Adjoint
+from lookax.policies.tabular import SoftmaxTabularPolicy
+
+DISCOUNT = 0.7
+RATE = 2.0
+EXACT = ExactReturn(DISCOUNT)
+FULL = [adjoint for adjoint in get_args(Adjoint) if adjoint != "none"]
+
+
+@pytest.fixture
+def mdp():
+    return random_mdp(jax.random.key(0), 4, 3)
+
+
+@pytest.fixture
+def policy():
+    return SoftmaxTabularPolicy(jax.random.normal(jax.random.key(1), (4, 3)))
+
+
+def sampled(surrogate, number=6):
+    return SampledReturn(surrogate, number, DISCOUNT, horizon=8, value_noise=0.5, gae_lambda=0.9, chunk=4)
+
+
+def adaptation(inner=EXACT, hessian=EXACT, outer=EXACT, steps=2, adjoint: Adjoint = "forward-over-reverse"):
+    return Adaptation(inner, hessian, outer, optax.sgd(RATE), steps, adjoint)
+
+
+def exact_return(mdp, policy):
+    return expected_return(mdp, policy_log_probs(mdp, policy), DISCOUNT)
+
+
+def learned(mdp, logits, rewards, steps):
+    """The extrinsic return after exact steps, by repeated jax.grad and nothing of the lookahead."""
+    own = mdp.with_rewards(rewards)
+    for _ in range(steps):
+        logits = logits + RATE * jax.grad(lambda theta: exact_return(own, SoftmaxTabularPolicy(theta)))(logits)
+    return exact_return(mdp, SoftmaxTabularPolicy(logits))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_exact_maml_gradient_equals_that_of_written_out_steps_and_finite_differences(steps, mdp, policy):
+    gradient, path = maml_gradient(adaptation(steps=steps), mdp, policy, jax.random.key(0))
+    whole = lambda logits: learned(mdp, logits, mdp.rewards, steps)
+    np.testing.assert_allclose(gradient.logits, jax.grad(whole)(policy.logits), rtol=1e-10, atol=1e-13)
+    direction = jnp.sin(jnp.arange(12.0)).reshape(4, 3)
+    central = (whole(policy.logits + 1e-5 * direction) - whole(policy.logits - 1e-5 * direction)) / 2e-5
+    np.testing.assert_allclose(jnp.sum(gradient.logits * direction), central, rtol=1e-7)
+    assert path.logits.shape == (steps, 4, 3)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_exact_lirpg_gradient_equals_that_of_written_out_steps_and_finite_differences(steps, mdp, policy):
+    intrinsic = 0.1 * jnp.cos(jnp.arange(12.0)).reshape(4, 3)
+    gradient, path = lirpg_gradient(adaptation(steps=steps), mdp, policy, intrinsic, jax.random.key(0))
+    whole = lambda intrinsic: learned(mdp, policy.logits, mdp.rewards + intrinsic, steps)
+    np.testing.assert_allclose(gradient, jax.grad(whole)(intrinsic), rtol=1e-10, atol=1e-13)
+    direction = jnp.sin(jnp.arange(12.0)).reshape(4, 3)
+    central = (whole(intrinsic + 1e-5 * direction) - whole(intrinsic - 1e-5 * direction)) / 2e-5
+    np.testing.assert_allclose(jnp.sum(gradient * direction), central, rtol=1e-6)
+    np.testing.assert_allclose(exact_return(mdp, SoftmaxTabularPolicy(path.logits[-1])), whole(intrinsic), rtol=1e-12)
+
+
+PARTS = {
+    "exact": (EXACT, EXACT, EXACT),
+    "sampled": tuple(sampled("loaded-dice") for _ in range(3)),
+    "mixed": (sampled("dice"), sampled("lvc"), EXACT),
+}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_all_adjoints_give_the_same_meta_gradients(parts, mdp, policy):
+    def both(adjoint):
+        with_adjoint = adaptation(*PARTS[parts], steps=3, adjoint=adjoint)
+        maml, _ = maml_gradient(with_adjoint, mdp, policy, jax.random.key(2))
+        lirpg, _ = lirpg_gradient(with_adjoint, mdp, policy, jnp.zeros((4, 3)), jax.random.key(2))
+        return maml.logits, lirpg
+
+    first = both(FULL[0])
+    assert min(np.abs(gradient).max() for gradient in first) > 1e-4
+    for adjoint in FULL[1:]:
+        for mine, theirs in zip(both(adjoint), first, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("adjoint", ["forward-over-reverse", "forward"])
+def test_a_traced_number_of_trajectories_gives_the_same_meta_gradient(adjoint, mdp, policy):
+    def gradient(number):
+        parts = (sampled(surrogate, number) for surrogate in ("dice", "loaded-dice", "lvc"))
+        return maml_gradient(adaptation(*parts, adjoint=adjoint), mdp, policy, jax.random.key(3))[0].logits
+
+    np.testing.assert_allclose(jax.jit(gradient)(6.0), gradient(6), rtol=1e-10, atol=1e-13)
+
+
+def test_first_order_maml_is_the_gradient_at_the_end(mdp, policy):
+    gradient, path = maml_gradient(adaptation(adjoint="none"), mdp, policy, jax.random.key(0))
+    there = jax.grad(lambda policy: exact_return(mdp, policy))(jax.tree.map(lambda leaf: leaf[-1], path))
+    np.testing.assert_allclose(gradient.logits, there.logits, rtol=1e-12)
+
+
+def test_steps_go_by_the_inner_estimate_and_are_differentiated_by_the_hessian_one(mdp, policy):
+    key, last = jax.random.key(4), lambda path: path.logits[-1]
+    noisy, _ = sampled("dice"), sampled("loaded-dice")
+    # Where the steps lead depends on the inner estimate alone…
+    inner_only = last(maml_gradient(adaptation(inner=noisy), mdp, policy, key)[1])
+    np.testing.assert_allclose(inner_only, last(maml_gradient(adaptation(noisy, noisy), mdp, policy, key)[1]))
+    assert not np.allclose(inner_only, last(maml_gradient(adaptation(), mdp, policy, key)[1]))
+    # … and with an exact inner estimate the meta-gradient is (I + α∇²Ĵ) g, Ĵ the Hessian estimate and g exact.
+    one = adaptation(hessian=noisy, steps=1)
+    gradient, path = maml_gradient(one, mdp, policy, key)
+    there = jax.grad(lambda policy: exact_return(mdp, policy))(jax.tree.map(lambda leaf: leaf[-1], path))
+    step_key = jax.random.split(jax.random.split(key)[0], (1, 2))[0, 1]
+    slope = jax.grad(lambda logits: noisy(mdp, SoftmaxTabularPolicy(logits), step_key))
+    product = jax.jvp(slope, (policy.logits,), (there.logits,))[1]
+    np.testing.assert_allclose(gradient.logits, there.logits + RATE * product, rtol=1e-10, atol=1e-13)
+
+
+def test_lirpg_one_step_has_only_a_first_derivative_so_score_function_and_lvc_agree(mdp, policy):
+    def gradient(surrogate, steps):
+        parts = adaptation(hessian=sampled(surrogate, 40), steps=steps)
+        return lirpg_gradient(parts, mdp, policy, jnp.zeros((4, 3)), jax.random.key(5))[0]
+
+    np.testing.assert_allclose(gradient("score-function", 1), gradient("lvc", 1), rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(gradient("loaded-dice", 1), gradient("lvc", 1), rtol=1e-11, atol=1e-14)
+    assert not np.allclose(gradient("score-function", 3), gradient("lvc", 3), rtol=1e-2)
+
+
+def test_maml_update_is_one_step_along_the_mean_of_meta_gradients(mdp):
+    tasks = lambda key: mdp.with_rewards(jax.random.uniform(key, (4, 3)))
+    initial = lambda _: SoftmaxTabularPolicy(jnp.zeros((4, 3)))
+    learner = MAMLRL(tasks, adaptation(), initial, optax.sgd(0.3), num_tasks=3)
+    state = learner.init(jax.random.key(0))
+    after, metrics = jax.jit(learner.update)(jax.random.key(6), state)
+    slopes = []
+    for key in jax.random.split(jax.random.key(6), 3):
+        task_key, own_key = jax.random.split(key)
+        slopes.append(maml_gradient(adaptation(), tasks(task_key), state.policy, own_key)[0].logits)
+    np.testing.assert_allclose(after.policy.logits, 0.3 * sum(slopes) / 3, rtol=1e-10, atol=1e-14)
+    assert metrics == {}
+
+
+def test_lirpg_update_moves_policy_and_reward(mdp, policy):
+    learner = LIRPG(mdp, adaptation(), lambda _: policy, optax.sgd(0.3))
+    state = learner.init(jax.random.key(0))
+    np.testing.assert_array_equal(state.intrinsic_reward, 0)
+    after, _ = jax.jit(learner.update)(jax.random.key(7), state)
+    gradient, path = lirpg_gradient(adaptation(), mdp, policy, jnp.zeros((4, 3)), jax.random.key(7))
+    np.testing.assert_allclose(after.intrinsic_reward, 0.3 * gradient, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(after.policy.logits, path.logits[-1], rtol=1e-12)

@@ -1,0 +1,141 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lookax.games.exact_mdp import action_values, policy_log_probs, state_values
+from lookax.games.tabular_mdp import random_mdp
+from lookax.learners.return_estimates import ExactReturn, SampledReturn
+from lookax.policies.tabular import SoftmaxTabularPolicy
+
+DISCOUNT = 0.7
+SURROGATES = ("score-function", "lvc", "dice", "dice-baseline", "loaded-dice")
+
+
+@pytest.fixture
+def mdp():
+    return random_mdp(jax.random.key(0), 4, 3)
+
+
+@pytest.fixture
+def policy():
+    return SoftmaxTabularPolicy(jax.random.normal(jax.random.key(1), (4, 3)))
+
+
+def gradients(estimate, mdp, policy, key):
+    """In the policy's logits and in the rewards."""
+
+    def value(policy, rewards):
+        return estimate(mdp.with_rewards(rewards), policy, key)
+
+    by_policy, by_rewards = jax.grad(value, argnums=(0, 1))(policy, mdp.rewards)
+    return by_policy.logits, by_rewards
+
+
+def test_the_exact_return_has_the_policy_gradient(mdp, policy):
+    # ∇J = Σₛ d(s) Σₐ Q(s, a) ∇π(a|s) (Sutton et al. 2000), with d by summing P's powers.
+    log_probs = policy_log_probs(mdp, policy)
+    probabilities = np.exp(log_probs)
+    transitions = np.einsum("sa,sat->st", probabilities, mdp.transitions)
+    visits = sum(DISCOUNT**t * np.linalg.matrix_power(transitions, t)[0] for t in range(200))
+    advantages = action_values(mdp, log_probs, DISCOUNT) - state_values(mdp, log_probs, DISCOUNT)[:, None]
+    by_policy, _ = gradients(ExactReturn(DISCOUNT), mdp, policy, jax.random.key(0))
+    np.testing.assert_allclose(by_policy, visits[:, None] * probabilities * advantages, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES)
+def test_sampled_gradients_average_to_the_exact_one(surrogate, mdp, policy):
+    # The horizon leaves out 0.7⁴⁰ = 6e-7 of the weight of DiCE without baseline, less of the others.
+    estimate = SampledReturn(surrogate, 64, DISCOUNT, horizon=40, value_noise=1.0)
+    keys = jax.random.split(jax.random.key(2), 200)
+    samples = jax.jit(jax.vmap(lambda key: gradients(estimate, mdp, policy, key)[0]))(keys)
+    exact, _ = gradients(ExactReturn(DISCOUNT), mdp, policy, jax.random.key(0))
+    errors = samples.std(axis=0) / np.sqrt(len(keys))
+    # 12 numbers within 4.5 standard errors: fails by chance once in 10 000 (plus DiCE's truncation).
+    assert (np.abs(samples.mean(axis=0) - exact) < 4.5 * errors + 1e-5).all()
+    assert np.abs(exact).max() > 20 * errors.min()
+
+
+def test_first_derivatives_of_score_function_lvc_and_loaded_dice_are_the_same(mdp, policy):
+    for gae_lambda in (1.0, 0.8):
+        estimates = (
+            SampledReturn(surrogate, 5, DISCOUNT, gae_lambda=gae_lambda, value_noise=1.0)
+            for surrogate in ("score-function", "lvc", "loaded-dice")
+        )
+        first, *others = (gradients(estimate, mdp, policy, jax.random.key(3))[0] for estimate in estimates)
+        for other in others:
+            np.testing.assert_allclose(other, first, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("number", [1, 7, 8, 19])
+def test_a_traced_number_of_trajectories_gives_the_same(number, mdp, policy):
+    def estimate(number):
+        return SampledReturn("loaded-dice", number, DISCOUNT, value_noise=1.0, chunk=8)
+
+    key = jax.random.key(4)
+    static = gradients(estimate(number), mdp, policy, key)
+    traced = jax.jit(lambda n: gradients(estimate(n), mdp, policy, key))(float(number))
+    for mine, theirs in zip(traced, static, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
+
+    def hessian_product(number):
+        gradient = lambda logits: gradients(estimate(number), mdp, SoftmaxTabularPolicy(logits), key)
+        return jax.jvp(gradient, (policy.logits,), (jnp.cos(policy.logits),))[1]
+
+    for mine, theirs in zip(jax.jit(hessian_product)(float(number)), hessian_product(number), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-13)
+
+
+def test_chunks_are_samples_of_their_own_and_only_whole_trajectories_count(mdp, policy):
+    def total(number):
+        logits, _ = gradients(SampledReturn("dice", number, DISCOUNT, chunk=4), mdp, policy, jax.random.key(5))
+        return number * logits
+
+    # Trajectories 0 … 7 are the same in both; so 8 of them are the first 4 and 4 others.
+    first, both = total(4), total(8)
+    assert not np.allclose(both, 2 * first)
+    np.testing.assert_allclose(total(5) - first, total(5) - total(4))
+
+
+def test_memory_does_not_grow_with_the_number_of_trajectories(mdp, policy):
+    def temporary(number):
+        estimate = SampledReturn("loaded-dice", number, DISCOUNT, chunk=32)
+        program = jax.jit(lambda policy: gradients(estimate, mdp, policy, jax.random.key(0))).lower(policy).compile()
+        return program.memory_analysis().temp_size_in_bytes
+
+    assert temporary(32 * 1000) < 1.5 * temporary(64)
+
+
+def test_values_can_be_stopped_in_rewards(mdp, policy):
+    def by_rewards(**options):
+        def slope_along(rewards):
+            estimate = SampledReturn("lvc", 50, DISCOUNT, **options)
+            slope = jax.grad(lambda p: estimate(mdp.with_rewards(rewards), p, jax.random.key(6)))(policy)
+            return jnp.sum(slope.logits * jnp.cos(slope.logits.shape[0] + policy.logits))
+
+        return jax.grad(slope_along)(mdp.rewards)
+
+    assert not np.allclose(by_rewards(), by_rewards(stop_values=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: ExactReturn(1.0), "discount: 1.0 is not allowed"),
+        (lambda: ExactReturn(1.0, 0), "horizon: 0 is not allowed"),
+        (lambda: SampledReturn("lvc", 0, 0.9), "num_trajectories: 0 is not allowed; it must be at least 1"),
+        (lambda: SampledReturn("lvc", -3, 0.9), "num_trajectories: -3"),
+        (lambda: SampledReturn("lvc", 3, 0.9, horizon=0), "horizon: 0"),
+        (lambda: SampledReturn("lvc", 3, 0.9, chunk=0), "chunk: 0"),
+        (lambda: SampledReturn("lvc", 3, 1.0), "discount: 1.0"),
+        (
+            lambda: dataclasses.replace(SampledReturn("lvc", 3, 0.9), surrogate="laoded"),
+            "surrogate: 'laoded' is not allowed; it must be one of",
+        ),
+    ],
+)
+def test_nonsense_is_refused(make, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make()
