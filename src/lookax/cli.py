@@ -5,12 +5,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from lookax import __version__
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Collection, Figure, Preset, Table
-from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS, STARTING_POINTS, figure_of, look_up
+from lookax.experiments.registry import (
+    COLLECTIONS,
+    FIGURES,
+    PRESETS,
+    STARTING_POINTS,
+    AnyExperiment,
+    figure_of,
+    look_up,
+)
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.execute import reproduce, run_preset
@@ -30,14 +37,11 @@ usage: lookax COMMAND …
 """
 
 
-Settings = TypeVar("Settings")
-
-
 @dataclasses.dataclass(frozen=True)
-class RunOptions(Generic[Settings]):
+class RunOptions:
     """Learns a preset, into a new folder."""
 
-    experiment: Settings
+    experiment: AnyExperiment
     """The preset's settings."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
@@ -104,7 +108,7 @@ def _run(arguments: Sequence[str]) -> int:
     if name in FIGURES or name in COLLECTIONS:
         raise BadInputError(f"preset: {name!r} is a figure; `lookax reproduce {name}` learns its presets")
     preset = look_up("preset", name, PRESETS)
-    options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}", RunOptions[type(preset.experiment)])
+    options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}")
     options.experiment.validate()
     chosen = dataclasses.replace(preset, experiment=options.experiment)
     compilation_cache.turn_on()

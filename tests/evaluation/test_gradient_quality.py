@@ -27,7 +27,7 @@ def test_statistics_are_what_their_definitions_say():
 
     def jackknife(statistic):
         left_out = [statistic(np.delete(samples, i, axis=0)) for i in range(50)]
-        return np.sqrt(49 / 50 * np.sum((left_out - np.mean(left_out)) ** 2))
+        return np.sqrt(49 / 50 * np.sum((np.array(left_out) - np.mean(left_out)) ** 2))
 
     np.testing.assert_allclose(quality.variance_error, jackknife(lambda s: s.std(axis=0, ddof=1).sum()), rtol=1e-9)
     np.testing.assert_allclose(

@@ -13,7 +13,7 @@ from lookax.games.tabular_mdp import random_mdp
 from lookax.learners.adaptation import Adaptation
 from lookax.learners.lirpg import LIRPG, lirpg_gradient
 from lookax.learners.maml_rl import MAMLRL, maml_gradient
-from lookax.learners.return_estimates import ExactReturn, SampledReturn
+from lookax.learners.return_estimates import ExactReturn, ReturnEstimate, SampledReturn
 from lookax.lookahead.unrolled import Adjoint
 from lookax.policies.tabular import SoftmaxTabularPolicy
 
@@ -37,7 +37,13 @@ def sampled(surrogate, number=6):
     return SampledReturn(surrogate, number, DISCOUNT, horizon=8, value_noise=0.5, gae_lambda=0.9, chunk=4)
 
 
-def adaptation(inner=EXACT, hessian=EXACT, outer=EXACT, steps=2, adjoint: Adjoint = "forward-over-reverse"):
+def adaptation(
+    inner: ReturnEstimate = EXACT,
+    hessian: ReturnEstimate = EXACT,
+    outer: ReturnEstimate = EXACT,
+    steps: int = 2,
+    adjoint: Adjoint = "forward-over-reverse",
+):
     return Adaptation(inner, hessian, outer, optax.sgd(RATE), steps, adjoint)
 
 
@@ -76,9 +82,9 @@ def test_exact_lirpg_gradient_equals_that_of_written_out_steps_and_finite_differ
     np.testing.assert_allclose(exact_return(mdp, SoftmaxTabularPolicy(path.logits[-1])), whole(intrinsic), rtol=1e-12)
 
 
-PARTS = {
+PARTS: dict[str, tuple[ReturnEstimate, ReturnEstimate, ReturnEstimate]] = {
     "exact": (EXACT, EXACT, EXACT),
-    "sampled": tuple(sampled("loaded-dice") for _ in range(3)),
+    "sampled": (sampled("loaded-dice"), sampled("loaded-dice"), sampled("loaded-dice")),
     "mixed": (sampled("dice"), sampled("lvc"), EXACT),
 }
 
@@ -101,8 +107,9 @@ def test_all_adjoints_give_the_same_meta_gradients(parts, mdp, policy):
 @pytest.mark.parametrize("adjoint", ["forward-over-reverse", "forward"])
 def test_a_traced_number_of_trajectories_gives_the_same_meta_gradient(adjoint, mdp, policy):
     def gradient(number):
-        parts = (sampled(surrogate, number) for surrogate in ("dice", "loaded-dice", "lvc"))
-        return maml_gradient(adaptation(*parts, adjoint=adjoint), mdp, policy, jax.random.key(3))[0].logits
+        inner, hessian, outer = (sampled(surrogate, number) for surrogate in ("dice", "loaded-dice", "lvc"))
+        parts = adaptation(inner, hessian, outer, adjoint=adjoint)
+        return maml_gradient(parts, mdp, policy, jax.random.key(3))[0].logits
 
     np.testing.assert_allclose(jax.jit(gradient)(6.0), gradient(6), rtol=1e-10, atol=1e-13)
 

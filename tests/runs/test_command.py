@@ -1,5 +1,6 @@
 """The command as a person uses it, in this process."""
 
+import dataclasses
 import json
 import re
 
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 
 from lookax.cli import RunOptions, main
-from lookax.experiments.preset import Table
-from lookax.experiments.registry import PRESETS
+from lookax.experiments.preset import Collection, Table
+from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.terminal import print_table
 
@@ -56,8 +57,44 @@ def test_reproduce_draws_and_compares(tmp_path, capsys):
 def test_list_names_everything(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
-    for name in ("pola-figure3", "pola-figure3-pola-mlp-1.25", "pola-b16-lola-tabular", "ipd-naive"):
+    for name in ("pola-figure3", "pola-b16", "gmrl-tabular-decompose", "gmrl-tabular", "ipd-naive"):
         assert name in printed
+    assert main(["list", "pola-figure3"]) == 0
+    assert "pola-figure3-pola-mlp-1.25" in capsys.readouterr().out
+
+
+def test_a_study_is_run_drawn_and_told(tmp_path, capsys):
+    words = ["run", "gmrl-tabular-decompose-loaded-dice-lll-32", "--seeds", "2", "--num-states", "4", "--horizon", "5"]
+    assert main([*words, "--inner-trajectories", "7", "--out", str(tmp_path / "study")]) == 0
+    assert "inner error" in capsys.readouterr().out
+    rows = [json.loads(line) for line in (tmp_path / "study" / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["update"], row["seed"]) for row in rows] == [(1, 0), (1, 1)]
+    assert {"correlation", "correlation_error", "variance", "bias", "squared_bias", "inner_error"} <= set(rows[0])
+    assert not (tmp_path / "study" / "policies").exists()
+    assert (tmp_path / "study" / "figure.png").stat().st_size > 1000
+
+
+def test_a_collection_is_reproduced_figure_by_figure(tmp_path, capsys, monkeypatch):
+    small = FIGURES["gmrl-tabular-hessian-bias"]
+    figures = [dataclasses.replace(small, name=name, presets=small.presets[:8]) for name in ("one", "two")]
+    monkeypatch.setitem(COLLECTIONS, "both", Collection("both", "two figures", figures))
+    assert main(["reproduce", "both", "--seeds", "3", "--out", str(tmp_path / "both")]) in (0, 1)
+    printed = capsys.readouterr().out
+    assert "one: " in printed
+    assert "2 settings that have a reference agree" in printed
+    for name in ("one", "two"):
+        assert (tmp_path / "both" / name / "figure.pdf").exists()
+        assert len(json.loads((tmp_path / "both" / name / "table.json").read_text())["rows"]) == 8
+        assert (tmp_path / "both" / name / "gmrl-tabular-hessian-bias-0.5-3" / "metrics.jsonl").exists()
+
+
+def test_many_rows_are_printed_in_part(capsys):
+    rows = [[f"row{i}"] for i in range(100)]
+    print_table(Table(("name",), rows, [True] * 3 + [None] * 97))
+    printed = capsys.readouterr().out
+    assert "row2" in printed
+    assert "row3" not in printed
+    assert "The other 97 rows are in table.json." in printed
 
 
 def test_show_tells_fields_values_and_meanings(capsys):
@@ -73,13 +110,15 @@ def test_help_and_no_words_print_the_usage(capsys):
         assert "lookax reproduce FIGURE" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["ipd-lola", "ipd-pola-implicit", "pola-b16-pola-mlp"])
+@pytest.mark.parametrize(
+    "name", ["ipd-lola", "ipd-pola-implicit", "pola-b16-pola-mlp", "gmrl-tabular-lirpg-learning-lvc"]
+)
 def test_every_field_that_is_shown_is_accepted(name):
     experiment = PRESETS[name].experiment
     words = []
     for field, value, meaning in described_fields(experiment):
         assert meaning
-        if value != "None" and field not in ("taylor", "scaled"):
+        if value != "None" and field not in ("taylor", "scaled", "restart", "stop-values"):
             words += [f"--{field}", *value.strip("(),").split(", ")]
     assert parse(RunOptions(experiment), words, "lookax run").experiment == experiment
 
@@ -110,7 +149,10 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
     ("words", "complaint"),
     [
         (["frobnicate"], "command: 'frobnicate' is not known; did you mean"),
-        (["list", "all"], "'all' is not allowed"),
+        (["list", "all"], "figure: 'all' is not known"),
+        (["list", "pola-figure1", "2"], "is not allowed; it takes 1 name"),
+        (["run", "gmrl-tabular"], "preset: 'gmrl-tabular' is a figure"),
+        (["run", "gmrl-tabular-decompose-exact", "--inner-trajectories", "0"], "inner_trajectories: 0 is not allowed"),
         (["show"], "the name is missing"),
         (["show", "ipd-lolaa"], "preset: 'ipd-lolaa' is not known; did you mean ipd-lola"),
         (["run"], "the name is missing"),

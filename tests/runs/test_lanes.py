@@ -46,7 +46,7 @@ def test_what_a_seed_gives_does_not_depend_on_how_many_there_are():
 def test_settings_that_differ_in_numbers_share_a_program():
     one = ExactShaping(ALGORITHMS["lola"])
     experiments = [one, dataclasses.replace(one, memory=2), dataclasses.replace(one, discount=0.5)]
-    assert grouped(experiments) == [[0, 2], [1]]
+    assert grouped(experiments) == [[[0, 2]], [[1]]]
 
 
 def test_precision_is_the_experiments_own():

@@ -32,7 +32,7 @@ def table(results: Sequence[Result]) -> Table:
     return quality_table(results, {})
 
 
-def _draw(results: Sequence[Result], place: Callable[[MAMLGradient], float], label: str) -> Drawing:
+def _draw(results: Sequence[Result], place: Callable[[MAMLGradient], float | int], label: str) -> Drawing:
     drawing = Drawing(figsize=(9, 3.4), layout="constrained")
     panels = drawing.subplots(1, len(ROWS))
     for axes, (metric, quantity) in zip(panels, ROWS.items(), strict=True):

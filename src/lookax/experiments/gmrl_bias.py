@@ -24,7 +24,7 @@ HESSIAN_RATES = (3.0, 3.5, 4.0, 4.5)
 
 
 def _compositional(
-    sweep: str, value: float, estimator: Estimator, trajectories: int, rate: float, steps: int
+    sweep: str, value: float | int, estimator: Estimator, trajectories: int, rate: float, steps: int
 ) -> Preset:
     return Preset(
         f"{COMPOSITIONAL}-{sweep}-{estimator}-{value:g}",
@@ -39,7 +39,7 @@ def _compositional(
     )
 
 
-SWEEPS: dict[str, tuple[str, Callable[[MAMLGradient], float]]] = {
+SWEEPS: dict[str, tuple[str, Callable[[MAMLGradient], float | int]]] = {
     "samples": ("inner trajectories |τ|", lambda e: e.inner_trajectories),
     "rate": ("inner learning rate α", lambda e: e.inner_learning_rate),
     "steps": ("inner steps K", lambda e: e.inner_steps),

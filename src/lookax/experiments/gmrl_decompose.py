@@ -37,7 +37,7 @@ def estimator_of(experiment: MAMLGradient) -> Estimator:
     return next((e for part in PARTS if (e := getattr(experiment, f"{part}_estimator")) != "exact"), "exact")
 
 
-def study(name: str, pattern: str, estimator: Estimator, trajectories: int, **settings: float) -> Preset:
+def study(name: str, pattern: str, estimator: Estimator, trajectories: int, **settings: float | int) -> Preset:
     """A preset with one estimator in the parts of a pattern."""
     label = STYLES[estimator]["label"]
     where = f"MAML-RL's gradient with {label} in {pattern} (inner, Hessian, outer), {trajectories} trajectories"

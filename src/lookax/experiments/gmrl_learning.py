@@ -97,14 +97,14 @@ LIRPG_PRESETS = tuple(
 
 MAML_FIGURE = Figure(
     MAML,
-    "MAML-RL's learning curves with exact, unbiased and biased derivatives of three inner steps",
+    "MAML-RL: learning curves with exact, unbiased and biased derivatives of 3 inner steps",
     MAML_PRESETS,
     REPORT,
 )
 
 LIRPG_FIGURE = Figure(
     LIRPG,
-    "LIRPG's learning curves with exact, unbiased and biased derivatives of five inner steps",
+    "LIRPG: learning curves with exact, unbiased and biased derivatives of 5 inner steps",
     LIRPG_PRESETS,
     REPORT,
 )

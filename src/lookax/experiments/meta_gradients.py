@@ -149,7 +149,10 @@ class GradientStudy(MetaLearning):
     estimates: int = 20
     """How many times the meta-gradient is estimated in every MDP."""
 
-    total_updates: ClassVar[int] = 1
+    @property
+    def total_updates(self) -> int:
+        """One: all estimates at once."""
+        return 1
 
     def validate(self) -> None:
         """Raises `ValueError` if a field is out of range."""
@@ -160,18 +163,18 @@ class GradientStudy(MetaLearning):
         """The MDP."""
         return self.draw_mdp(key)
 
-    def evaluate(self, mdp: TabularMDP) -> Metrics:
+    def evaluate(self, state: TabularMDP) -> Metrics:
         """Nothing yet."""
-        del mdp
+        del state
         return {}
 
-    def update(self, key: Key[Array, ""], mdp: TabularMDP) -> tuple[TabularMDP, Metrics]:
+    def update(self, key: Key[Array, ""], state: TabularMDP) -> tuple[TabularMDP, Metrics]:
         """The statistics of [`GradientQuality`][lookax.evaluation.gradient_quality.GradientQuality]."""
-        return mdp, vars(self.quality(key, mdp))
+        return state, vars(self.quality(key, state))
 
-    def describe(self, mdp: TabularMDP) -> dict[str, Any]:
+    def describe(self, state: TabularMDP) -> dict[str, Any]:
         """No policies are learned."""
-        del mdp
+        del state
         return {}
 
     def quality(self, key: Key[Array, ""], mdp: TabularMDP) -> GradientQuality:
@@ -184,7 +187,7 @@ class GradientStudy(MetaLearning):
             has_iterates=True,
         )
 
-    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Policy]:
+    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
         """The meta-gradient, and the iterates θ₁ … θ_K that it went through."""
         raise NotImplementedError
 
@@ -215,7 +218,7 @@ class MAMLGradient(GradientStudy):
             adaptation, hessian=_with_error(adaptation.hessian, self.hessian_error, self.hessian_error_noise)
         )
 
-    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Policy]:
+    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
         return maml_gradient(adaptation, mdp, self.uniform_policy(), key)
 
 
@@ -234,7 +237,7 @@ class LIRPGGradient(GradientStudy):
         super().validate()
         check_reward_acts(self.adjoint)
 
-    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Policy]:
+    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
         return lirpg_gradient(adaptation, mdp, self.uniform_policy(), jnp.zeros_like(mdp.rewards), key)
 
     def _stops_values(self) -> bool:

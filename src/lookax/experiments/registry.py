@@ -15,7 +15,13 @@ from lookax.experiments import (
     pola_figure1,
     pola_figure3,
 )
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
+from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.preset import Collection, Figure, Preset
+
+AnyExperiment = ExactShaping | MAMLGradient | LIRPGGradient | MAMLLearning | LIRPGLearning
+"""The settings that presets have."""
 
 GMRL_TABULAR = Collection(
     "gmrl-tabular",

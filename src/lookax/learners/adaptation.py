@@ -4,7 +4,7 @@ import dataclasses
 
 import jax
 import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
 from lookax.games.exact_play import Policy
 from lookax.games.tabular_mdp import TabularMDP
@@ -38,7 +38,7 @@ class Adaptation:
     steps: int = 1
     adjoint: Adjoint = "forward-over-reverse"
 
-    def iterates(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Policy:
+    def iterates(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> PyTree:
         """θ₁ … θ_K from θ₀ = `policy`, stacked."""
         # Two keys a step, whatever the surrogates: those that differ in nothing else see the same trajectories.
         return iterates(
@@ -53,7 +53,7 @@ class Adaptation:
 
     def objective(
         self, adapt_to: TabularMDP, perform_in: TabularMDP, policy: Policy, key: Key[Array, ""]
-    ) -> tuple[Float[Array, ""], Policy]:
+    ) -> tuple[Float[Array, ""], PyTree]:
         """F, the return in one MDP after learning in another, with other rewards, or in the same; and θ₁ … θ_K."""
         steps_key, outer_key = jax.random.split(key)
         path = self.iterates(adapt_to, policy, steps_key)

@@ -64,7 +64,7 @@ def lirpg_gradient(
     policy: Policy,
     intrinsic_reward: Float[Array, "S A"],
     key: Key[Array, ""],
-) -> tuple[Float[Array, "S A"], Policy]:
+) -> tuple[Float[Array, "S A"], PyTree]:
     """dJᵒᵘᵗᵉʳ(θ_K)/dr_in, `[S, A]`, exact where the estimates are; and θ₁ … θ_K."""
 
     def objective(intrinsic_reward):

@@ -57,6 +57,6 @@ class MAMLRL:
 
 def maml_gradient(
     adaptation: Adaptation, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]
-) -> tuple[PyTree, Policy]:
+) -> tuple[PyTree, PyTree]:
     """∇_φ Jᵒᵘᵗᵉʳ(θ_K(φ)) in one task, a pytree like the policy and exact where the estimates are; and θ₁ … θ_K."""
     return jax.grad(lambda policy: adaptation.objective(mdp, mdp, policy, key), has_aux=True)(policy)

@@ -19,10 +19,8 @@ Parsed = TypeVar("Parsed")
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
 
 
-def parse(default: Parsed, arguments: Sequence[str], program: str, form: Any = None) -> Parsed:
+def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
     """The dataclass `default`, fields overridden by `--field value`; nested ones' fields stand beside its own.
-
-    **Arguments:** `form` is the dataclass's type, its own unless given: a generic one's with its parameters, say.
 
     **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
     """
@@ -30,7 +28,7 @@ def parse(default: Parsed, arguments: Sequence[str], program: str, form: Any = N
     try:
         with contextlib.redirect_stderr(complaint):
             parsed, unknown = tyro.cli(
-                form or type(default),
+                type(default),
                 args=list(arguments),
                 default=default,
                 prog=program,

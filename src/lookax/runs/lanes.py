@@ -51,16 +51,19 @@ class Experiment(Protocol):
         ...
 
 
-def grouped(experiments: Sequence[Experiment]) -> list[list[int]]:
-    """Indices of the experiments that learn at once: those whose settings differ in leaves alone, and say that they do.
+def grouped(experiments: Sequence[Experiment]) -> list[list[list[int]]]:
+    """Indices of the experiments: a list per program, in it a list per turn, in it those that learn at once.
 
-    Whether they learn at once or take turns, such experiments are compiled once.
+    Settings that differ in leaves alone share a program. They learn at once or take turns, as they say.
     """
-    groups: dict[Any, list[int]] = {}
+    programs: dict[Any, list[list[int]]] = {}
     for index, experiment in enumerate(experiments):
-        alone = None if experiment.settings_in_lanes else index
-        groups.setdefault((jax.tree.structure(experiment), alone), []).append(index)
-    return list(groups.values())
+        turns = programs.setdefault(jax.tree.structure(experiment), [])
+        if turns and experiment.settings_in_lanes:
+            turns[0].append(index)
+        else:
+            turns.append([index])
+    return list(programs.values())
 
 
 class Lanes:

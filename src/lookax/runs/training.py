@@ -37,9 +37,12 @@ def train(runs: Sequence[Run], advance: Callable[[int], None]) -> list[Result]:
     as soon as a metric is not finite. The files hold everything up to the update before.
     """
     results: dict[int, Result] = {}
-    for group in grouped([run.experiment for run in runs]):
-        together = [runs[i] for i in group]
-        results |= zip(group, _train_together(together, advance), strict=True)
+    for turns in grouped([run.experiment for run in runs]):
+        for turn in turns:
+            together = [runs[i] for i in turn]
+            results |= zip(turn, _train_together(together, advance), strict=True)
+        # Compiled programs are kept, each in a thousand pieces of memory: some sixty are as many as Linux allows.
+        jax.clear_caches()
     return [results[i] for i in range(len(runs))]
 
 
