@@ -1,6 +1,7 @@
 """Prints every benchmark's table."""
 
-from benchmarks import adjoints, figure3
+from benchmarks import adjoints, figure3, gmrl_tabular
 
 figure3.main()
 adjoints.main()
+gmrl_tabular.main()

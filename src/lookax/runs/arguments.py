@@ -55,7 +55,10 @@ def described_fields(settings: Any) -> list[tuple[str, str, str]]:
     Settings that a preset does without (None) are left out, as on the command line.
     """
     meanings = {
-        param.arg_name: param.description for param in docstring_parser.parse_from_object(type(settings)).params
+        param.arg_name: param.description
+        for kind in reversed(type(settings).__mro__)
+        if dataclasses.is_dataclass(kind)
+        for param in docstring_parser.parse_from_object(kind).params
     }
     hints = typing.get_type_hints(type(settings))
     rows = []
