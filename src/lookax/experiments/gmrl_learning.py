@@ -72,7 +72,7 @@ MAML_PRESETS = tuple(
     Preset(
         f"{MAML}-{estimator}",
         f"MAML-RL to the end with a Hessian by {STYLES[estimator]['label']}",
-        MAMLLearning(hessian_estimator=estimator, inner_steps=3, total_updates=150),
+        MAMLLearning(hessian_estimator=estimator, inner_steps=3, total_updates=150, seeds=40),
         REPORT,
     )
     for estimator in ESTIMATORS
@@ -89,6 +89,7 @@ LIRPG_PRESETS = tuple(
             outer_learning_rate=0.03,
             total_updates=60,
             restart=True,
+            seeds=40,
         ),
         REPORT,
     )

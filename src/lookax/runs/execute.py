@@ -45,10 +45,8 @@ def reproduce(figures: Sequence[Figure], out: Path, collection: Collection | Non
         table = figure.report.table(own)
         _close(folder, table)
         verdicts += [verdict for verdict in table.verdicts if verdict is not None]
-    terminal.say(
-        f"{sum(verdicts)} of {len(verdicts)} settings that have a reference agree with it; "
-        f"computing took {wall:.0f} s ({cpu:.0f} CPU-s)"
-    )
+    agreement = f"{sum(verdicts)} of {len(verdicts)} settings that have a reference agree with it; " if verdicts else ""
+    terminal.say(f"{agreement}computing took {wall:.0f} s ({cpu:.0f} CPU-s)")
     return all(verdicts)
 
 
