@@ -81,8 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(arguments: Sequence[str]) -> int:
     if arguments:
         [name] = _take(arguments, 1)
-        figure = look_up("figure", name, FIGURES)
-        _print_list("preset", "lookax run PRESET", {preset.name: preset for preset in figure.presets})
+        chosen = look_up("figure", name, FIGURES | COLLECTIONS)
+        if isinstance(chosen, Collection):
+            _print_list("figure", "lookax reproduce FIGURE", {figure.name: figure for figure in chosen.figures})
+        else:
+            _print_list("preset", "lookax run PRESET", {preset.name: preset for preset in chosen.presets})
         return 0
     _print_list("figure", "lookax reproduce FIGURE; lookax list FIGURE names its presets", FIGURES | COLLECTIONS)
     _print_list("preset of no figure", "lookax run PRESET", STARTING_POINTS)
@@ -96,7 +99,7 @@ def _print_list(what: str, heading: str, named: Mapping[str, Figure | Preset | C
 
 def _show(arguments: Sequence[str]) -> int:
     [name] = _take(arguments, 1)
-    preset = look_up("preset", name, PRESETS)
+    preset = _preset(name)
     terminal.say(f"{preset.name}: {preset.description}")
     rows = [[f"--{field}", value, help_text] for field, value, help_text in described_fields(preset.experiment)]
     terminal.print_table(Table(("field", "value", "meaning"), rows, [None] * len(rows)), prose=True)
@@ -105,9 +108,7 @@ def _show(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     [name], rest = _take(arguments[:1], 1), arguments[1:]
-    if name in FIGURES or name in COLLECTIONS:
-        raise BadInputError(f"preset: {name!r} is a figure; `lookax reproduce {name}` learns its presets")
-    preset = look_up("preset", name, PRESETS)
+    preset = _preset(name)
     options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}")
     options.experiment.validate()
     chosen = dataclasses.replace(preset, experiment=options.experiment)
@@ -135,9 +136,15 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 }
 
 
+def _preset(name: str) -> Preset:
+    if name in FIGURES or name in COLLECTIONS:
+        raise BadInputError(f"preset: {name!r} is a figure; `lookax list {name}` names what it is made of")
+    return look_up("preset", name, PRESETS)
+
+
 def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
     if len(arguments) < number:
-        raise BadInputError("the name is missing; `lookax list` names presets and figures")
+        raise BadInputError("the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets")
     if len(arguments) > number:
         raise BadInputError(f"{' '.join(arguments[number:])!r} is not allowed; it takes {number or 'no'} name")
     return arguments

@@ -2,6 +2,10 @@
 
 import math
 
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import ScalarLike
+
 
 class BadInputError(ValueError):
     """What a person gave makes no sense; the message says which field, which value and what is allowed."""
@@ -11,6 +15,11 @@ def check(allowed: bool, field: str, value: object, rule: str) -> None:
     """Raises `BadInputError` with one line naming the field, the value and the rule, unless `allowed`."""
     if not allowed:
         raise BadInputError(f"{field}: {value!r} is not allowed; it must be {rule}")
+
+
+def known(value: ScalarLike) -> int | float | None:
+    """A number's value, to be checked; `None` inside a compiled program, where it has none yet."""
+    return None if isinstance(value, Tracer) else np.asarray(value).item()
 
 
 def check_at_least(field: str, value: int | float, least: int | float) -> None:

@@ -5,9 +5,9 @@ import pytest
 
 from lookax.evaluation.gradient_quality import correlation, gradient_quality
 
-EXACT = jnp.array([1.0, -2.0, 0.5, 3.0])
-SCALES = jnp.array([0.5, 1.0, 2.0, 0.1])
-OFFSET = jnp.array([0.3, 0.0, -0.3, 0.6])
+EXACT = np.array([1.0, -2.0, 0.5, 3.0])
+SCALES = np.array([0.5, 1.0, 2.0, 0.1])
+OFFSET = np.array([0.3, 0.0, -0.3, 0.6])
 
 
 def noisy(offset):
@@ -19,7 +19,9 @@ def test_statistics_are_what_their_definitions_say():
     samples = np.array(jax.vmap(noisy(OFFSET))(jax.random.split(jax.random.key(0), 50)))
     correlations = [np.corrcoef(sample, EXACT)[0, 1] for sample in samples]
     np.testing.assert_allclose(quality.correlation, np.mean(correlations), rtol=1e-12)
-    np.testing.assert_allclose(quality.correlation_error, np.std(correlations, ddof=1) / np.sqrt(50), rtol=1e-12)
+    np.testing.assert_allclose(
+        quality.correlation_standard_error, np.std(correlations, ddof=1) / np.sqrt(50), rtol=1e-12
+    )
     np.testing.assert_allclose(quality.variance, samples.std(axis=0, ddof=1).sum(), rtol=1e-12)
     bias = np.mean((samples.mean(axis=0) - EXACT) ** 2)
     np.testing.assert_allclose(quality.bias, bias, rtol=1e-12)
@@ -29,9 +31,11 @@ def test_statistics_are_what_their_definitions_say():
         left_out = [statistic(np.delete(samples, i, axis=0)) for i in range(50)]
         return np.sqrt(49 / 50 * np.sum((np.array(left_out) - np.mean(left_out)) ** 2))
 
-    np.testing.assert_allclose(quality.variance_error, jackknife(lambda s: s.std(axis=0, ddof=1).sum()), rtol=1e-9)
     np.testing.assert_allclose(
-        quality.bias_error, jackknife(lambda s: np.mean((s.mean(axis=0) - EXACT) ** 2)), rtol=1e-9
+        quality.variance_standard_error, jackknife(lambda s: s.std(axis=0, ddof=1).sum()), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        quality.bias_standard_error, jackknife(lambda s: np.mean((s.mean(axis=0) - EXACT) ** 2)), rtol=1e-9
     )
     assert quality.inner_error.shape == (0,)
 
@@ -52,7 +56,7 @@ def test_standard_errors_cover_and_the_corrected_bias_is_unbiased():
     # The jackknife's standard errors are those of the repetitions, to 15 % (it errs on the large side).
     for name in ("variance", "bias", "squared_bias", "correlation"):
         spread = getattr(quality, name).std()
-        np.testing.assert_allclose(getattr(quality, f"{name}_error").mean(), spread, rtol=0.15)
+        np.testing.assert_allclose(getattr(quality, f"{name}_standard_error").mean(), spread, rtol=0.15)
 
 
 def test_pytrees_iterates_and_batches():
@@ -65,7 +69,7 @@ def test_pytrees_iterates_and_batches():
 
     whole = gradient_quality(exact, sample, jax.random.key(2), 7, has_iterates=True)
     np.testing.assert_allclose(whole.inner_error, [2 / 3, 4 / 3, 3])
-    np.testing.assert_allclose(whole.inner_error_error, 0, atol=1e-15)
+    np.testing.assert_allclose(whole.inner_error_standard_error, 0, atol=1e-15)
     pieces = gradient_quality(exact, sample, jax.random.key(2), 7, has_iterates=True, batch_size=2)
     for mine, theirs in zip(jax.tree.leaves(pieces), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)
@@ -79,10 +83,22 @@ def test_an_exact_estimate_is_perfect():
 
 
 def test_correlation_without_spread_is_zero():
-    assert correlation(jnp.zeros(4), EXACT) == 0
-    assert correlation(EXACT, jnp.ones(4)) == 0
+    for flat in (jnp.zeros(4), jnp.ones(4), jnp.full(4, 0.1)):
+        assert correlation(flat, jnp.array(EXACT)) == 0
+        assert correlation(jnp.array(EXACT), flat) == 0
+
+
+def test_correlation_survives_small_large_and_bad_numbers():
+    with jax.enable_x64(False):
+        x, y = jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 2.5, 2.0])
+        expected = np.corrcoef(x, y)[0, 1]
+        for scale in (1e-30, 1.0, 1e30):
+            np.testing.assert_allclose(correlation(scale * x, y * scale), expected, rtol=1e-5)
+        assert np.isnan(correlation(x, y.at[0].set(jnp.nan)))
 
 
 def test_too_few_estimates_are_refused():
     with pytest.raises(ValueError, match="n: 2 is not allowed; it must be at least 3"):
         gradient_quality(lambda: EXACT, noisy(OFFSET), jax.random.key(0), 2)
+    with pytest.raises(ValueError, match="batch_size: 0 is not allowed; it must be at least 1"):
+        gradient_quality(lambda: EXACT, noisy(OFFSET), jax.random.key(0), 5, batch_size=0)

@@ -135,6 +135,12 @@ def test_exact_estimates_are_exact():
     assert metrics["inner_error"].shape == (3, 2)
 
 
+def test_first_order_maml_is_compared_with_the_whole_gradient():
+    metrics = last_metrics(MAMLGradient(**SMALL, inner_steps=3, adjoint="none"))
+    assert (metrics["correlation"] < 0.99).all()
+    np.testing.assert_allclose(metrics["inner_error"], 0, atol=1e-10)
+
+
 def test_more_trajectories_are_better():
     settings = dataclasses.replace(MAMLGradient(**SMALL, outer_estimator="lvc"), seeds=8)
     few, many = (last_metrics(dataclasses.replace(settings, outer_trajectories=number)) for number in (4, 64))
@@ -171,6 +177,8 @@ def test_references_are_compared_in_standard_errors():
     assert quality_table([result], {"some": Reference(3, {"correlation": 0.22})}).verdicts == [True]
     assert quality_table([result], {"some": Reference(3, {"correlation": 0.2})}).verdicts == [False]
     assert quality_table([result], {}).verdicts == [None]
+    two = Result("some", MAMLGradient(), {name: values[:, :2] for name, values in history.items()})
+    assert quality_table([two], {"some": Reference(3, {"correlation": 0.6})}).verdicts == [None]
 
 
 def test_exponents_are_fitted_to_roots():
@@ -185,7 +193,10 @@ def test_exponents_are_fitted_to_roots():
         (MAMLGradient(hessian_trajectories=-5), "hessian_trajectories: -5"),
         (MAMLGradient(outer_trajectories=10**9), "outer_trajectories: 1000000000"),
         (MAMLGradient(inner_learning_rate=0.0), "inner_learning_rate: 0.0"),
-        (MAMLGradient(inner_steps=-1), "inner_steps: -1"),
+        (MAMLGradient(inner_steps=0), "inner_steps: 0 is not allowed; it must be at least 1"),
+        (MAMLGradient(discount=0.99999999), "discount: 0.99999999"),
+        (MAMLGradient(estimates=10**9), "estimates: 1000000000"),
+        (MAMLGradient(adjoint="none", hessian_error=1.0), "hessian_error: 1.0 is not allowed; it must be left out"),
         (MAMLGradient(gae_lambda=1.5), "gae_lambda: 1.5"),
         (MAMLGradient(value_noise=-1.0), "value_noise: -1.0"),
         (MAMLGradient(horizon=0), "horizon: 0"),

@@ -166,6 +166,26 @@ def test_lirpg_update_moves_policy_and_reward(mdp, policy):
     state = learner.init(jax.random.key(0))
     np.testing.assert_array_equal(state.intrinsic_reward, 0)
     after, _ = jax.jit(learner.update)(jax.random.key(7), state)
-    gradient, path = lirpg_gradient(adaptation(), mdp, policy, jnp.zeros((4, 3)), jax.random.key(7))
+    _, own_key = jax.random.split(jax.random.key(7))
+    gradient, path = lirpg_gradient(adaptation(), mdp, policy, jnp.zeros((4, 3)), own_key)
     np.testing.assert_allclose(after.intrinsic_reward, 0.3 * gradient, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(after.policy.logits, path.logits[-1], rtol=1e-12)
+
+
+def test_lirpg_goes_on_from_its_policy_or_restarts(mdp, policy):
+    def twice(restart):
+        learner = LIRPG(mdp, adaptation(), lambda _: policy, optax.sgd(0.3), restart)
+        state, _ = learner.update(jax.random.key(1), learner.init(jax.random.key(0)))
+        after, _ = learner.update(jax.random.key(2), state)
+        return state, after
+
+    for restart in (False, True):
+        state, after = twice(restart)
+        start = policy if restart else state.policy
+        _, path = lirpg_gradient(adaptation(), mdp, start, state.intrinsic_reward, jax.random.key(0))
+        np.testing.assert_allclose(after.policy.logits, path.logits[-1], rtol=1e-12)
+
+
+def test_no_tasks_are_refused(mdp):
+    with pytest.raises(ValueError, match="num_tasks: 0 is not allowed; it must be at least 1"):
+        MAMLRL(lambda _: mdp, adaptation(), lambda _: None, optax.sgd(0.3), num_tasks=0)

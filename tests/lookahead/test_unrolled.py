@@ -252,6 +252,28 @@ def test_iterates_are_where_each_step_ends(adjoint):
     np.testing.assert_allclose(jax.grad(lambda theta: path(theta) @ jnp.array([1.0, 2.0, 4.0]))(8.0), 1.5)
 
 
+@pytest.mark.parametrize(
+    ("objectives", "params", "curvature", "complaint"),
+    [
+        ((jnp.sum,), (1.0, 2.0), None, "params: it must be a tuple of 1, one for each of the objectives"),
+        ((jnp.sum, jnp.sum), [1.0, 2.0], None, "params: it must be a tuple of 2"),
+        ((jnp.sum, jnp.sum), (1.0, 2.0), jnp.sum, "curvature: it must be a tuple of 2"),
+        (jnp.sum, 1.0, (jnp.sum,), "curvature: it must be one objective"),
+    ],
+)
+def test_learners_that_do_not_fit_are_refused(objectives, params, curvature, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        unrolled(objectives, params, optimiser=optax.sgd(0.5), steps=3, curvature=curvature)
+
+
+def test_first_order_ignores_the_curvature():
+    def end(theta):
+        climb = lambda t: -0.5 * t**2
+        return unrolled(climb, theta, optimiser=optax.sgd(0.5), steps=2, adjoint="none", curvature=jnp.log)
+
+    np.testing.assert_allclose([end(0.0), end(4.0), jax.grad(end)(4.0)], [0, 1, 1])
+
+
 def test_inputs_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="inputs: their first axis must be over the 3 steps"):
         unrolled(lambda t, x: t * x, 1.0, optimiser=optax.sgd(0.5), steps=3, inputs=jnp.ones(2))

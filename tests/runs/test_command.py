@@ -78,8 +78,9 @@ def test_a_collection_is_reproduced_figure_by_figure(tmp_path, capsys, monkeypat
     small = FIGURES["gmrl-tabular-hessian-bias"]
     figures = [dataclasses.replace(small, name=name, presets=small.presets[:8]) for name in ("one", "two")]
     monkeypatch.setitem(COLLECTIONS, "both", Collection("both", "two figures", figures))
-    assert main(["reproduce", "both", "--seeds", "3", "--out", str(tmp_path / "both")]) in (0, 1)
+    status = main(["reproduce", "both", "--seeds", "3", "--out", str(tmp_path / "both")])
     printed = capsys.readouterr().out
+    assert status == (0 if "2 of 2 settings" in printed else 1)
     assert "one: " in printed
     assert "2 settings that have a reference agree" in printed
     for name in ("one", "two"):
@@ -95,6 +96,11 @@ def test_many_rows_are_printed_in_part(capsys):
     assert "row2" in printed
     assert "row3" not in printed
     assert "The other 97 rows are in table.json." in printed
+
+
+def test_a_collection_lists_its_figures(capsys):
+    assert main(["list", "gmrl-tabular"]) == 0
+    assert "gmrl-tabular-hessian-bias" in capsys.readouterr().out
 
 
 def test_show_tells_fields_values_and_meanings(capsys):
@@ -151,9 +157,14 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["frobnicate"], "command: 'frobnicate' is not known; did you mean"),
         (["list", "all"], "figure: 'all' is not known"),
         (["list", "pola-figure1", "2"], "is not allowed; it takes 1 name"),
-        (["run", "gmrl-tabular"], "preset: 'gmrl-tabular' is a figure"),
+        (["run", "gmrl-tabular"], "preset: 'gmrl-tabular' is a figure; `lookax list gmrl-tabular` names"),
         (["run", "gmrl-tabular-decompose-exact", "--inner-trajectories", "0"], "inner_trajectories: 0 is not allowed"),
         (["show"], "the name is missing"),
+        (["show", "pola-figure3"], "preset: 'pola-figure3' is a figure"),
+        (
+            ["run", "gmrl-tabular-decompose-exact", "--inner-step", "3"],
+            "inner_step: is not a field (did you mean inner_steps?)",
+        ),
         (["show", "ipd-lolaa"], "preset: 'ipd-lolaa' is not known; did you mean ipd-lola"),
         (["run"], "the name is missing"),
         (["run", "pola-figure3"], "preset: 'pola-figure3' is a figure"),

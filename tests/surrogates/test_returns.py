@@ -18,6 +18,10 @@ def test_returns_by_hand():
     np.testing.assert_allclose(discounted_returns(REWARDS, 0.5, 8.0), [4.0, 6.0, 8.0])
 
 
+def test_whole_numbers_will_do():
+    np.testing.assert_allclose(discounted_returns(jnp.array([1.0, 2.0, 4.0]), 1, 2), [9, 8, 6])
+
+
 def test_temporal_differences_by_hand():
     np.testing.assert_allclose(temporal_differences(REWARDS, VALUES, 0.5), [1.0, 0.5, 6.5])
 

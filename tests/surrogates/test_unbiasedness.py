@@ -245,6 +245,15 @@ def test_v_trace_truncates():
     assert truncated[0] == 0
 
 
+def test_ceilings_of_one_leave_on_policy_derivatives_whole():
+    logs, rewards, values = jnp.log(jnp.array([0.5, 0.3])), jnp.array([1.0, 3.0]), jnp.array([0.3, 0.7, 0.2])
+
+    def target(logs, ceiling):
+        return v_trace(logs, jax.lax.stop_gradient(logs), rewards, values, 0.9, ceiling, ceiling)
+
+    np.testing.assert_allclose(jax.grad(target)(logs, 1.0), jax.grad(target)(logs, jnp.inf))
+
+
 def test_unknown_ratios_are_refused():
     unchecked = inspect.unwrap(importance_sampling)  # users run without the tests' type checker
     with pytest.raises(ValueError, match="ratios: 'both' is not allowed; it must be one of per-step, trajectory"):

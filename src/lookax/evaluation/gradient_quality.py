@@ -1,7 +1,8 @@
 """How wrong is an estimated gradient? Correlation, variance and bias, against the exact one."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,27 +19,35 @@ class GradientQuality(eqx.Module):
     **Attributes:**
 
     - `correlation`: Pearson's, over coordinates, of ĝᵢ and g; mean over i. 0 where one of the two has no spread.
-    - `variance`: Σ_d std_i(ĝᵢ,d), the sum over coordinates of (unbiased) standard deviations: what Liu et al. 2022 plot
-      as variance.
+    - `variance`: Σ_d std_i(ĝᵢ,d), the sum over coordinates of standard deviations (with n − 1), which Liu et al. 2022
+      plot as variance.
     - `bias`: mean_d (mean_i ĝᵢ,d − g_d)², the mean squared error of the mean estimate. It contains the mean's own
       variance, so that it is positive for unbiased estimates too.
     - `squared_bias`: the same less that variance, `bias − mean_d var_i(ĝᵢ,d)/n`: zero in expectation for an unbiased
       estimate, and maybe negative.
     - `inner_error`: `[K]`, mean squared distance between where a learner's steps 1 … K led and where exact ones would
       have; empty unless iterates are given.
-    - `…_error`: standard errors; of the mean over i for correlation and inner error, by the jackknife for the others.
+    - `…_standard_error`: of the mean over i for correlation and inner error, by the jackknife for the others.
     """
 
     correlation: Float[Array, ""]
-    correlation_error: Float[Array, ""]
+    correlation_standard_error: Float[Array, ""]
     variance: Float[Array, ""]
-    variance_error: Float[Array, ""]
+    variance_standard_error: Float[Array, ""]
     bias: Float[Array, ""]
-    bias_error: Float[Array, ""]
+    bias_standard_error: Float[Array, ""]
     squared_bias: Float[Array, ""]
-    squared_bias_error: Float[Array, ""]
+    squared_bias_standard_error: Float[Array, ""]
     inner_error: Float[Array, " K"]
-    inner_error_error: Float[Array, " K"]
+    inner_error_standard_error: Float[Array, " K"]
+
+
+class _Moments(NamedTuple):
+    """Of samples: their mean, the sum of squared distances from it, and their number."""
+
+    mean: Float[Array, "... D"]
+    squares: Float[Array, "... D"]
+    number: int
 
 
 def gradient_quality(
@@ -66,9 +75,11 @@ def gradient_quality(
     - `has_iterates`: both functions return a pair of the gradient and a learner's iterates θ₁ … θ_K, `[K, …]`.
     - `batch_size`: how many estimates are computed at once; all unless given.
 
-    **Raises:** `ValueError` for fewer than 3 estimates.
+    **Raises:** `ValueError` for fewer than 3 estimates, or a batch size below 1.
     """
     check_at_least("n", n, 3)
+    if batch_size is not None:
+        check_at_least("batch_size", batch_size, 1)
     keys = jax.random.split(key, n)
     flat_sample = lambda key: _flat(sample_fn(key), has_iterates)  # noqa: E731
     exact, exact_iterates = _flat(exact_fn(), has_iterates)
@@ -78,14 +89,14 @@ def gradient_quality(
         estimates, iterates = jax.lax.map(flat_sample, keys, batch_size=batch_size)
     distances = jnp.mean((iterates - exact_iterates) ** 2, axis=-1)
 
-    def spread(estimates):
-        return jnp.std(estimates, axis=0, ddof=1).sum()
+    def spread(of: _Moments):
+        return jnp.sqrt(of.squares / (of.number - 1)).sum(axis=-1)
 
-    def bias(estimates):
-        return jnp.mean((estimates.mean(axis=0) - exact) ** 2)
+    def bias(of: _Moments):
+        return jnp.mean((of.mean - exact) ** 2, axis=-1)
 
-    def squared_bias(estimates):
-        return bias(estimates) - jnp.mean(jnp.var(estimates, axis=0, ddof=1)) / len(estimates)
+    def squared_bias(of: _Moments):
+        return bias(of) - jnp.mean(of.squares, axis=-1) / (of.number - 1) / of.number
 
     return GradientQuality(
         *_mean(jax.vmap(correlation, (0, None))(estimates, exact)),
@@ -97,10 +108,18 @@ def gradient_quality(
 
 
 def correlation(x: Float[Array, " D"], y: Float[Array, " D"]) -> Float[Array, ""]:
-    """Pearson's correlation over coordinates; 0 where x or y has no spread."""
-    x, y = x - x.mean(), y - y.mean()
-    scale = jnp.sqrt((x @ x) * (y @ y))
-    return jnp.where(scale > 0, x @ y / jnp.where(scale > 0, scale, 1), 0)
+    """Pearson's correlation over coordinates; 0 where x or y has no spread but rounding errors."""
+    return _unit(x) @ _unit(y)
+
+
+def _unit(x: Float[Array, " D"]) -> Float[Array, " D"]:
+    """X less its mean, of length 1; zero where there is nothing left of it. Neither under- nor overflows."""
+    largest = jnp.max(jnp.abs(x))
+    x = x / jnp.where(largest > 0, largest, 1)
+    x = x - x.mean()
+    spread = jnp.linalg.norm(x)
+    flat = spread <= 4 * len(x) ** 0.5 * jnp.finfo(x.dtype).eps
+    return jnp.where(flat, 0, x / jnp.where(flat, 1, spread))
 
 
 def _flat(result: Any, has_iterates: bool) -> tuple[Float[Array, " D"], Float[Array, "K P"]]:
@@ -109,8 +128,8 @@ def _flat(result: Any, has_iterates: bool) -> tuple[Float[Array, " D"], Float[Ar
 
 
 def _rows(iterates: PyTree) -> Float[Array, "K P"]:
-    leaves = jax.tree.leaves(iterates)
-    return jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1) if leaves else jnp.zeros((0, 1))
+    rows = [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(iterates)]
+    return jnp.concatenate(rows, axis=1) if rows else jnp.zeros((0, 1))
 
 
 def _mean(values: Float[Array, "n ..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
@@ -119,11 +138,14 @@ def _mean(values: Float[Array, "n ..."]) -> tuple[Float[Array, "..."], Float[Arr
 
 
 def _jackknife(
-    statistic: Callable[[Float[Array, "n D"]], Float[Array, ""]], samples: Float[Array, "n D"]
+    statistic: Callable[[_Moments], Float[Array, "..."]], samples: Float[Array, "n D"]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """A statistic of the samples and its standard error, √((n−1)/n Σᵢ (tᵢ − t̄)²) of those that leave sample i out."""
+    """A statistic and its standard error, √((n−1)/n Σᵢ (tᵢ − t̄)²) of those that leave sample i out."""
     n = len(samples)
-    left_out = jax.lax.map(
-        lambda i: statistic(jnp.delete(samples, i, axis=0, assume_unique_indices=True)), jnp.arange(n)
-    )
-    return statistic(samples), jnp.sqrt((n - 1) * jnp.var(left_out))
+    mean = samples.mean(axis=0)
+    distances = samples - mean
+    squares = jnp.sum(distances**2, axis=0)
+    # Rounding must not leave less than nothing.
+    squares_without = jnp.maximum(squares - distances**2 * n / (n - 1), 0)
+    without = statistic(_Moments(mean - distances / (n - 1), squares_without, n - 1))
+    return statistic(_Moments(mean, squares, n)), jnp.sqrt((n - 1) * jnp.var(without))

@@ -4,7 +4,8 @@ Compositional bias: the outer gradient is a nonlinear function of where the inne
 there do not average out. It falls with the number |τ| of inner trajectories and grows with inner steps K and learning
 rate α. Hessian bias: an error in every step's derivative enters a product of K of them.
 
-Biases are drawn as roots of mean squares, which is what the paper's bounds are of.
+Biases are drawn as in the paper, as the error of a mean of 10 or 20 estimates, which contains its own noise; the
+metric `squared_bias` does not. Roots of mean squares are what the paper's bounds are of.
 """
 
 from collections.abc import Callable, Sequence

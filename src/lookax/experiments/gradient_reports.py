@@ -13,6 +13,9 @@ from lookax.experiments.preset import Report, Result, Table
 
 Group = TypeVar("Group", bound=Hashable)
 
+MDPS_TO_COMPARE = 3
+"""With fewer there is no telling how much they vary."""
+
 STANDARD_ERRORS = 3.0
 """How many standard errors of the difference may lie between our mean and the original code's."""
 
@@ -80,7 +83,7 @@ def quality_table(results: Sequence[Result], references: Mapping[str, Reference]
             ours = Mean.of(over_mdps(result, metric))
             theirs = None if reference is None else reference.means.get(metric)
             cells.append(str(ours) if theirs is None else f"{ours} ({theirs:.4g})")
-            if reference is not None and theirs is not None:
+            if reference is not None and theirs is not None and len(over_mdps(result, metric)) >= MDPS_TO_COMPARE:
                 distances.append(ours.distance(theirs, reference.mdps))
         rows.append([result.name, *cells])
         verdicts.append(max(distances) <= STANDARD_ERRORS if distances else None)

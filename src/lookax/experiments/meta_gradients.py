@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key
@@ -25,6 +26,9 @@ from lookax.policies.tabular import SoftmaxTabularPolicy
 Estimator = Literal["exact", "score-function", "lvc", "dice", "dice-baseline", "loaded-dice"]
 
 PARTS = ("inner", "hessian", "outer")
+
+AT_ONCE = 100
+"""Estimates that are in memory at once."""
 
 
 @settings
@@ -52,7 +56,7 @@ class MetaLearning:
     inner_steps: int = 1
     """How many learning steps K are differentiated through."""
     gae_lambda: float = 1.0
-    """λ of the advantages of sampled estimates; 1 for returns less values."""
+    """λ of the advantages of sampled estimates, which DiCE does not have; 1 for returns less values."""
     value_noise: float = 1.0
     """Error of the values used as baselines: standard deviation in units of ‖V‖/S, drawn anew for every estimate."""
     horizon: int = 20
@@ -82,11 +86,11 @@ class MetaLearning:
             check_at_least(f"{part}_trajectories", number, 1)
             check(number < 2**24, f"{part}_trajectories", number, "less than 16777216")
         check_positive("inner_learning_rate", self.inner_learning_rate)
-        check_at_least("inner_steps", self.inner_steps, 0)
+        check_at_least("inner_steps", self.inner_steps, 1)
         check(0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "between 0 and 1")
         check_at_least("value_noise", self.value_noise, 0)
         check_at_least("horizon", self.horizon, 1)
-        check(0 <= self.discount < 1, "discount", self.discount, "at least 0 and less than 1")
+        check(0 <= float(np.float32(self.discount)) < 1, "discount", self.discount, "at least 0 and less than 1")
         check_at_least("num_states", self.num_states, 1)
         check_at_least("num_actions", self.num_actions, 2)
         check(self.num_states**2 * self.num_actions <= 10**7, "num_states", self.num_states, "fewer: P has S²A entries")
@@ -122,9 +126,9 @@ class MetaLearning:
         return Adaptation(inner, hessian, outer, self._inner_optimiser(), self.inner_steps, self.adjoint)
 
     def exact_adaptation(self) -> Adaptation:
-        """The same steps without any error."""
+        """The same steps without any error, fully differentiated whatever the adjoint."""
         exact = ExactReturn(self.discount)
-        return Adaptation(exact, exact, exact, self._inner_optimiser(), self.inner_steps, self.adjoint)
+        return Adaptation(exact, exact, exact, self._inner_optimiser(), self.inner_steps)
 
     def _inner_optimiser(self) -> optax.GradientTransformation:
         return optax.sgd(self.inner_learning_rate)
@@ -158,6 +162,7 @@ class GradientStudy(MetaLearning):
         """Raises `ValueError` if a field is out of range."""
         super().validate()
         check_at_least("estimates", self.estimates, 3)
+        check(self.estimates <= 100_000, "estimates", self.estimates, "at most 100000")
 
     def init(self, key: Key[Array, ""]) -> TabularMDP:
         """The MDP."""
@@ -185,6 +190,7 @@ class GradientStudy(MetaLearning):
             key,
             self.estimates,
             has_iterates=True,
+            batch_size=None if self.estimates <= AT_ONCE else AT_ONCE,
         )
 
     def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
@@ -207,6 +213,8 @@ class MAMLGradient(GradientStudy):
         super().validate()
         if self.hessian_error is not None:
             check_at_least("hessian_error", self.hessian_error, 0)
+            rule = "left out with adjoint 'none', which takes learning steps as constants"
+            check(self.adjoint != "none", "hessian_error", self.hessian_error, rule)
         check_at_least("hessian_error_noise", self.hessian_error_noise, 0)
 
     def adaptation(self) -> Adaptation:
@@ -224,30 +232,31 @@ class MAMLGradient(GradientStudy):
 
 @settings
 @dataclasses.dataclass(frozen=True)
-class LIRPGGradient(GradientStudy):
-    """The gradient of the extrinsic return after K learning steps in the intrinsic reward, zero before them (LIRPG)."""
+class IntrinsicReward(MetaLearning):
+    """What is learned acts as a reward, through the learning steps alone."""
 
     gae_lambda: float = 0.9
-    """λ of the advantages of sampled estimates; 1 for returns less values."""
+    """λ of the advantages of sampled estimates, which DiCE does not have; 1 for returns less values."""
     stop_values: bool = False
     """Baselines count as constants in the intrinsic reward."""
 
     def validate(self) -> None:
         """Raises `ValueError` if a field is out of range."""
         super().validate()
-        check_reward_acts(self.adjoint)
-
-    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
-        return lirpg_gradient(adaptation, mdp, self.uniform_policy(), jnp.zeros_like(mdp.rewards), key)
+        rule = "another: the intrinsic reward acts through the learning steps alone, which would be constants"
+        check(self.adjoint != "none", "adjoint", self.adjoint, rule)
 
     def _stops_values(self) -> bool:
         return self.stop_values
 
 
-def check_reward_acts(adjoint: Adjoint) -> None:
-    """Raises `ValueError` if learning steps count as constants, through which alone an intrinsic reward acts."""
-    rule = "another: the intrinsic reward acts through the learning steps alone, which would be constants"
-    check(adjoint != "none", "adjoint", adjoint, rule)
+@settings
+@dataclasses.dataclass(frozen=True)
+class LIRPGGradient(IntrinsicReward, GradientStudy):
+    """The gradient of the extrinsic return after K learning steps in the intrinsic reward, zero before them (LIRPG)."""
+
+    def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
+        return lirpg_gradient(adaptation, mdp, self.uniform_policy(), jnp.zeros_like(mdp.rewards), key)
 
 
 def _with_error(hessian: ReturnEstimate, error: Any, noise: Any) -> ReturnEstimate:

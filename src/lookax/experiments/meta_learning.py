@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from lookax.errors import check, check_at_least, check_positive
 from lookax.experiments.algorithms import OPTIMISERS, Optimiser
-from lookax.experiments.meta_gradients import MetaLearning, check_reward_acts
+from lookax.experiments.meta_gradients import IntrinsicReward, MetaLearning
 from lookax.experiments.settings import settings
 from lookax.games.exact_mdp import expected_return, policy_log_probs
 from lookax.games.tabular_mdp import TabularMDP
@@ -46,7 +46,24 @@ class OuterLearning(MetaLearning):
         super().validate()
         check_positive("outer_learning_rate", self.outer_learning_rate)
         check_at_least("total_updates", self.total_updates, 1)
-        check_at_least("inner_steps", self.inner_steps, 1)
+
+    def init(self, key: Key[Array, ""]) -> Learning:
+        """The MDP and the learner's first state."""
+        mdp = self.draw_mdp(key)
+        return Learning(mdp, self._learner(mdp).init(jax.random.fold_in(key, 0)))
+
+    def update(self, key: Key[Array, ""], state: Learning) -> tuple[Learning, Metrics]:
+        """One outer step, and the metrics of `evaluate`."""
+        learner, metrics = self._learner(state.mdp).update(key, state.learner)
+        after = Learning(state.mdp, learner)
+        return after, self.evaluate(after) | metrics
+
+    def evaluate(self, state: Learning) -> Metrics:
+        """Exact returns."""
+        raise NotImplementedError
+
+    def _learner(self, mdp: TabularMDP) -> MAMLRL | LIRPG:
+        raise NotImplementedError
 
     def _outer_optimiser(self) -> optax.GradientTransformation:
         return OPTIMISERS[self.outer_optimiser](self.outer_learning_rate)
@@ -68,17 +85,6 @@ class MAMLLearning(OuterLearning):
         check_at_least("num_tasks", self.num_tasks, 1)
         check(0 <= self.shared_rewards <= 1, "shared_rewards", self.shared_rewards, "between 0 and 1")
 
-    def init(self, key: Key[Array, ""]) -> Learning:
-        """The common part of the tasks and the first policy."""
-        mdp = self.draw_mdp(key)
-        return Learning(mdp, self._learner(mdp).init(key))
-
-    def update(self, key: Key[Array, ""], state: Learning) -> tuple[Learning, Metrics]:
-        """One outer step, and the metrics of `evaluate`."""
-        learner, metrics = self._learner(state.mdp).update(key, state.learner)
-        after = Learning(state.mdp, learner)
-        return after, self.evaluate(after) | metrics
-
     def evaluate(self, state: Learning) -> Metrics:
         """Exact returns in 64 further tasks: `return_before` learning, and `return_after` K exact steps of it."""
 
@@ -87,7 +93,8 @@ class MAMLLearning(OuterLearning):
             before = expected_return(task, policy_log_probs(task, state.learner.policy), self.discount)
             return before, self.exact_adaptation().objective(task, task, state.learner.policy, key)[0]
 
-        before, after = jax.vmap(of_task)(jax.random.split(jax.random.key(0), TEST_TASKS))
+        # A seed that no run has, so that no task is learned on.
+        before, after = jax.vmap(of_task)(jax.random.split(jax.random.key(-1), TEST_TASKS))
         return {"return_before": before.mean(), "return_after": after.mean()}
 
     def describe(self, state: Learning) -> dict[str, Any]:
@@ -111,35 +118,24 @@ class MAMLLearning(OuterLearning):
 
 @settings
 @dataclasses.dataclass(frozen=True)
-class LIRPGLearning(OuterLearning):
+class LIRPGLearning(IntrinsicReward, OuterLearning):
     """LIRPG: an intrinsic reward that makes a policy learn faster, while it learns."""
 
-    gae_lambda: float = 0.9
-    """λ of the advantages of sampled estimates; 1 for returns less values."""
-    stop_values: bool = False
-    """Baselines count as constants in the intrinsic reward."""
     restart: bool = False
     """Start again from the uniform policy at every update, for an intrinsic reward that makes K steps go far."""
 
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        super().validate()
-        check_reward_acts(self.adjoint)
-
-    def init(self, key: Key[Array, ""]) -> Learning:
-        """The MDP, the first policy and no intrinsic reward."""
-        mdp = self.draw_mdp(key)
-        return Learning(mdp, self._learner(mdp).init(key))
-
-    def update(self, key: Key[Array, ""], state: Learning) -> tuple[Learning, Metrics]:
-        """K steps of the policy and one of the intrinsic reward, and the metrics of `evaluate`."""
-        learner, metrics = self._learner(state.mdp).update(key, state.learner)
-        after = Learning(state.mdp, learner)
-        return after, self.evaluate(after) | metrics
-
     def evaluate(self, state: Learning) -> Metrics:
-        """The exact extrinsic `return_after` what was learned so far, and the largest |intrinsic reward|."""
-        value = expected_return(state.mdp, policy_log_probs(state.mdp, state.learner.policy), self.discount)
+        """The exact extrinsic return, and the largest |intrinsic reward|.
+
+        `return_after` is that of the policy; with `restart`, of what K exact steps by the present reward make of the
+        uniform one.
+        """
+        if self.restart:
+            inner = state.mdp.with_rewards(state.mdp.rewards + state.learner.intrinsic_reward)
+            draws_nothing = jax.random.key(0)
+            value, _ = self.exact_adaptation().objective(inner, state.mdp, self.uniform_policy(), draws_nothing)
+        else:
+            value = expected_return(state.mdp, policy_log_probs(state.mdp, state.learner.policy), self.discount)
         return {"return_after": value, "intrinsic_reward": jnp.abs(state.learner.intrinsic_reward).max()}
 
     def describe(self, state: Learning) -> dict[str, Any]:
@@ -150,6 +146,3 @@ class LIRPGLearning(OuterLearning):
     def _learner(self, mdp: TabularMDP) -> LIRPG:
         initial = lambda _: self.uniform_policy()  # noqa: E731
         return LIRPG(mdp, self.adaptation(), initial, self._outer_optimiser(), self.restart)
-
-    def _stops_values(self) -> bool:
-        return self.stop_values

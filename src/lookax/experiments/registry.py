@@ -67,5 +67,5 @@ def look_up(what: str, name: str, known: dict[str, Named]) -> Named:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or list(known)[:3]
-    hint = f"did you mean {' or '.join(near)}? `lookax list` names them all"
+    hint = f"did you mean {' or '.join(near)}? `lookax list` names figures, `lookax list FIGURE` presets"
     raise BadInputError(f"{what}: {name!r} is not known; {hint}")

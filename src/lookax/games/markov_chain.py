@@ -4,16 +4,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.errors import check, check_at_least
+from lookax.errors import check, check_at_least, known
 
 
 def check_discount(discount: ScalarLike, horizon: int | None) -> None:
     """Raises `ValueError` unless 0 ≤ γ ≤ 1, γ < 1 for an infinite horizon, and a finite one is at least 1."""
     if horizon is not None:
         check_at_least("horizon", horizon, 1)
-    if isinstance(discount, int | float):  # a traced number has no value to check
-        allowed = 0 <= discount < 1 if horizon is None else 0 <= discount <= 1
-        check(allowed, "discount", discount, "from 0 to 1, and less than 1 where the horizon is infinite")
+    value = known(discount)
+    if value is not None:
+        allowed = 0 <= value < 1 if horizon is None else 0 <= value <= 1
+        check(allowed, "discount", value, "from 0 to 1, and less than 1 where the horizon is infinite")
 
 
 def state_visitation(

@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int, Key, ScalarLike
 
-from lookax.errors import BadInputError, check_at_least, check_positive
+from lookax.errors import BadInputError, check_at_least, check_positive, known
 
 Table = ArrayLike | Sequence[Any]
 """An array, or nested lists of numbers."""
@@ -94,8 +94,8 @@ def random_mdp(key: Key[Array, ""], num_states: int, num_actions: int, concentra
     """
     check_at_least("num_states", num_states, 1)
     check_at_least("num_actions", num_actions, 1)
-    if isinstance(concentration, int | float):
-        check_positive("concentration", concentration)
+    if (value := known(concentration)) is not None:
+        check_positive("concentration", value)
     transitions_key, rewards_key = jax.random.split(key)
     shape = (num_states, num_actions)
     transitions = jax.random.dirichlet(transitions_key, jnp.full(num_states, concentration), shape)

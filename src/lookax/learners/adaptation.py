@@ -57,5 +57,8 @@ class Adaptation:
         """F, the return in one MDP after learning in another, with other rewards, or in the same; and θ₁ … θ_K."""
         steps_key, outer_key = jax.random.split(key)
         path = self.iterates(adapt_to, policy, steps_key)
-        adapted = jax.tree.map(lambda first, leaf: leaf[-1] if self.steps else first, policy, path)
-        return self.outer(perform_in, adapted, outer_key), path
+        return self.outer(perform_in, self.end(policy, path), outer_key), path
+
+    def end(self, policy: Policy, path: PyTree) -> PyTree:
+        """θ_K, given θ₀ and θ₁ … θ_K."""
+        return jax.tree.map(lambda first, leaf: leaf[-1] if self.steps else first, policy, path)

@@ -51,9 +51,10 @@ class LIRPG:
 
     def update(self, key: Key[Array, ""], state: LIRPGState) -> tuple[LIRPGState, Metrics]:
         """K steps of the policy and one of the intrinsic reward; no metrics."""
-        start = self.initial(key) if self.restart else state.policy
-        slope, path = lirpg_gradient(self.adaptation, self.mdp, start, state.intrinsic_reward, key)
-        policy = jax.tree.map(lambda leaf: leaf[-1], path)
+        start_key, own_key = jax.random.split(key)
+        start = self.initial(start_key) if self.restart else state.policy
+        slope, path = lirpg_gradient(self.adaptation, self.mdp, start, state.intrinsic_reward, own_key)
+        policy = self.adaptation.end(start, path)
         stepped = ascent_step(slope, state.intrinsic_reward, state.optimiser_state, self.optimiser)
         return LIRPGState(policy, *stepped), {}
 

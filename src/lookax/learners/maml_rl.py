@@ -8,6 +8,7 @@ import jax
 import optax
 from jaxtyping import Array, Key, PyTree
 
+from lookax.errors import check_at_least
 from lookax.games.exact_play import Policy
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners.adaptation import Adaptation
@@ -37,6 +38,9 @@ class MAMLRL:
     initial: Callable[[Key[Array, ""]], PyTree]
     optimiser: optax.GradientTransformation
     num_tasks: int = 1
+
+    def __post_init__(self):
+        check_at_least("num_tasks", self.num_tasks, 1)
 
     def init(self, key: Key[Array, ""]) -> MAMLState:
         """The first policy."""

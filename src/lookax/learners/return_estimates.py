@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, ScalarLike
 
-from lookax.errors import check, check_at_least
+from lookax.errors import check, check_at_least, known
 from lookax.games.exact_mdp import expected_return, policy_log_probs, state_values
 from lookax.games.exact_play import Policy
 from lookax.games.markov_chain import check_discount
@@ -61,7 +61,7 @@ class SampledReturn:
       then not be used. The first trajectories are the same whatever their number.
     - `discount`: γ.
     - `horizon`: number of steps T that are played.
-    - `gae_lambda`: λ.
+    - `gae_lambda`: λ; DiCE, with or without baseline, has none.
     - `value_noise`: ν.
     - `stop_values`: values count as constants where the estimate is differentiated in rewards.
     - `chunk`: trajectories that are in memory at once, in derivatives too.
@@ -85,8 +85,12 @@ class SampledReturn:
             self.surrogate,
             f"one of {', '.join(get_args(Surrogate))}",
         )
-        if isinstance(self.num_trajectories, int):
-            check_at_least("num_trajectories", self.num_trajectories, 1)
+        if (number := known(self.num_trajectories)) is not None:
+            check_at_least("num_trajectories", number, 1)
+        if (gae_lambda := known(self.gae_lambda)) is not None:
+            check(0 <= gae_lambda <= 1, "gae_lambda", gae_lambda, "between 0 and 1")
+        if (value_noise := known(self.value_noise)) is not None:
+            check_at_least("value_noise", value_noise, 0)
         check_at_least("chunk", self.chunk, 1)
         check_at_least("horizon", self.horizon, 1)
         check_discount(self.discount, None)
@@ -96,7 +100,8 @@ class SampledReturn:
         noise_key, play_key = jax.random.split(key)
         log_probs = policy_log_probs(mdp, policy)
         values = self._values(mdp, log_probs, noise_key)
-        differentiable = jax.tree.map(jnp.asarray, (log_probs, mdp, values, self.discount, self.gae_lambda))
+        numbers = (jnp.asarray(number, float) for number in (self.discount, self.gae_lambda))
+        differentiable = (log_probs, mdp, values, *numbers)
         total = sum_of_chunks(self._of_chunk, differentiable, play_key, self.num_trajectories, self.chunk)
         return total / self.num_trajectories
 

@@ -69,9 +69,11 @@ def unrolled(
     - `adjoint`: how to differentiate; see the module's docstring.
     - `inputs`: a pytree of arrays `[K, …]`; step k's objective is then J(θ, inputs[k]). Differentiable.
     - `curvature`: J̃ (one for each of the M learners); derivatives of a step are taken as if it had gone along ∇J̃. It
-      is given the same inputs. J itself unless given.
+      is given the same inputs. J itself unless given. Where ∇J̃ is not finite the result is not, or (forward over
+      reverse) its derivatives are not.
 
-    **Raises:** `ValueError` for a negative number of steps, an unknown adjoint, or inputs that are not one per step.
+    **Raises:** `ValueError` for a negative number of steps, an unknown adjoint, inputs that are not one per step, or
+    objectives, parameters and curvature of different numbers of learners.
     """
     return _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, lambda last, _: last)
 
@@ -93,6 +95,7 @@ def iterates(
 def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, wanted):
     check_at_least("steps", steps, 0)
     check(adjoint in get_args(Adjoint), "adjoint", adjoint, f"one of {', '.join(get_args(Adjoint))}")
+    _check_learners(objectives, curvature, params)
     if any(jnp.shape(leaf)[:1] != (steps,) for leaf in jax.tree.leaves(inputs)):
         raise BadInputError(f"inputs: their first axis must be over the {steps} steps")
     params = jax.tree.map(jnp.asarray, params)
@@ -123,11 +126,24 @@ def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, wa
     return _by_forward_mode(run)(everything) if adjoint == "forward" else run(*everything)
 
 
+def _check_learners(objectives, curvature, params):
+    if not isinstance(objectives, tuple):
+        if isinstance(curvature, tuple):
+            raise BadInputError("curvature: it must be one objective, as there is one to climb")
+        return
+    given = {"params": params} if curvature is None else {"params": params, "curvature": curvature}
+    for name, value in given.items():
+        if not isinstance(value, tuple) or len(value) != len(objectives):
+            raise BadInputError(f"{name}: it must be a tuple of {len(objectives)}, one for each of the objectives")
+
+
 def _direction(objectives, curvature, params, inputs, adjoint):
     """What the objectives close over, and the direction of one step from parameters, that, and the step's input."""
     first_input = () if inputs is None else (jax.tree.map(lambda leaf: leaf[0], inputs),)
     several = isinstance(objectives, tuple)
     closed_over, objective = closure_converted(objectives, params, first_input)
+    if adjoint == "none":
+        curvature = None  # there are no derivatives to take from elsewhere
     curved_over, curved = (None, None) if curvature is None else closure_converted(curvature, params, first_input)
     direction: Direction
     if adjoint == "forward-over-reverse":

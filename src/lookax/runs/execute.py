@@ -1,6 +1,5 @@
 """Runs presets and figures from start to finish: folders, learning, drawings, closing tables."""
 
-import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,22 +28,19 @@ def reproduce(figures: Sequence[Figure], out: Path, collection: Collection | Non
 
     **Returns:** whether everything that can be compared agrees with the published result.
     """
-    folders = [RunFolder(out if collection is None else out / figure.name) for figure in figures]
-    for folder in folders:
-        folder.write_provenance()
-    presets = [(preset, folder) for figure, folder in zip(figures, folders, strict=True) for preset in figure.presets]
+    verdicts: list[bool] = []
     wall, cpu = time.perf_counter(), time.process_time()
-    results = _learn([preset for preset, _ in presets], [RunFolder(f.path / preset.name) for preset, f in presets])
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    verdicts, remaining = [], iter(results)
-    for figure, folder in zip(figures, folders, strict=True):
-        own = list(itertools.islice(remaining, len(figure.presets)))
-        folder.write_figure(figure.report.draw(own))
+    for figure in figures:
+        folder = RunFolder(out if collection is None else out / figure.name)
+        folder.write_provenance()
         if collection is not None:
             terminal.say(f"\n{figure.name}: {figure.description}")
-        table = figure.report.table(own)
+        results = _learn(figure.presets, [RunFolder(folder.path / preset.name) for preset in figure.presets])
+        folder.write_figure(figure.report.draw(results))
+        table = figure.report.table(results)
         _close(folder, table)
         verdicts += [verdict for verdict in table.verdicts if verdict is not None]
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     agreement = f"{sum(verdicts)} of {len(verdicts)} settings that have a reference agree with it; " if verdicts else ""
     terminal.say(f"{agreement}computing took {wall:.0f} s ({cpu:.0f} CPU-s)")
     return all(verdicts)

@@ -3,7 +3,7 @@
 config.json      the preset's name and every setting
 provenance.json  versions, devices, revision and command line
 metrics.jsonl    a line per update and seed, flushed as it is written
-policies/        final policies, a file per seed, which `--initial-policies` reads
+policies/        what was learned, a file per seed; opponent shaping's is what `--initial-policies` reads
 table.json       the closing table
 figure.png, .pdf
 """

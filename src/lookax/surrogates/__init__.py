@@ -16,5 +16,5 @@ Which orders of derivative are unbiased, if θ played and advantages are returns
 | [`loaded_dice`][lookax.surrogates.dice.loaded_dice] | unbiased | unbiased without decay |
 | [`importance_sampling`][lookax.surrogates.off_policy.importance_sampling] | unbiased | unbiased, whoever played |
 | [`doubly_robust`][lookax.surrogates.off_policy.doubly_robust] | unbiased | unbiased, whoever played |
-| [`v_trace`][lookax.surrogates.off_policy.v_trace] | unbiased | unbiased without truncation, whoever played |
+| [`v_trace`][lookax.surrogates.off_policy.v_trace] | unbiased without truncation | the same, whoever played |
 """

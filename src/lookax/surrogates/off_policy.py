@@ -1,6 +1,6 @@
 """Surrogates for trajectories that another policy played.
 
-All have the right expectation whoever played, not only the right derivatives, as long as μ can do what π does; with
+All, untruncated, have the right expectation and not only the right derivatives, as long as μ can do what π does; with
 `behaviour_log_probs = stop_gradient(log_probs)` they are on-policy. Ratios are π(a|s)/μ(a|s), from log-probabilities.
 Their variance grows with the horizon as ratios multiply.
 """
@@ -76,8 +76,8 @@ def v_trace(
     """The V-trace target of the first state, [`v_trace_targets`][lookax.surrogates.returns.v_trace_targets]`[0]`.
 
     Without truncation it is V(s₀) + Σₜ γᵗ (Π_{k ≤ t} ρ_k) δₜ and every order is unbiased for any V(s₀) … V(s_{T−1}), if
-    V(s_T) = 0 because the game is over. Truncation trades bias for variance: a ratio that has reached its ceiling has
-    no derivatives. On-policy with V = 0 it is [`dice`][lookax.surrogates.dice.dice].
+    V(s_T) = 0 because the game is over. Truncation trades bias for variance: a ratio above its ceiling has no
+    derivatives. On-policy with V = 0 it is [`dice`][lookax.surrogates.dice.dice].
 
     Source: Espeholt et al. 2018 (IMPALA), eq. 1; as a surrogate Tang et al. 2021.
     """

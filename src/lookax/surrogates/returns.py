@@ -68,16 +68,17 @@ def v_trace_targets(
     **Arguments:**
 
     - `ratios`: π(aₜ|sₜ)/μ(aₜ|sₜ), of the policy that is evaluated and the one that played.
-    - `rho_bar`, `c_bar`: ρₜ = min(ρ̄, ratioₜ) and cₜ = min(c̄, ratioₜ).
+    - `rho_bar`, `c_bar`: ρₜ = min(ρ̄, ratioₜ) and cₜ = min(c̄, ratioₜ). A ratio above its ceiling has no derivatives; one
+      that equals it has, so that ceilings of 1 leave on-policy derivatives whole.
     """
-    corrections = jnp.minimum(rho_bar, ratios) * temporal_differences(rewards, values, discount)
+    corrections = jnp.where(ratios <= rho_bar, ratios, rho_bar) * temporal_differences(rewards, values, discount)
 
     def back(later, step):
         correction, trace = step
         sum_from_here = correction + discount * trace * later
         return sum_from_here, sum_from_here
 
-    steps = (corrections, jnp.minimum(c_bar, ratios))
+    steps = (corrections, jnp.where(ratios <= c_bar, ratios, c_bar))
     return values[:-1] + jax.lax.scan(back, jnp.zeros_like(corrections[0]), steps, reverse=True)[1]
 
 
@@ -88,5 +89,6 @@ def _backwards(terms: Float[Array, " T"], factor: ScalarLike, last: ScalarLike) 
         total = term + factor * later
         return total, total
 
-    last = jnp.asarray(last, terms.dtype)
+    dtype = jnp.result_type(terms, factor, last)
+    terms, last = terms.astype(dtype), jnp.asarray(last, dtype)
     return jax.lax.scan(back, last, terms, reverse=True)[1]
