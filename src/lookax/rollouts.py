@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from lookax.errors import check_at_least
-from lookax.games.tabular_mdp import TabularMDP, cumulative, draw
+from lookax.games.tabular_mdp import TabularMDP, check_log_probs, cumulative, draw
 
 
 class Trajectory(eqx.Module):
@@ -43,16 +43,17 @@ class Trajectory(eqx.Module):
 
 
 def rollout(
-    mdp: TabularMDP, log_probs: Float[Array, "S A"], key: Key[Array, ""], *, horizon: int, batch_size: int
+    mdp: TabularMDP, log_probs: Float[Array, "_ _"], key: Key[Array, ""], *, horizon: int, batch_size: int
 ) -> Trajectory:
     """Plays `batch_size` games of `horizon` steps, independently.
 
     **Arguments:**
 
-    - `log_probs`: log π(a|s) in every state.
+    - `log_probs`: log π(a|s) in every state, `[S, A]`.
 
-    **Raises:** `ValueError` for a horizon or batch size below 1.
+    **Raises:** `ValueError` for a horizon or batch size below 1, or log-probabilities of another shape than the MDP's.
     """
+    check_log_probs(mdp, log_probs)
     check_at_least("horizon", horizon, 1)
     check_at_least("batch_size", batch_size, 1)
     # One uniform number per draw, inverted through the distribution function: A − 1 fewer than a Gumbel trick takes.

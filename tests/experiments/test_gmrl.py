@@ -167,6 +167,7 @@ def test_references_are_compared_in_standard_errors():
         "correlation": np.array([[0.5, 0.7, 0.9]]),
         "variance": np.ones((1, 3)),
         "bias": np.ones((1, 3)),
+        "squared_bias": np.ones((1, 3)),
         "inner_error": np.ones((1, 3, 2)),
     }
     result = Result("some", MAMLGradient(), history)

@@ -69,7 +69,9 @@ def test_a_study_is_run_drawn_and_told(tmp_path, capsys):
     assert "inner error" in capsys.readouterr().out
     rows = [json.loads(line) for line in (tmp_path / "study" / "metrics.jsonl").read_text().splitlines()]
     assert [(row["update"], row["seed"]) for row in rows] == [(1, 0), (1, 1)]
-    assert {"correlation", "correlation_error", "variance", "bias", "squared_bias", "inner_error"} <= set(rows[0])
+    assert {"correlation", "correlation_standard_error", "variance", "bias", "squared_bias", "inner_error"} <= set(
+        rows[0]
+    )
     assert not (tmp_path / "study" / "policies").exists()
     assert (tmp_path / "study" / "figure.png").stat().st_size > 1000
 

@@ -127,7 +127,7 @@ def draw_hessian(results: Sequence[Result]) -> Drawing:
         band(axes, places, group, "bias", root=True, label=label, color=colour, marker="o")
     axes.set(xscale="log", yscale="log", xlabel="error c of the Hessian", ylabel="bias of the meta-gradient, RMS")
     axes.set_xticks(HESSIAN_ERRORS, [f"{error:g}" for error in HESSIAN_ERRORS], fontsize=8)
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
     axes.legend(frameon=False, fontsize=8)
     return drawing
 

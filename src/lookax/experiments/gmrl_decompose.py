@@ -40,7 +40,10 @@ def estimator_of(experiment: MAMLGradient) -> Estimator:
 def study(name: str, pattern: str, estimator: Estimator, trajectories: int, **settings: float | int) -> Preset:
     """A preset with one estimator in the parts of a pattern."""
     label = STYLES[estimator]["label"]
-    where = f"MAML-RL's gradient with {label} in {pattern} (inner, Hessian, outer), {trajectories} trajectories"
+    further = "".join(f", {name.replace('_', ' ')} {value:g}" for name, value in settings.items())
+    where = (
+        f"MAML-RL's gradient with {label} in {pattern} (inner, Hessian, outer), {trajectories} trajectories{further}"
+    )
     return Preset(name, where, MAMLGradient(**parts_of(pattern, estimator, trajectories), **settings), RUN)  # pyright: ignore
 
 

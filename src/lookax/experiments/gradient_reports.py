@@ -32,6 +32,7 @@ QUANTITIES = {
     "correlation": "correlation",
     "variance": "Σ standard deviations",
     "bias": "MSE of the mean",
+    "squared_bias": "… less its variance",
     "inner_error": "inner error",
 }
 
@@ -55,7 +56,7 @@ class Mean:
     @classmethod
     def of(cls, values: np.ndarray) -> "Mean":
         """Of one value per MDP."""
-        deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        deviation = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         return cls(float(values.mean()), deviation / len(values) ** 0.5, deviation)
 
     def distance(self, other: float, others: int) -> float:
@@ -64,7 +65,7 @@ class Mean:
         return float(abs(self.mean - other) / max(error, 1e-6))
 
     def __str__(self) -> str:
-        return f"{self.mean:.4g} ± {self.error:.2g}"
+        return f"{self.mean:.4g} ± {self.error:.2g}" if np.isfinite(self.error) else f"{self.mean:.4g}"
 
 
 def over_mdps(result: Result, metric: str) -> np.ndarray:
@@ -120,7 +121,7 @@ def exponent(places: Sequence[float | int], results: Sequence[Result], metric: s
 def draw_run(results: Sequence[Result]) -> Drawing:
     """Every metric of one setting, a point per MDP."""
     [result] = results
-    drawing = Drawing(figsize=(9, 2.8), layout="constrained")
+    drawing = Drawing(figsize=(11, 2.8), layout="constrained")
     for axes, (metric, label) in zip(drawing.subplots(1, len(QUANTITIES)), QUANTITIES.items(), strict=True):
         values = over_mdps(result, metric)
         axes.plot(result.experiment.first_seed + np.arange(len(values)), values, "o", color="#0072b2", markersize=4)

@@ -10,16 +10,18 @@ from jaxtyping import Array, Float, ScalarLike
 
 from lookax.games.exact_play import Policy
 from lookax.games.markov_chain import check_discount, expected_discounted_sum, state_visitation
-from lookax.games.tabular_mdp import TabularMDP
+from lookax.games.tabular_mdp import TabularMDP, check_log_probs
 
 
 def policy_log_probs(mdp: TabularMDP, policy: Policy) -> Float[Array, "S A"]:
     """Log π(a|s) in every state, of a policy that sees one-hots of states."""
-    return jax.nn.log_softmax(jax.vmap(policy)(jnp.eye(mdp.num_states)))
+    log_probs = jax.nn.log_softmax(jax.vmap(policy)(jnp.eye(mdp.num_states)))
+    check_log_probs(mdp, log_probs)
+    return log_probs
 
 
 def state_values(
-    mdp: TabularMDP, log_probs: Float[Array, "S A"], discount: ScalarLike, horizon: int | None = None
+    mdp: TabularMDP, log_probs: Float[Array, "_ _"], discount: ScalarLike, horizon: int | None = None
 ) -> Float[Array, " S"]:
     """V(s) = E[Σₜ γᵗ r(sₜ, aₜ) | s₀ = s].
 
@@ -39,7 +41,7 @@ def state_values(
 
 
 def action_values(
-    mdp: TabularMDP, log_probs: Float[Array, "S A"], discount: ScalarLike, horizon: int | None = None
+    mdp: TabularMDP, log_probs: Float[Array, "_ _"], discount: ScalarLike, horizon: int | None = None
 ) -> Float[Array, "S A"]:
     """Q(s, a) = r(s, a) + γ Σ_s' P(s'|s, a) V(s'), with V of one step less where the horizon is finite.
 
@@ -53,7 +55,7 @@ def action_values(
 
 
 def expected_return(
-    mdp: TabularMDP, log_probs: Float[Array, "S A"], discount: ScalarLike, horizon: int | None = None
+    mdp: TabularMDP, log_probs: Float[Array, "_ _"], discount: ScalarLike, horizon: int | None = None
 ) -> Float[Array, ""]:
     """J = E[Σₜ γᵗ r(sₜ, aₜ)] = Σₛ start(s) V(s).
 
@@ -63,13 +65,14 @@ def expected_return(
 
 
 def mdp_visitation(
-    mdp: TabularMDP, log_probs: Float[Array, "S A"], discount: ScalarLike, horizon: int | None = None
+    mdp: TabularMDP, log_probs: Float[Array, "_ _"], discount: ScalarLike, horizon: int | None = None
 ) -> Float[Array, " S"]:
     """Discounted expected number of visits to every state, d(s) = Σₜ γᵗ Pr(sₜ = s)."""
     check_discount(discount, horizon)
     return state_visitation(policy_transitions(mdp, log_probs), mdp.start, discount, horizon)
 
 
-def policy_transitions(mdp: TabularMDP, log_probs: Float[Array, "S A"]) -> Float[Array, "S S"]:
+def policy_transitions(mdp: TabularMDP, log_probs: Float[Array, "_ _"]) -> Float[Array, "S S"]:
     """P_π(s'|s) = Σₐ π(a|s) P(s'|s, a)."""
+    check_log_probs(mdp, log_probs)
     return jnp.einsum("sa,sat->st", jnp.exp(log_probs), mdp.transitions)

@@ -102,6 +102,11 @@ def random_mdp(key: Key[Array, ""], num_states: int, num_actions: int, concentra
     return TabularMDP(transitions, jax.random.uniform(rewards_key, shape))
 
 
+def check_log_probs(mdp: TabularMDP, log_probs: Float[Array, "..."]) -> None:
+    """Raises `ValueError` unless they are `[S, A]`, as the MDP has them."""
+    _check_shape("log_probs", log_probs, mdp.rewards.shape, "(S, A)")
+
+
 def cumulative(probabilities: Float[Array, "... K"]) -> Float[Array, "... K"]:
     """The distribution function Σ_{j ≤ k} p(j), which `draw` inverts. Its last entry is 1 whatever the rounding."""
     summed = jnp.cumsum(probabilities, axis=-1)
@@ -115,9 +120,7 @@ def draw(distribution: Float[Array, "... K"], uniform: Float[Array, "..."]) -> I
 
 def _check_shape(field: str, table: Array, shape: tuple[int, ...], letters: str) -> None:
     if table.shape != shape:
-        raise BadInputError(
-            f"{field}: shape {table.shape} is not allowed; it must be {letters}, which is {shape} by transitions"
-        )
+        raise BadInputError(f"{field}: shape {table.shape} is not allowed; it must be {letters}, which is {shape} here")
 
 
 def _check_distributions(field: str, probabilities: Float[Array, "... K"]) -> None:

@@ -6,6 +6,7 @@ import jax
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
+from lookax.errors import check_at_least
 from lookax.games.exact_play import Policy
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners.return_estimates import ReturnEstimate
@@ -37,6 +38,9 @@ class Adaptation:
     optimiser: optax.GradientTransformation
     steps: int = 1
     adjoint: Adjoint = "forward-over-reverse"
+
+    def __post_init__(self):
+        check_at_least("steps", self.steps, 0)
 
     def iterates(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> PyTree:
         """θ₁ … θ_K from θ₀ = `policy`, stacked."""

@@ -87,6 +87,7 @@ class SampledReturn:
         )
         if (number := known(self.num_trajectories)) is not None:
             check_at_least("num_trajectories", number, 1)
+            check(number == int(number), "num_trajectories", number, "a whole number")
         if (gae_lambda := known(self.gae_lambda)) is not None:
             check(0 <= gae_lambda <= 1, "gae_lambda", gae_lambda, "between 0 and 1")
         if (value_noise := known(self.value_noise)) is not None:
