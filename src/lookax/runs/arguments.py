@@ -84,9 +84,7 @@ def _one_line(boxed: str) -> str:
     """What tyro says in the box that it draws, without the pointer to its help: the mistake, and the field's form."""
     paragraphs: list[list[str]] = [[]]
     for line in boxed.splitlines()[1:-1]:
-        text = line.strip("│─| ")
-        if set(text) <= set("-+"):
-            text = ""
+        text = line.strip("│─ ")
         if text:
             paragraphs[-1].append(text)
         else:
