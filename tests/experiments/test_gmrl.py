@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookax.experiments import gmrl_bias, gmrl_decompose, gmrl_learning, gmrl_lirpg
-from lookax.experiments.gradient_reports import Mean, Reference, exponent, quality_table
+from lookax.experiments.gradient_reports import QUANTITIES, Mean, Reference, exponent, quality_table
 from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
 from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.preset import Result
@@ -180,6 +180,26 @@ def test_references_are_compared_in_standard_errors():
     assert quality_table([result], {}).verdicts == [None]
     two = Result("some", MAMLGradient(), {name: values[:, :2] for name, values in history.items()})
     assert quality_table([two], {"some": Reference(3, {"correlation": 0.6})}).verdicts == [None]
+
+
+def test_tiny_means_are_told_apart():
+    tiny = Mean(5e-7, 1e-8, 1e-8 * 3**0.5)
+    # Their difference has a standard error of 1e-8 √2.
+    np.testing.assert_allclose(tiny.distance(9e-7, 3), 40 / 2**0.5)
+    np.testing.assert_allclose(tiny.distance(5.1e-7, 3), 1 / 2**0.5)
+    history = {name: np.ones((1, 3, 2)) for name in QUANTITIES} | {"bias": np.array([[4.9e-7, 5e-7, 5.1e-7]])}
+    result = Result("some", MAMLGradient(), history)
+    verdicts = [quality_table([result], {"some": Reference(3, {"bias": bias})}).verdicts for bias in (5.1e-7, 9e-7)]
+    assert verdicts == [[True], [False]]
+
+
+def test_means_without_errors_agree_only_where_they_are_the_same():
+    for mean in (0.0, 5e-7, 1.0):
+        assert Mean(mean, 0.0, 0.0).distance(mean, 3) == 0
+    # A millionth of the other is rounding.
+    np.testing.assert_allclose(Mean(1.0 + 1e-6, 0.0, 0.0).distance(1.0, 3), 1)
+    np.testing.assert_allclose(Mean(5e-7, 0.0, 0.0).distance(9e-7, 3), 4 / 9 * 1e6)
+    assert Mean(5e-7, 0.0, 0.0).distance(0.0, 3) == np.inf
 
 
 def test_exponents_are_fitted_to_roots():

@@ -1,6 +1,7 @@
 """Tables and drawings of studies of meta-gradients."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +19,9 @@ MDPS_TO_COMPARE = 3
 
 STANDARD_ERRORS = 3.0
 """How many standard errors of the difference may lie between our mean and the original code's."""
+
+ROUNDING = 1e-6
+"""Of single precision, relative to a number."""
 
 STYLES: dict[str, dict[str, str]] = {
     "score-function": {"label": "score function", "color": "#d55e00", "marker": "s"},
@@ -60,9 +64,15 @@ class Mean:
         return cls(float(values.mean()), deviation / len(values) ** 0.5, deviation)
 
     def distance(self, other: float, others: int) -> float:
-        """From a mean over so many others, in standard errors of the difference, as if those varied as these do."""
-        error = np.hypot(self.error, self.deviation / others**0.5)
-        return float(abs(self.mean - other) / max(error, 1e-6))
+        """From a mean over so many others, in standard errors of the difference, as if those varied as these do.
+
+        The error is no less than rounding; infinite where there is none and the means differ.
+        """
+        difference = abs(self.mean - other)
+        error = max(math.hypot(self.error, self.deviation / others**0.5), ROUNDING * abs(other))
+        if difference == 0:
+            return 0.0
+        return difference / error if error else math.inf
 
     def __str__(self) -> str:
         return f"{self.mean:.4g} ± {self.error:.2g}" if np.isfinite(self.error) else f"{self.mean:.4g}"
