@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.gmrl_decompose import PATTERN_COLOURS, PATTERNS, ROWS, pattern_of, study
-from lookax.experiments.gradient_reports import band, by, quality_table
+from lookax.experiments.gmrl_decompose import PATTERN_COLOURS, PATTERNS, pattern_of, study
+from lookax.experiments.gradient_reports import ROWS, band, by, quality_table
 from lookax.experiments.meta_gradients import MAMLGradient
 from lookax.experiments.preset import Figure, Report, Result, Table
 

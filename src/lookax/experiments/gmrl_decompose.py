@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.gradient_reports import RUN, STYLES, Reference, band, by, quality_table
+from lookax.experiments.gradient_reports import RUN, STYLES, Reference, draw_grid, quality_table
 from lookax.experiments.meta_gradients import PARTS, Estimator, MAMLGradient
 from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 
@@ -15,7 +15,6 @@ ESTIMATORS: tuple[Estimator, ...] = ("loaded-dice", "dice", "lvc", "score-functi
 PATTERNS = ("eel", "lee", "ele", "ell", "lle", "lel", "lll")
 TRAJECTORIES = (2, 4, 8, 16, 32, 64, 128, 256)
 
-ROWS = {"correlation": "correlation", "variance": "Σ standard deviations"}
 PATTERN_COLOURS: dict[str, str] = dict(
     zip(PATTERNS, ("#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#000000"), strict=True)
 )
@@ -87,22 +86,16 @@ def table(results: Sequence[Result]) -> Table:
 
 def draw(results: Sequence[Result]) -> Drawing:
     """Correlation and variance by number of trajectories: a column per pattern, a line per estimator."""
-    drawing = Drawing(figsize=(14, 4.6), layout="constrained")
-    panels = drawing.subplots(len(ROWS), len(PATTERNS), sharex=True, sharey="row")
-    sampled = [result for result in results if estimator_of(result.experiment) != "exact"]
-    for column, pattern in enumerate(PATTERNS):
-        own = [result for result in sampled if pattern_of(result.experiment) == pattern]
-        for row, (metric, label) in enumerate(ROWS.items()):
-            axes = panels[row][column]
-            for estimator, group in by(own, lambda result: estimator_of(result.experiment)).items():
-                places = [result.experiment.outer_trajectories for result in group]
-                band(axes, places, group, metric, root=False, **STYLES[estimator])
-            axes.set_xscale("log", base=2)
-            axes.set_ylabel(label if column == 0 else "")
-        panels[0][column].set_title(f"{pattern}", fontfamily="monospace")
-        panels[1][column].set(yscale="log", xlabel="trajectories")
-    drawing.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    return drawing
+    columns = {pattern: pattern for pattern in PATTERNS}
+    return draw_grid(
+        results,
+        columns,
+        column_of=pattern_of,
+        estimator_of=estimator_of,
+        trajectories_of=lambda e: e.outer_trajectories,
+        figsize=(14, 4.6),
+        fontfamily="monospace",
+    )
 
 
 FIGURE = Figure(

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.gmrl_decompose import ROWS
-from lookax.experiments.gradient_reports import RUN, STYLES, Reference, band, by, quality_table
+from lookax.experiments.gradient_reports import RUN, STYLES, Reference, draw_grid, quality_table
 from lookax.experiments.meta_gradients import Estimator, LIRPGGradient
 from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 
@@ -45,21 +44,15 @@ def table(results: Sequence[Result]) -> Table:
 
 def draw(results: Sequence[Result]) -> Drawing:
     """Correlation and variance by number of trajectories, a column per number of steps, a line per estimator."""
-    drawing = Drawing(figsize=(11, 4.4), layout="constrained")
-    panels = drawing.subplots(len(ROWS), len(STEPS), sharex=True, sharey="row")
-    for column, steps in enumerate(STEPS):
-        own = [result for result in results if result.experiment.inner_steps == steps]
-        for row, (metric, label) in enumerate(ROWS.items()):
-            axes = panels[row][column]
-            for estimator, group in by(own, lambda result: result.experiment.hessian_estimator).items():
-                places = [result.experiment.hessian_trajectories for result in group]
-                band(axes, places, group, metric, root=False, **STYLES[estimator])
-            axes.set_xscale("log", base=2)
-            axes.set_ylabel(label if column == 0 else "")
-        panels[0][column].set_title(f"K = {steps}")
-        panels[1][column].set(yscale="log", xlabel="trajectories")
-    drawing.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    return drawing
+    columns = {steps: f"K = {steps}" for steps in STEPS}
+    return draw_grid(
+        results,
+        columns,
+        column_of=lambda e: e.inner_steps,
+        estimator_of=lambda e: e.hessian_estimator,
+        trajectories_of=lambda e: e.hessian_trajectories,
+        figsize=(11, 4.4),
+    )
 
 
 FIGURE = Figure(

@@ -40,6 +40,9 @@ QUANTITIES = {
     "inner_error": "inner error",
 }
 
+ROWS = {metric: QUANTITIES[metric] for metric in ("correlation", "variance")}
+"""The quantities that figures of sampling errors show."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
@@ -126,6 +129,37 @@ def exponent(places: Sequence[float | int], results: Sequence[Result], metric: s
     """The slope of log √metric over log place, by least squares over means of √metric over MDPs."""
     roots = [np.sqrt(np.maximum(over_mdps(result, metric), 0)).mean() for result in results]
     return float(np.polyfit(np.log(places), np.log(roots), 1)[0])
+
+
+def draw_grid(
+    results: Sequence[Result],
+    columns: Mapping[Group, str],
+    column_of: Callable[[Any], Group],
+    estimator_of: Callable[[Any], str],
+    trajectories_of: Callable[[Any], int],
+    figsize: tuple[float, float],
+    **title_style: Any,
+) -> Drawing:
+    """Correlation and variance by number of trajectories: a column per key of settings, a line per estimator.
+
+    Columns are keys with their titles; keys, estimators and numbers of trajectories are looked up in settings.
+    """
+    drawing = Drawing(figsize=figsize, layout="constrained")
+    panels = drawing.subplots(len(ROWS), len(columns), sharex=True, sharey="row")
+    for column, (key, title) in enumerate(columns.items()):
+        own = [result for result in results if column_of(result.experiment) == key]
+        for row, (metric, label) in enumerate(ROWS.items()):
+            axes = panels[row][column]
+            for estimator, group in by(own, lambda result: estimator_of(result.experiment)).items():
+                places = [trajectories_of(result.experiment) for result in group]
+                band(axes, places, group, metric, root=False, **STYLES[estimator])
+            axes.set_xscale("log", base=2)
+            axes.set_ylabel(label if column == 0 else "")
+        panels[0][column].set_title(title, **title_style)
+        panels[1][column].set(yscale="log", xlabel="trajectories")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="outside lower center", ncols=len(STYLES), frameon=False)
+    return drawing
 
 
 def draw_run(results: Sequence[Result]) -> Drawing:
