@@ -80,8 +80,11 @@ def gradient_quality(
     check_at_least("n", n, 3)
     if batch_size is not None:
         check_at_least("batch_size", batch_size, 1)
+
+    def flat_sample(key):
+        return _flat(sample_fn(key), has_iterates)
+
     keys = jax.random.split(key, n)
-    flat_sample = lambda key: _flat(sample_fn(key), has_iterates)  # noqa: E731
     exact, exact_iterates = _flat(exact_fn(), has_iterates)
     if batch_size is None:
         estimates, iterates = jax.vmap(flat_sample)(keys)

@@ -1,5 +1,6 @@
 """Meta-learning in random tabular MDPs: settings that MAML-RL and LIRPG share, and the quality of their gradients."""
 
+import abc
 import dataclasses
 from typing import Any, ClassVar, Literal
 
@@ -147,7 +148,7 @@ class MetaLearning:
 
 @settings
 @dataclasses.dataclass(frozen=True)
-class GradientStudy(MetaLearning):
+class GradientStudy(MetaLearning, abc.ABC):
     """The quality of estimates of one meta-gradient, at a uniform policy, against the exact one."""
 
     estimates: int = 20
@@ -193,9 +194,9 @@ class GradientStudy(MetaLearning):
             batch_size=None if self.estimates <= AT_ONCE else AT_ONCE,
         )
 
+    @abc.abstractmethod
     def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
         """The meta-gradient, and the iterates θ₁ … θ_K that it went through."""
-        raise NotImplementedError
 
 
 @settings

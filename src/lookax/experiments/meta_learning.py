@@ -1,5 +1,6 @@
 """Meta-learning to the end: MAML-RL over a distribution of random MDPs, LIRPG in one."""
 
+import abc
 import dataclasses
 from typing import Any
 
@@ -31,7 +32,7 @@ class Learning(eqx.Module):
 
 @settings
 @dataclasses.dataclass(frozen=True)
-class OuterLearning(MetaLearning):
+class OuterLearning(MetaLearning, abc.ABC):
     """Meta-learning by an outer optimiser."""
 
     outer_learning_rate: float = 0.1
@@ -58,12 +59,12 @@ class OuterLearning(MetaLearning):
         after = Learning(state.mdp, learner)
         return after, self.evaluate(after) | metrics
 
+    @abc.abstractmethod
     def evaluate(self, state: Learning) -> Metrics:
         """Exact returns."""
-        raise NotImplementedError
 
-    def _learner(self, mdp: TabularMDP) -> MAMLRL | LIRPG:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _learner(self, mdp: TabularMDP) -> MAMLRL | LIRPG: ...
 
     def _outer_optimiser(self) -> optax.GradientTransformation:
         return OPTIMISERS[self.outer_optimiser](self.outer_learning_rate)
@@ -144,5 +145,7 @@ class LIRPGLearning(IntrinsicReward, OuterLearning):
         return {"logits": learner.policy.logits.tolist(), "intrinsic_reward": learner.intrinsic_reward.tolist()}
 
     def _learner(self, mdp: TabularMDP) -> LIRPG:
-        initial = lambda _: self.uniform_policy()  # noqa: E731
+        def initial(_):
+            return self.uniform_policy()
+
         return LIRPG(mdp, self.adaptation(), initial, self._outer_optimiser(), self.restart)
