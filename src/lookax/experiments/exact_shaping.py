@@ -11,7 +11,7 @@ from lookax.errors import check, check_at_least, check_positive
 from lookax.evaluation.policies import cooperation_probabilities
 from lookax.evaluation.tit_for_tat import is_tit_for_tat
 from lookax.experiments.algorithms import Algorithm
-from lookax.experiments.settings import settings
+from lookax.experiments.settings import check_seeds, settings
 from lookax.games.exact_play import ExactPlay
 from lookax.games.histories import Start, histories
 from lookax.games.matrix_game import MatrixGame
@@ -92,10 +92,7 @@ class ExactShaping:
         check_at_least("standard_deviation", self.standard_deviation, 0)
         check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "sizes of at least 1")
         check_at_least("total_updates", self.total_updates, 1)
-        check_at_least("seeds", self.seeds, 1)
-        check(self.seeds <= 100_000, "seeds", self.seeds, "at most 100000")
-        check_at_least("first_seed", self.first_seed, 0)
-        check(self.first_seed < 2**31, "first_seed", self.first_seed, "less than 2147483648")
+        check_seeds(self.seeds, self.first_seed)
         self.algorithm.validate()
         if self.initial_policies is not None:
             self._initial(jax.random.key(0))

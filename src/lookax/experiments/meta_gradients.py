@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key
 
 from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.evaluation.gradient_quality import GradientQuality, gradient_quality
-from lookax.experiments.settings import LaneInt, settings
+from lookax.experiments.settings import LaneInt, check_seeds, settings
 from lookax.games.exact_play import Policy
 from lookax.games.tabular_mdp import TabularMDP, random_mdp
 from lookax.learners.adaptation import Adaptation
@@ -96,10 +96,7 @@ class MetaLearning:
         check_at_least("num_actions", self.num_actions, 2)
         check(self.num_states**2 * self.num_actions <= 10**7, "num_states", self.num_states, "fewer: P has S²A entries")
         check_positive("concentration", self.concentration)
-        check_at_least("seeds", self.seeds, 1)
-        check(self.seeds <= 100_000, "seeds", self.seeds, "at most 100000")
-        check_at_least("first_seed", self.first_seed, 0)
-        check(self.first_seed < 2**31, "first_seed", self.first_seed, "less than 2147483648")
+        check_seeds(self.seeds, self.first_seed)
         for part in ("inner", "hessian"):
             estimator = getattr(self, f"{part}_estimator")
             if estimator != "exact" and self.adjoint in ("reverse", "checkpointed"):
