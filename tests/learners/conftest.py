@@ -1,9 +1,12 @@
+import jax
 import pytest
 
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
+from lookax.games.tabular_mdp import random_mdp
 from lookax.policies.kinds import PolicyMaker
+from lookax.policies.tabular import SoftmaxTabularPolicy
 
 
 def _setting(factor, num_players):
@@ -19,3 +22,13 @@ def two_players():
 @pytest.fixture
 def three_players():
     return _setting(1.8, 3)
+
+
+@pytest.fixture
+def mdp():
+    return random_mdp(jax.random.key(0), 4, 3)
+
+
+@pytest.fixture
+def policy():
+    return SoftmaxTabularPolicy(jax.random.normal(jax.random.key(1), (4, 3)))

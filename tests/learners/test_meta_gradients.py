@@ -9,7 +9,6 @@ import optax
 import pytest
 
 from lookax.games.exact_mdp import expected_return, policy_log_probs
-from lookax.games.tabular_mdp import random_mdp
 from lookax.learners.adaptation import Adaptation
 from lookax.learners.lirpg import LIRPG, lirpg_gradient
 from lookax.learners.maml_rl import MAMLRL, maml_gradient
@@ -21,16 +20,6 @@ DISCOUNT = 0.7
 RATE = 2.0
 EXACT = ExactReturn(DISCOUNT)
 FULL = [adjoint for adjoint in get_args(Adjoint) if adjoint != "none"]
-
-
-@pytest.fixture
-def mdp():
-    return random_mdp(jax.random.key(0), 4, 3)
-
-
-@pytest.fixture
-def policy():
-    return SoftmaxTabularPolicy(jax.random.normal(jax.random.key(1), (4, 3)))
 
 
 def sampled(surrogate, number=6):

@@ -4,23 +4,12 @@ import numpy as np
 import pytest
 
 from lookax.games.exact_mdp import action_values, policy_log_probs, state_values
-from lookax.games.tabular_mdp import random_mdp
 from lookax.learners.return_estimates import ExactReturn, SampledReturn
 from lookax.policies.tabular import SoftmaxTabularPolicy
 from lookax.rollouts import rollout
 
 DISCOUNT = 0.7
 SURROGATES = ("score-function", "lvc", "dice", "dice-baseline", "loaded-dice")
-
-
-@pytest.fixture
-def mdp():
-    return random_mdp(jax.random.key(0), 4, 3)
-
-
-@pytest.fixture
-def policy():
-    return SoftmaxTabularPolicy(jax.random.normal(jax.random.key(1), (4, 3)))
 
 
 def gradients(estimate, mdp, policy, key):
