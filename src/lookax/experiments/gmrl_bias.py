@@ -31,7 +31,7 @@ def _compositional(
         f"{COMPOSITIONAL}-{sweep}-{estimator}-{value:g}",
         f"Inner steps by {STYLES[estimator]['label']}, the rest exact: α = {rate:g}, K = {steps}, |τ| = {trajectories}",
         MAMLGradient(
-            **parts_of("lee", estimator, trajectories),  # pyright: ignore
+            **parts_of("lee", estimator, trajectories),
             inner_learning_rate=rate,
             inner_steps=steps,
             estimates=10,

@@ -4,6 +4,7 @@ A pattern names the parts in the order inner, Hessian, outer: e for exact, l for
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure as Drawing
 
@@ -20,7 +21,7 @@ PATTERN_COLOURS: dict[str, str] = dict(
 )
 
 
-def parts_of(pattern: str, estimator: Estimator, trajectories: int) -> dict[str, str | int]:
+def parts_of(pattern: str, estimator: Estimator, trajectories: int) -> dict[str, Any]:
     """The settings of a pattern."""
     names = {f"{part}_estimator": estimator for part, letter in zip(PARTS, pattern, strict=True) if letter == "l"}
     return names | {f"{part}_trajectories": trajectories for part in PARTS}
@@ -36,14 +37,14 @@ def estimator_of(experiment: MAMLGradient) -> Estimator:
     return next((e for part in PARTS if (e := getattr(experiment, f"{part}_estimator")) != "exact"), "exact")
 
 
-def study(name: str, pattern: str, estimator: Estimator, trajectories: int, **settings: float | int) -> Preset:
+def study(name: str, pattern: str, estimator: Estimator, trajectories: int, **settings: Any) -> Preset:
     """A preset with one estimator in the parts of a pattern."""
     label = STYLES[estimator]["label"]
     further = "".join(f", {name.replace('_', ' ')} {value:g}" for name, value in settings.items())
     where = (
         f"MAML-RL's gradient with {label} in {pattern} (inner, Hessian, outer), {trajectories} trajectories{further}"
     )
-    return Preset(name, where, MAMLGradient(**parts_of(pattern, estimator, trajectories), **settings), RUN)  # pyright: ignore
+    return Preset(name, where, MAMLGradient(**parts_of(pattern, estimator, trajectories), **settings), RUN)
 
 
 PREFIX = "gmrl-tabular-decompose"
