@@ -1,7 +1,7 @@
 """Repeated matrix games: N players choose at once, a payoff tensor pays, and the last steps are remembered."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -83,9 +83,22 @@ class MatrixGame(eqx.Module):
 
     def joint_action_probabilities(self, log_probs: Sequence[Float[Array, "S _"]]) -> Float[Array, "S J"]:
         """π(a|s) = Πᵢ πᵢ(aᵢ|s) for every state and joint action, from each player's own log π `[S, Aᵢ]`."""
-        joint = jnp.exp(log_probs[0])
-        for other in log_probs[1:]:
-            joint = (joint[:, :, None] * jnp.exp(other)[:, None, :]).reshape(self.num_states, -1)
+        return self._joint([jnp.exp(own) for own in log_probs], jnp.multiply)
+
+    def joint_log_probs(self, log_probs: Sequence[Float[Array, "S _"]]) -> Float[Array, "S J"]:
+        """Log π(a|s) = Σᵢ log πᵢ(aᵢ|s) for every state and joint action, from each player's own log π `[S, Aᵢ]`."""
+        return self._joint(log_probs, jnp.add)
+
+    def joint_action(self, actions: Int[Array, "... N B"]) -> Int[Array, "... B"]:
+        """The number of the joint action that everybody's actions make up."""
+        return jnp.ravel_multi_index(tuple(jnp.moveaxis(actions, -2, 0)), self.num_actions, mode="clip")
+
+    def _joint(
+        self, tables: Sequence[Float[Array, "S _"]], combine: Callable[[Array, Array], Array]
+    ) -> Float[Array, "S J"]:
+        joint = tables[0]
+        for other in tables[1:]:
+            joint = combine(joint[:, :, None], other[:, None, :]).reshape(self.num_states, -1)
         return joint
 
     def transition_matrix(self, joint: Float[Array, "S J"]) -> Float[Array, "S S"]:

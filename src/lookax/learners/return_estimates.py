@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +14,10 @@ from lookax.games.exact_play import Policy
 from lookax.games.markov_chain import check_discount
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.rollouts import rollout
-from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
-from lookax.surrogates.on_policy import lvc, score_function
-from lookax.surrogates.returns import generalised_advantages
+from lookax.surrogates.by_name import Surrogate, surrogate_by_name
 
 ReturnEstimate = Callable[[TabularMDP, Policy, Key[Array, ""]], Float[Array, ""]]
 """`estimate(mdp, policy, key)`: a scalar whose derivatives in policy and MDP estimate those of the return."""
-
-Surrogate = Literal["score-function", "lvc", "dice", "dice-baseline", "loaded-dice"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,22 +110,13 @@ class SampledReturn:
 
     def _of_chunk(self, differentiable: PyTree, key: Key[Array, ""], counted: Bool[Array, " B"]) -> Float[Array, ""]:
         log_probs, mdp, values, discount, gae_lambda = differentiable
-        played = rollout(mdp, log_probs, key, horizon=self.horizon, batch_size=self.chunk)
+        played = rollout(mdp, log_probs, key, horizon=self.horizon, batch_size=self.chunk, values=values)
 
         def of_one(log_probs, rewards, values):
-            if self.surrogate == "dice":
-                return dice(log_probs, rewards, discount)
-            if self.surrogate == "dice-baseline":
-                bootstrapped = rewards.at[-1].add(discount * values[-1])
-                return dice_with_baseline(log_probs, bootstrapped, values[:-1], discount)
-            advantages = generalised_advantages(rewards, values, discount, gae_lambda)
-            return ADVANTAGE_WEIGHTED[self.surrogate](log_probs, advantages, discount)
+            return surrogate_by_name(self.surrogate, log_probs, rewards, values, discount, gae_lambda)
 
-        each = jax.vmap(of_one, in_axes=1)(played.log_probs, played.rewards, values[played.states])
+        each = jax.vmap(of_one, in_axes=1)(played.log_probs, played.rewards, played.values)
         return jnp.sum(jnp.where(counted, each, 0))
-
-
-ADVANTAGE_WEIGHTED = {"score-function": score_function, "lvc": lvc, "loaded-dice": loaded_dice}
 
 
 def sum_of_chunks(

@@ -69,11 +69,6 @@ def closure_converted(
     return tuple(closed_over for closed_over, _ in parts), sum_of_own
 
 
-def differentiated_twice(objective: ExplicitObjective) -> Direction:
-    """g(θ, φ) = ∇_θ J(θ, φ), φ being J's surroundings; to be differentiated like any function."""
-    return jax.grad(objective)
-
-
 def differentiated_as(value: Direction, derivative: Direction) -> Direction:
     """The direction that goes where `value` goes and has the derivatives of `derivative`: ⊥g + g̃ − ⊥g̃.
 

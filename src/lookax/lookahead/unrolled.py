@@ -42,7 +42,6 @@ from lookax.lookahead.gradient import (
     closure_converted,
     differentiated_as,
     differentiated_forward_over_reverse,
-    differentiated_twice,
 )
 
 Adjoint = Literal["reverse", "checkpointed", "forward-over-reverse", "forward", "none"]
@@ -147,12 +146,12 @@ def _direction(objectives, curvature, params, inputs, adjoint):
     curved_over, curved = (None, None) if curvature is None else closure_converted(curvature, params, first_input)
     direction: Direction
     if adjoint == "forward-over-reverse":
-        goes = None if curved is None else differentiated_twice(objective)
+        goes = None if curved is None else jax.grad(objective)
         direction = differentiated_forward_over_reverse(curved or objective, goes)
     elif curved is None:
-        direction = differentiated_twice(objective)
+        direction = jax.grad(objective)
     else:
-        direction = differentiated_as(differentiated_twice(objective), differentiated_twice(curved))
+        direction = differentiated_as(jax.grad(objective), jax.grad(curved))
 
     def climb(params, closed_over, step_input):
         closed_over, curved_over = closed_over

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.surrogates.returns import discounts
+from lookax.surrogates.returns import discounts, running_sums
 
 
 def magic_box(log_probs: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -17,7 +17,7 @@ def dice(log_probs: Float[Array, " T"], rewards: Float[Array, " T"], discount: S
 
     Every order is unbiased: in expectation this is importance sampling from π itself, so ∇ⁿE_μ[Π π/μ · r] = ∇ⁿE_π[r].
     """
-    return jnp.sum(discounts(discount, log_probs.shape[0]) * rewards * magic_box(jnp.cumsum(log_probs)))
+    return jnp.sum(discounts(discount, log_probs.shape[0]) * rewards * magic_box(running_sums(log_probs)))
 
 
 def dice_with_baseline(

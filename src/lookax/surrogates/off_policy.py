@@ -2,16 +2,17 @@
 
 All, untruncated, have the right expectation and not only the right derivatives, as long as μ can do what π does; with
 `behaviour_log_probs = stop_gradient(log_probs)` they are on-policy. Ratios are π(a|s)/μ(a|s), from log-probabilities.
-Their variance grows with the horizon as ratios multiply.
+Their variance grows with the horizon as ratios multiply: `effective_sample_size` says how many trajectories are left.
 """
 
 from typing import Literal, get_args
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from lookax.errors import check
-from lookax.surrogates.returns import discounts, v_trace_targets
+from lookax.surrogates.returns import discounts, running_sums, v_trace_targets
 
 Ratios = Literal["per-step", "trajectory"]
 
@@ -35,7 +36,7 @@ def importance_sampling(
     **Raises:** `ValueError` for unknown `ratios`.
     """
     check(ratios in get_args(Ratios), "ratios", ratios, f"one of {', '.join(get_args(Ratios))}")
-    cumulated = jnp.cumsum(log_probs - behaviour_log_probs)
+    cumulated = running_sums(log_probs - behaviour_log_probs)
     weights = jnp.exp(cumulated if ratios == "per-step" else cumulated[-1])
     return jnp.sum(weights * discounts(discount, log_probs.shape[0]) * rewards)
 
@@ -58,7 +59,7 @@ def doubly_robust(
     - `action_values`: Q̂(s₀, a₀) … Q̂(s_{T−1}, a_{T−1}), `[T]`, constant to derivatives in θ.
     """
     log_ratios = log_probs - behaviour_log_probs
-    weights = jnp.exp(jnp.cumsum(log_ratios))
+    weights = jnp.exp(running_sums(log_ratios))
     before = jnp.concatenate([jnp.ones_like(weights[:1]), weights[:-1]])
     terms = before * values + weights * (rewards - action_values)
     return jnp.sum(discounts(discount, log_probs.shape[0]) * terms)
@@ -83,3 +84,46 @@ def v_trace(
     """
     ratios = jnp.exp(log_probs - behaviour_log_probs)
     return v_trace_targets(ratios, rewards, values, discount, rho_bar, c_bar)[0]
+
+
+def off_policy_dice(
+    log_probs: Float[Array, "T B"],
+    behaviour_log_probs: Float[Array, "T B"],
+    rewards: Float[Array, "T B"],
+    values: Float[Array, "T B"],
+    discount: ScalarLike,
+    *,
+    ceiling: ScalarLike = jnp.inf,
+    self_normalised: bool = False,
+) -> Float[Array, ""]:
+    """Mean over a batch of Σₜ γᵗ rₜ wₜ + Σₜ γᵗ b(sₜ) (1 − ρₜ), with ρₜ = π(aₜ|sₜ)/μ(aₜ|sₜ) and wₜ = Π_{k ≤ t} ρ_k.
+
+    [`importance_sampling`][lookax.surrogates.off_policy.importance_sampling] per step with DiCE's baseline; on-policy
+    it is [`dice_with_baseline`][lookax.surrogates.dice.dice_with_baseline]. Unbiased to every order for any baseline.
+
+    **Arguments:**
+
+    - `values`: b(sₜ), constant to derivatives in θ; zeros for no baseline.
+    - `ceiling`: a weight wₜ above it counts as the ceiling, derivatives included: w̄ₜ = ⊥min(1, ceiling/wₜ) wₜ, ⊥ for
+      constant to derivatives. Less variance, for a bias.
+    - `self_normalised`: wₜ (truncated, if it is) is divided by its mean over the batch, itself differentiated. Such a
+      ratio of means has a bias that falls with 1/B, and no weight can exceed B (Precup et al. 2000).
+    """
+    log_ratios = log_probs - behaviour_log_probs
+    log_weights = running_sums(log_ratios)
+    weights = jnp.exp(log_weights + jax.lax.stop_gradient(jnp.minimum(jnp.log(ceiling) - log_weights, 0)))
+    if self_normalised:
+        weights = weights / weights.mean(axis=1, keepdims=True)
+    terms = weights * rewards + values * (1 - jnp.exp(log_ratios))
+    return discounts(discount, log_probs.shape[0]) @ terms.mean(axis=1)
+
+
+def effective_sample_size(
+    log_probs: Float[Array, "T B"], behaviour_log_probs: Float[Array, "T B"]
+) -> Float[Array, " T"]:
+    """(Σ_b wₜ)² / Σ_b wₜ² of the weights wₜ = Π_{k ≤ t} π(a_k|s_k)/μ(a_k|s_k): B on-policy, 1 if one has all weight.
+
+    How many on-policy trajectories would estimate the reward of step t as well, roughly (Kong 1992).
+    """
+    log_weights = running_sums(log_probs - behaviour_log_probs)
+    return jnp.exp(2 * jax.nn.logsumexp(log_weights, axis=1) - jax.nn.logsumexp(2 * log_weights, axis=1))
