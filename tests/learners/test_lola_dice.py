@@ -1,0 +1,267 @@
+"""LOLA-DiCE against exact LOLA, in closed form and as the number of games grows."""
+
+import dataclasses
+import functools
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from lookax.games.exact_play import ExactPlay
+from lookax.learners.critic import TabularCritic
+from lookax.learners.game_returns import PlayedReturn, ReplayedReturn, play_games
+from lookax.learners.lola import LOLA
+from lookax.learners.lola_dice import LOLADiCE
+from lookax.learners.replay import ring
+from lookax.learners.shaping import Shaping
+from lookax.lookahead.unrolled import unrolled
+
+KEY = jax.random.key(2)
+RATE = 0.7
+HORIZON = 8
+
+
+def played(estimator, batch_size=16):
+    return PlayedReturn(estimator, batch_size, HORIZON)
+
+
+def learner_of(setting, inner: Any = "exact", hessian: Any = None, outer: Any = "exact", **changes):
+    """Games of 8 steps, exact values too, so that estimates have nothing but sampling errors."""
+    play, maker = setting
+    learner = LOLADiCE(
+        ExactPlay(play.game, play.observations, play.discount, HORIZON),
+        maker.initial,
+        played(inner) if isinstance(inner, str) else inner,
+        played(hessian) if isinstance(hessian, str) else hessian,
+        played(outer) if isinstance(outer, str) else outer,
+        optimiser=optax.sgd(1.0),
+        critic=None,
+        inner_optimiser=optax.sgd(RATE),
+    )
+    return dataclasses.replace(learner, **changes)
+
+
+def gradients_of(learner, key, state):
+    """Every player's, `[N, …]`."""
+
+    @jax.jit
+    def of(key, state):
+        ahead, _ = learner.look_ahead(key, state)
+        gradients, _ = learner.gradients(learner.outer, ahead, key, state)
+        return jnp.stack([flat(gradient) for gradient in gradients])
+
+    return of(key, state)
+
+
+def first_opponent(learner, key, state):
+    """Where the first player's opponent ends, and what a gradient of ones there pulls back to."""
+
+    @jax.jit
+    def of(key, state):
+        ahead = learner.look_ahead(key, state)[0][0]
+        return flat(ahead.theirs), flat(ahead.pull_back(jax.tree.map(jnp.ones_like, ahead.theirs)))
+
+    return of(key, state)
+
+
+def flat(tree):
+    return ravel_pytree(tree)[0]
+
+
+@pytest.mark.parametrize(("setting", "steps"), [("two_players", 0), ("two_players", 3), ("three_players", 1)])
+def test_all_exact_it_has_the_gradient_of_exact_lola(request, setting, steps):
+    learner = learner_of(request.getfixturevalue(setting), inner_steps=steps)
+    state = learner.init(KEY)
+    lookahead = functools.partial(unrolled, optimiser=optax.sgd(RATE), steps=steps)
+
+    @jax.jit
+    def lola(policies):
+        objectives = [Shaping(lookahead).objective(learner.play, i, policies) for i in range(len(policies))]
+        return jnp.stack([flat(jax.grad(own)(mine)) for own, mine in zip(objectives, policies, strict=True)])
+
+    np.testing.assert_allclose(gradients_of(learner, KEY, state), lola(state.policies), rtol=1e-10, atol=1e-13)
+
+
+def test_all_exact_it_learns_what_exact_lola_learns(two_players):
+    dice = learner_of(two_players, optimiser=optax.adam(0.1))
+    ours = dice.init(KEY)
+    shaping = Shaping(functools.partial(unrolled, optimiser=optax.sgd(RATE), steps=1))
+    lola = LOLA(dice.play, lambda _: ours.policies, optax.adam(0.1), shaping)
+    theirs = lola.init(KEY)
+    update_ours, update_theirs = jax.jit(dice.update), jax.jit(lola.update)
+    for update in range(5):
+        ours, _ = update_ours(jax.random.key(update), ours)
+        theirs, _ = update_theirs(jax.random.key(update), theirs)
+    np.testing.assert_allclose(flat(ours.policies), flat(theirs.policies), atol=1e-10)
+
+
+def test_every_adjoint_gives_the_same_gradient(two_players):
+    gradients = []
+    for adjoint in ("forward-over-reverse", "reverse", "checkpointed", "forward"):
+        learner = learner_of(two_players, "dice-baseline", "dice", "dice-baseline", inner_steps=2, adjoint=adjoint)
+        gradients.append(gradients_of(learner, KEY, learner.init(KEY)))
+    for gradient in gradients[1:]:
+        np.testing.assert_allclose(gradient, gradients[0], rtol=1e-9)
+
+
+def test_without_an_adjoint_opponents_steps_are_constants(two_players):
+    learner = learner_of(two_players, adjoint="none")
+    state = learner.init(KEY)
+    ahead, _ = learner.look_ahead(KEY, state)
+    for i, gradient in enumerate(gradients_of(learner, KEY, state)):
+        theirs = ahead[i].theirs
+        own = jax.grad(lambda mine, i=i, theirs=theirs: learner.play.values((*theirs[:i], mine, *theirs[i:]))[i])
+        np.testing.assert_allclose(gradient, flat(own(state.policies[i])), rtol=1e-12)
+
+
+def test_a_part_that_is_exact_is_free_of_sampling(two_players):
+    keys = jax.random.key(0), jax.random.key(1)
+    exact_inner, exact_hessian = learner_of(two_players, "exact", "dice"), learner_of(two_players, "dice", "exact")
+    state = exact_inner.init(KEY)
+    (ends, pulled), (other_ends, other_pulled) = (first_opponent(exact_inner, key, state) for key in keys)
+    np.testing.assert_array_equal(ends, other_ends)
+    assert np.abs(pulled - other_pulled).max() > 1e-3
+    (ends, pulled), (other_ends, other_pulled) = (first_opponent(exact_hessian, key, state) for key in keys)
+    assert np.abs(ends - other_ends).max() > 1e-3
+    np.testing.assert_array_equal(pulled, other_pulled)
+
+
+def test_a_hessian_of_its_own_draws_games_of_its_own(two_players):
+    together, apart = (learner_of(two_players, "dice", hessian) for hessian in (None, "dice"))
+    state = together.init(KEY)
+    (ends, pulled), (other_ends, other_pulled) = (first_opponent(own, KEY, state) for own in (together, apart))
+    np.testing.assert_allclose(ends, other_ends, rtol=1e-12)
+    assert np.abs(pulled - other_pulled).max() > 1e-3
+
+
+BATCHES = (64, 512, 4096)
+REPEATS = 24
+RATE_TOLERANCE = 0.1
+"""A root mean square over 24 repeats of 10 correlated coordinates has a relative error of 1/√(2·24) = 0.14 at most; two
+of them 64-fold apart in batch size fit an exponent to √2 · 0.14/ln 64 = 0.05. This is twice that."""
+
+
+@pytest.mark.parametrize(
+    ("part", "estimator"),
+    [
+        ("inner", "dice-baseline"),
+        ("outer", "dice-baseline"),
+        ("both", "dice-baseline"),
+        ("both", "dice"),
+        ("both", "loaded-dice"),
+    ],
+)
+def test_sampled_gradients_converge_to_the_exact_one(two_players, part, estimator):
+    play, maker = two_players
+    exact = learner_of((play, dataclasses.replace(maker, standard_deviation=1.0)))
+    # Values that are neither zero nor right serve as baselines.
+    state = dataclasses.replace(exact.init(KEY), values=jax.random.normal(KEY, (2, 5)))
+    truth = gradients_of(exact, KEY, state).ravel()
+    errors, correlations = [], []
+    for batch in BATCHES:
+        estimate = played(estimator, batch)
+        inner = "exact" if part == "outer" else estimate
+        outer = "exact" if part == "inner" else estimate
+        sampled = learner_of(two_players, inner, None, outer)
+        keys = jax.random.split(jax.random.key(batch), REPEATS)
+        estimates = jax.lax.map(lambda key, sampled=sampled: gradients_of(sampled, key, state).ravel(), keys)
+        errors.append(float(jnp.sqrt(jnp.mean((estimates - truth) ** 2) / jnp.mean(truth**2))))
+        correlations.append(np.mean([np.corrcoef(own, truth)[0, 1] for own in estimates]))
+    rate = np.polyfit(np.log(BATCHES), np.log(errors), 1)[0]
+    sys.stdout.write(
+        f"{part}, {estimator}: relative errors {np.round(errors, 4)}, correlations {np.round(correlations, 4)}, "
+        f"error ~ batch^{rate:.3f}\n"
+    )
+    assert abs(rate + 0.5) < RATE_TOLERANCE
+    assert correlations == sorted(correlations)
+    assert correlations[-1] > 0.95
+
+
+def test_off_policy_on_fresh_games_alone_is_on_policy(two_players):
+    # A ring of one batch is all replaced by the policies' own games: then both estimates are the same.
+    batch = 16
+    replayed = learner_of(
+        two_players,
+        ReplayedReturn(batch, HORIZON),
+        None,
+        "dice-baseline",
+        remember=lambda policies, key: ring(play_games(replayed.play, policies, key, HORIZON, batch)),
+    )
+    fresh = learner_of(two_players, played("dice-baseline", batch), None, "dice-baseline")
+    state = dataclasses.replace(replayed.init(KEY), values=jax.random.normal(KEY, (2, 5)))
+    np.testing.assert_allclose(gradients_of(replayed, KEY, state), gradients_of(fresh, KEY, state), rtol=1e-9)
+
+
+def test_every_lookahead_adds_its_games_to_one_ring(two_players):
+    batch, steps = 2, 2
+    learner = learner_of(
+        two_players,
+        ReplayedReturn(batch, HORIZON),
+        ReplayedReturn(batch, HORIZON),
+        inner_steps=steps,
+        remember=lambda policies, key: ring(play_games(learner.play, policies, key, HORIZON, 20)),
+    )
+    state = learner.init(KEY)
+    after, _ = jax.jit(learner.update)(KEY, state)
+    added = 2 * steps * 2 * batch  # players, steps, inner and Hessian
+    assert after.memory.oldest == added
+    before, now = np.asarray(state.memory.games.log_probs), np.asarray(after.memory.games.log_probs)
+    changed = (before != now).any(axis=(0, 1))
+    assert changed.tolist() == [True] * added + [False] * (20 - added)
+    # Each step plays against the opponent that the last one led to: later games are of other policies.
+    assert len({tuple(now[0, 1, b : b + batch]) for b in range(0, added, batch)}) > 1
+
+
+def test_lanes_learn_what_they_would_alone(two_players):
+    learner = learner_of(
+        two_players,
+        ReplayedReturn(4, HORIZON),
+        "dice",
+        "dice-baseline",
+        critic=TabularCritic(optax.adam(0.1)),
+        remember=lambda policies, key: ring(play_games(learner.play, policies, key, HORIZON, 8)),
+    )
+
+    def learn(key):
+        def update(state, number):
+            return learner.update(jax.random.fold_in(key, number), state)
+
+        return jax.lax.scan(update, learner.init(key), jnp.arange(3))[0]
+
+    keys = jax.random.split(KEY, 2)
+    together = jax.jit(jax.vmap(learn))(keys)
+    for lane, key in enumerate(keys):
+        for whole, alone in zip(jax.tree.leaves(together), jax.tree.leaves(jax.jit(learn)(key)), strict=True):
+            np.testing.assert_allclose(whole[lane], alone, rtol=1e-9, atol=1e-12)
+
+
+def test_the_critic_learns_from_outer_games_and_helps(two_players):
+    # With true values as baselines the outer gradient has less variance than with none.
+    learner = learner_of(two_players, outer="dice-baseline", critic=TabularCritic(optax.adam(0.3)))
+    state = learner.init(KEY)
+
+    def learn_values(state, key):
+        ahead, memory = learner.look_ahead(key, state)
+        gradients, games = learner.gradients(learner.outer, ahead, key, state)
+        still = jax.tree.map(jnp.zeros_like, gradients)
+        return learner.step(still, games, memory, state), None
+
+    learned, _ = jax.lax.scan(learn_values, state, jax.random.split(KEY, 100))
+    assert np.abs(learned.values).max() > 0.1
+
+    def spread(values):
+        state_with = dataclasses.replace(state, values=values)
+        one = lambda key: gradients_of(learner, key, state_with)
+        return float(jax.lax.map(one, jax.random.split(jax.random.key(8), 300)).std(axis=0).sum())
+
+    assert spread(learned.values) < 0.9 * spread(jnp.zeros_like(learned.values))
+
+
+def test_a_negative_number_of_steps_is_refused(two_players):
+    with pytest.raises(ValueError, match="inner_steps: -1 is not allowed; it must be at least 0"):
+        learner_of(two_players, inner_steps=-1)

@@ -1,0 +1,166 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lookax.learners.game_returns import PlayedReturn, ReplayedReturn, play_games, ring_sample_size
+from lookax.learners.replay import ring
+from lookax.rollouts import Trajectory
+
+KEY = jax.random.key(1)
+
+
+def numbered(first: int, number: int) -> Trajectory:
+    """Games that can be told apart: everything in game b is first + b."""
+    numbers = first + jnp.arange(number)
+    over = lambda *shape: jnp.broadcast_to(numbers, (*shape, number))
+    return Trajectory(over(4), over(3, 2), over(3, 2).astype(float), -over(3, 2).astype(float))
+
+
+def held(games: Trajectory) -> list[int]:
+    """Which games those are, each whole."""
+    for leaf in jax.tree.leaves(games):
+        np.testing.assert_array_equal(np.abs(leaf), np.broadcast_to(games.states[0], leaf.shape))
+    return games.states[0].tolist()
+
+
+def test_the_oldest_are_replaced_and_nothing_else_is_lost():
+    kept = ring(numbered(0, 6))
+    add = jax.jit(lambda kept, first: kept.add(numbered(first, 2)))
+    expected = list(range(6))
+    for k in range(7):  # twice around, and one more
+        kept = add(kept, 100 + 2 * k)
+        expected[2 * k % 6 : 2 * k % 6 + 2] = [100 + 2 * k, 101 + 2 * k]
+        assert held(kept.games) == expected
+    assert sorted(held(kept.games)) == list(range(108, 114))  # the last six, all of them
+
+
+def test_batches_of_different_sizes_wrap_around_without_loss():
+    kept = ring(numbered(0, 6))
+    for first, number in ((10, 3), (20, 3), (30, 6), (40, 2)):
+        kept = kept.add(numbered(first, number))
+    assert held(kept.games) == [40, 41, 32, 33, 34, 35]
+
+
+def test_lanes_of_vmap_are_rings_of_their_own():
+    rings = jax.vmap(lambda first: ring(numbered(first, 4)).add(numbered(first + 100, 2)))(jnp.array([0, 1000]))
+    for lane, first in enumerate((0, 1000)):
+        games = jax.tree.map(lambda leaf, lane=lane: leaf[lane], rings.games)
+        assert held(games) == [first + 100, first + 101, first + 2, first + 3]
+
+
+@pytest.mark.parametrize("number", [4, 5, 12])
+def test_a_size_that_is_no_multiple_of_the_batch_is_refused(number):
+    with pytest.raises(ValueError, match=f"games: {number} cannot be added to a ring of 6; .* multiple"):
+        ring(numbered(0, 6)).add(numbered(10, number))
+
+
+def test_games_of_another_form_are_refused():
+    other = numbered(0, 2)
+    with pytest.raises(ValueError, match="games: they must have the horizon, players and fields"):
+        ring(numbered(0, 6)).add(Trajectory(other.states, other.actions[:2], other.rewards[:2], other.log_probs[:2]))
+    with pytest.raises(ValueError, match="games: they must have"):
+        ring(numbered(0, 6)).add(
+            Trajectory(other.states, other.actions, other.rewards, other.log_probs, jnp.zeros((4, 2, 2)))
+        )
+
+
+def test_an_empty_ring_is_refused(two_players):
+    play, maker = two_players
+    with pytest.raises(ValueError, match="games: there are none; a ring must start full"):
+        ring(numbered(0, 0))
+    with pytest.raises(ValueError, match="batch_size: 0 is not allowed"):
+        play_games(play, maker.initial(KEY), KEY, 3, 0)
+
+
+@pytest.fixture
+def estimate():
+    return ReplayedReturn(batch_size=2, horizon=3, baseline=False)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("setting", ["two_players", "three_players"])
+def test_on_policy_ratios_are_exactly_one(request, setting, precision):
+    play, maker = request.getfixturevalue(setting)
+    with jax.enable_x64(precision == "float64"):
+        dtype = jnp.dtype(precision)
+        play, policies = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (play, maker.initial(KEY)))
+
+        @jax.jit
+        def on_policy(policies, key):
+            games = play_games(play, policies, key, 30, 64)
+            values = 1e6 * jax.random.normal(key, (play.num_players, play.game.num_states), dtype)
+            replayed = [ReplayedReturn(8, 30, baseline)(play, 1, policies, values, games) for baseline in (True, False)]
+            return *replayed, ring_sample_size(play, policies, games), games
+
+        with_baseline, without, size, games = on_policy(policies, KEY)
+        # A baseline's terms are b (1 − ratio): of ratios of exactly 1, exactly nothing.
+        assert with_baseline == without
+        returns = jnp.power(play.discount, jnp.arange(30)) @ games.rewards[:, 1].mean(axis=1)
+        np.testing.assert_allclose(without, returns, rtol=30 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(size, 64, rtol=30 * np.finfo(dtype).eps)
+
+
+def test_ratios_after_a_known_change_of_policies_are_those_by_hand(two_players, estimate):
+    play, maker = two_players
+    before = maker.initial(KEY)
+    games = play_games(play, before, KEY, 3, 5)
+    # The first player now cooperates with probability 0.8 everywhere, the second with 0.3.
+    after = tuple(
+        jax.tree.map(lambda leaf, p=p: jnp.full_like(leaf, np.log(p / (1 - p))), policy)
+        for p, policy in zip((0.8, 0.3), before, strict=True)
+    )
+    total = 0.0
+    for b in range(5):
+        weight = 1.0
+        for t in range(3):
+            for i, p in enumerate((0.8, 0.3)):
+                state, action = int(games.states[t, b]), int(games.actions[t, i, b])
+                old = float(jnp.exp(play.log_probs(i, before[i])[state, action]))
+                weight *= (p if action == 1 else 1 - p) / old
+            total += weight * play.discount**t * float(games.rewards[t, 1, b]) / 5
+    np.testing.assert_allclose(estimate(play, 1, after, jnp.zeros((2, 5)), games), total, rtol=1e-12)
+
+
+def test_present_values_are_the_baseline_of_older_games(two_players):
+    play, maker = two_players
+    policies = maker.initial(KEY)
+    games = play_games(play, maker.initial(jax.random.key(9)), KEY, 3, 4)
+    values = jax.random.normal(KEY, (2, 5))
+    with_baseline, without = (
+        ReplayedReturn(2, 3, baseline)(play, 0, policies, values, games) for baseline in (True, False)
+    )
+    terms = []
+    for b in range(4):
+        for t in range(3):
+            state = int(games.states[t, b])
+            now = sum(play.log_probs(i, policies[i])[state, int(games.actions[t, i, b])] for i in (0, 1))
+            ratio = jnp.exp(now - games.log_probs[t, :, b].sum())
+            terms.append(play.discount**t * values[0, state] * (1 - ratio) / 4)
+    np.testing.assert_allclose(with_baseline - without, sum(terms), rtol=1e-10)
+
+
+def test_what_is_prepared_is_the_whole_ring_with_fresh_games_in_it(two_players, estimate):
+    play, maker = two_players
+    policies = maker.initial(KEY)
+    kept = ring(play_games(play, maker.initial(jax.random.key(5)), KEY, 3, 6))
+    games, after = estimate.prepare(play, policies, jnp.zeros((2, 5)), kept, jax.random.key(7))
+    fresh = play_games(play, policies, jax.random.key(7), 3, 2)
+    for leaf, new, old in zip(*map(jax.tree.leaves, (games, fresh, kept.games)), strict=True):
+        np.testing.assert_array_equal(leaf, np.concatenate([new, old[..., 2:]], axis=-1))
+    assert after.oldest == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: ReplayedReturn(0, 3), "batch_size: 0"),
+        (lambda: ReplayedReturn(2, 0), "horizon: 0"),
+        (lambda: ReplayedReturn(2, 3, ceiling=-1.0), "ceiling: -1.0"),
+        (lambda: PlayedReturn("dice", 0, 3), "batch_size: 0"),
+        (lambda: PlayedReturn("dice", 1, 0), "horizon: 0"),
+    ],
+)
+def test_nonsense_is_refused(make, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make()
