@@ -1,105 +1,47 @@
 """Opponent shaping with exact values: a matrix game, policies, a learner, and how long to learn."""
 
 import dataclasses
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import jax
 from jaxtyping import Array, Key
 
-from lookax.errors import check, check_at_least, check_positive
-from lookax.evaluation.policies import cooperation_probabilities
-from lookax.evaluation.tit_for_tat import is_tit_for_tat
+from lookax.errors import check, check_at_least
 from lookax.experiments.algorithms import Algorithm
-from lookax.experiments.settings import check_seeds, settings
+from lookax.experiments.repeated_game import RepeatedGame, quantities
+from lookax.experiments.settings import settings
 from lookax.games.exact_play import ExactPlay
-from lookax.games.histories import Start, histories
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.learners.lola import LOLA
 from lookax.learners.naive import Naive
 from lookax.learners.pola import POLA
 from lookax.learners.state import LearnerState, Metrics
-from lookax.policies.explicit import read_policies, write_policies
-from lookax.policies.kinds import PolicyKind, PolicyMaker
-from lookax.policies.mlp import Activation, Initialiser
-
-GameName = Literal[
-    "contribution", "prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"
-]
 
 
 @settings
 @dataclasses.dataclass(frozen=True)
-class ExactShaping:
+class ExactShaping(RepeatedGame):
     """An experiment with exact values in a repeated matrix game."""
 
     algorithm: Algorithm
     """Who learns how."""
-    game: GameName = "contribution"
-    """What is played at every step."""
-    num_players: int = 2
-    """How many players; more than 2 in the contribution game only."""
-    contribution_factor: float = 1.33
-    """What the contribution game multiplies contributions by, before they are shared equally."""
-    scaled: bool = False
-    """Multiply the contribution factor by the number of players."""
-    memory: int = 1
-    """How many past steps players remember."""
-    start: Start = "separate"
-    """What players see at the first step: a state of its own, or as if all had always cooperated or defected."""
-    discount: float = 0.96
-    """Discount factor γ per step."""
     horizon: int | None = None
     """Number of steps of a game; None for infinitely many."""
-    policy: PolicyKind = "tabular"
-    """The kind of policy that players have."""
-    standard_deviation: float = 0.1
-    """Of a tabular policy's first logits, drawn from a normal distribution."""
-    hidden_sizes: tuple[int, ...] = (16,)
-    """Sizes of a network's hidden layers."""
-    activation: Activation = "tanh"
-    """Activation between a network's layers."""
-    initialiser: Initialiser = "pytorch"
-    """Initialisation of a network's layers."""
-    initial_policies: Path | None = None
-    """JSON file with everybody's first policies, instead of random ones; every seed then starts there."""
-    total_updates: int = 30
-    """How many updates to learn for."""
-    seeds: int = 20
-    """How many runs, each with its own random seed; all of them learn at once."""
-    first_seed: int = 0
-    """Seed of the first run; the others count up from it."""
 
     precision: ClassVar[Literal["float32", "float64"]] = "float64"
     settings_in_lanes: ClassVar[bool] = True
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
-        check_at_least("num_players", self.num_players, 2)
-        if self.game != "contribution":
-            check(self.num_players == 2, "num_players", self.num_players, f"2 in {self.game}")
-        check_positive("contribution_factor", self.contribution_factor)
-        check(self.num_players <= 16, "num_players", self.num_players, "at most 16")
-        check_at_least("memory", self.memory, 1)
-        histories((2,) * self.num_players, self.memory, self.start)
-        check(0 <= self.discount <= 1, "discount", self.discount, "between 0 and 1")
+        super().validate()
         if self.horizon is None:
             check(self.discount < 1, "discount", self.discount, "less than 1 where the horizon is infinite")
         else:
             check_at_least("horizon", self.horizon, 1)
             check(self.horizon <= 10**6, "horizon", self.horizon, "at most 1000000")
-        check_at_least("standard_deviation", self.standard_deviation, 0)
-        check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "sizes of at least 1")
-        check_at_least("total_updates", self.total_updates, 1)
-        check_seeds(self.seeds, self.first_seed)
         self.algorithm.validate()
-        if self.initial_policies is not None:
-            self._initial(jax.random.key(0))
 
     def play(self) -> ExactPlay:
         """The game, with its observations, discount and horizon."""
-        return ExactPlay(self._game(), self._maker().observations(), self.discount, self.horizon)
+        return self.exact_play(self.horizon)
 
     def init(self, key: Key[Array, ""]) -> LearnerState:
         """The learner's first state."""
@@ -111,36 +53,8 @@ class ExactShaping:
         return state, self.evaluate(state) | metrics
 
     def evaluate(self, state: LearnerState) -> Metrics:
-        """Everybody's `returns` `[N]`, `cooperation` P(C | state) `[N, S]` in its own view, and `tit_for_tat`."""
-        play = self.play()
-        returns = play.values(state.policies)
-        cooperation = cooperation_probabilities(play, state.policies)
-        return {
-            "returns": returns,
-            "cooperation": cooperation,
-            "tit_for_tat": is_tit_for_tat(play, returns, cooperation),
-        }
-
-    def describe(self, state: LearnerState) -> dict[str, Any]:
-        """A state's policies, as `initial_policies` takes them."""
-        return write_policies(state.policies)
+        """Everybody's returns and cooperation, and who plays tit-for-tat."""
+        return quantities(self.play(), state.policies)
 
     def _learner(self) -> Naive | LOLA | POLA:
-        return self.algorithm.learner(self.play(), self._maker(), self._initial)
-
-    def _initial(self, key: Key[Array, ""]):
-        if self.initial_policies is not None:
-            return read_policies(self.initial_policies, self._maker())
-        return self._maker().initial(key)
-
-    def _game(self) -> MatrixGame:
-        if self.game == "contribution":
-            payoffs = contribution_payoffs(self.contribution_factor, self.num_players, scaled=self.scaled)
-        else:
-            payoffs = TWO_PLAYER_GAMES[self.game]
-        return MatrixGame(payoffs, self.memory, self.start)
-
-    def _maker(self) -> PolicyMaker:
-        return PolicyMaker(
-            self._game(), self.policy, self.standard_deviation, self.hidden_sizes, self.activation, self.initialiser
-        )
+        return self.algorithm.learner(self.play(), self.policy_maker(), self.draw_policies)
