@@ -8,6 +8,7 @@ from lookax.experiments import (
     gmrl_ablations,
     gmrl_bias,
     gmrl_decompose,
+    gmrl_ipd,
     gmrl_learning,
     gmrl_lirpg,
     ipd,
@@ -19,8 +20,9 @@ from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
 from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.preset import Collection, Figure, Preset
+from lookax.experiments.sampled_shaping import SampledShaping
 
-AnyExperiment = ExactShaping | MAMLGradient | LIRPGGradient | MAMLLearning | LIRPGLearning
+AnyExperiment = ExactShaping | SampledShaping | MAMLGradient | LIRPGGradient | MAMLLearning | LIRPGLearning
 """The settings that presets have."""
 
 GMRL_TABULAR = Collection(
@@ -41,7 +43,14 @@ GMRL_TABULAR = Collection(
 COLLECTIONS: dict[str, Collection] = {GMRL_TABULAR.name: GMRL_TABULAR}
 
 FIGURES: dict[str, Figure] = {
-    figure.name: figure for figure in (pola_figure1.FIGURE, pola_figure3.FIGURE, pola_b16.FIGURE, *GMRL_TABULAR.figures)
+    figure.name: figure
+    for figure in (
+        pola_figure1.FIGURE,
+        pola_figure3.FIGURE,
+        pola_b16.FIGURE,
+        *GMRL_TABULAR.figures,
+        gmrl_ipd.FIGURE,
+    )
 }
 
 STARTING_POINTS: dict[str, Preset] = {preset.name: preset for preset in ipd.PRESETS}
