@@ -1,7 +1,7 @@
 """LOLA-DiCE on the iterated prisoner's dilemma: CPU-seconds per update and seed, against the original code's.
 
-Both include the correlations with exact gradients; ours are 10 seeds in the lanes of one program. The original's seconds
-were measured once, on two cores of a like machine, with the same settings (PyTorch 2.13).
+Both include the correlations with exact gradients; ours are 10 seeds in the lanes of one program. The original's
+seconds were measured once, on two cores of a like machine, with the same settings (PyTorch 2.13).
 """
 
 import time

@@ -154,6 +154,7 @@ of them 64-fold apart in batch size fit an exponent to √2 · 0.14/ln 64 = 0.05
         ("both", "dice-baseline"),
         ("both", "dice"),
         ("both", "loaded-dice"),
+        ("both", "self-normalised-dice"),
     ],
 )
 def test_sampled_gradients_converge_to_the_exact_one(two_players, part, estimator):

@@ -12,7 +12,7 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.policies.kinds import PolicyMaker
 from lookax.policies.tabular import TabularPolicy
-from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
+from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice, self_normalised_dice
 from lookax.surrogates.returns import generalised_advantages
 from tests.surrogates.enumeration import derivatives
 
@@ -21,9 +21,9 @@ DISCOUNT = 0.96
 TOLERANCE = 1e-10
 
 
-def play():
+def play(horizon=HORIZON):
     maker = PolicyMaker(MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"]), "tabular")
-    return ExactPlay(maker.game, maker.observations(), DISCOUNT, HORIZON)
+    return ExactPlay(maker.game, maker.observations(), DISCOUNT, horizon)
 
 
 def policies(both):
@@ -31,14 +31,19 @@ def policies(both):
     return tuple(TabularPolicy(own) for own in both.reshape(2, 5, 1))
 
 
-def all_sequences(game):
+def all_sequences(game, horizon=HORIZON):
     """Joint actions [n, T] and the states in which they are taken [n, T]."""
-    joint = np.array(list(itertools.product(range(4), repeat=HORIZON)))
+    joint = np.array(list(itertools.product(range(4), repeat=horizon)))
     successors = np.asarray(game.histories.successors)
     states = np.full(joint.shape, game.histories.start)
-    for t in range(1, HORIZON):
+    for t in range(1, horizon):
         states[:, t] = successors[states[:, t - 1], joint[:, t - 1]]
     return states, joint
+
+
+def joint_log_probs(exact_play, both):
+    """Of joint actions: the sum over the two players, [S, J]."""
+    return exact_play.game.joint_log_probs([exact_play.log_probs(i, p) for i, p in enumerate(policies(both))])
 
 
 @pytest.mark.parametrize("player", [0, 1])
@@ -52,10 +57,7 @@ def test_expected_derivatives_in_both_players_parameters_are_exact(name, player)
     both = jax.random.normal(jax.random.key(5), (10,))
 
     def log_probs(both):
-        """Of joint actions: the sum over the two players, [S, J]."""
-        return jnp.log(
-            game.joint_action_probabilities([exact_play.log_probs(i, p) for i, p in enumerate(policies(both))])
-        )
+        return joint_log_probs(exact_play, both)
 
     weights = jnp.exp(log_probs(both)[states, joint].sum(axis=1))
     np.testing.assert_allclose(weights.sum(), 1, atol=1e-12)
@@ -78,3 +80,26 @@ def test_expected_derivatives_in_both_players_parameters_are_exact(name, player)
         np.testing.assert_allclose(mine, theirs, atol=TOLERANCE)
     mixed = exact[1][:5, 5:]
     assert np.abs(mixed).max() > 1e-2  # what opponent shaping lives on
+
+
+def test_self_normalised_dice_is_short_by_one_game_of_the_batch_and_by_no_more():
+    # Over all batches of two games of two steps: the gradient's expectation is 1 − 1/2 of the exact one.
+    exact_play = play(horizon=2)
+    states, joint = all_sequences(exact_play.game, 2)
+    rewards = exact_play.game.payoffs[1].reshape(-1)[joint]
+    both = jax.random.normal(jax.random.key(5), (10,))
+    pairs = np.array(list(itertools.product(range(len(joint)), repeat=2)))
+    chances = jnp.exp(joint_log_probs(exact_play, both)[states, joint].sum(axis=1))
+
+    def expected(both):
+        def surrogate(pair):
+            logs = joint_log_probs(exact_play, both)[states[pair], joint[pair]].T
+            return self_normalised_dice(logs, rewards[pair].T, DISCOUNT)
+
+        each = jax.vmap(surrogate)(jnp.asarray(pairs))
+        return jax.lax.stop_gradient(chances)[pairs].prod(axis=1) @ each
+
+    states, joint, rewards = map(jnp.asarray, (states, joint, rewards))
+    exact = jax.grad(lambda both: exact_play.values(policies(both))[1])(both)
+    np.testing.assert_allclose(jax.grad(expected)(both), exact / 2, atol=TOLERANCE)
+    np.testing.assert_allclose(expected(both), exact_play.values(policies(both))[1], atol=TOLERANCE)

@@ -3,6 +3,8 @@
 Players' inner steps, the derivative of those steps and the outer gradient are each exact or sampled, from 128 or 1024
 games, or off-policy from the last 1024 games. Presets do what the published commands do, a critic that regresses the
 *immediate* reward included: its values are a poor baseline. Exact values have an infinite horizon, games 100 steps.
+
+The group `estimator` is not in the paper: what other estimators make of as many games as the original's.
 """
 
 from collections.abc import Sequence
@@ -25,7 +27,12 @@ from lookax.experiments.shaping_reports import (
 
 PREFIX = "gmrl-ipd"
 
-GROUPS = {"original": "LOLA-DiCE", "ablation": "parts of the inner step", "off-policy": "off-policy DiCE"}
+GROUPS = {
+    "original": "LOLA-DiCE",
+    "ablation": "parts of the inner step",
+    "off-policy": "off-policy DiCE",
+    "estimator": "other estimators",
+}
 """By the first word of their names."""
 
 PRESETS = tuple(
@@ -85,6 +92,17 @@ PRESETS = tuple(
             SampledShaping(
                 inner_estimator="off-policy-dice-baseline", hessian_estimator="dice", critic_target="rewards"
             ),
+        ),
+        ("estimator-dice", "as the original, with a critic of returns", SampledShaping()),
+        (
+            "estimator-loaded-dice",
+            "Loaded DiCE of advantages, with a critic of returns",
+            SampledShaping(inner_estimator="loaded-dice", outer_estimator="loaded-dice", gae_lambda=0.9),
+        ),
+        (
+            "estimator-self-normalised",
+            "self-normalised DiCE, without a critic",
+            SampledShaping(inner_estimator="self-normalised-dice", outer_estimator="self-normalised-dice"),
         ),
     )
 )
@@ -146,7 +164,7 @@ def table(results: Sequence[Result]) -> Table:
 
 def draw(results: Sequence[Result]) -> Drawing:
     """Scores and correlations by update: a column per group, a line per preset, dots for the original code."""
-    drawing = Drawing(figsize=(12, 8), layout="constrained")
+    drawing = Drawing(figsize=(15, 8), layout="constrained")
     panels = drawing.subplots(len(ROWS), len(GROUPS), sharex=True, sharey="row")
     for column, (group, title) in enumerate(GROUPS.items()):
         own = [result for result in results if group_of(result.name) == group]

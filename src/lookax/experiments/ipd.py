@@ -1,9 +1,11 @@
-"""Starting points for one's own experiments: every learner on the iterated prisoner's dilemma with exact values."""
+"""Starting points for one's own experiments: every learner on the iterated prisoner's dilemma."""
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, NaiveSettings, POLASettings, ProximalPoint
 from lookax.experiments.exact_reports import RUN
 from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.preset import Preset
+from lookax.experiments.sampled_shaping import SampledShaping
+from lookax.experiments.shaping_reports import RUN as SAMPLED_RUN
 
 PRESETS = (
     Preset(
@@ -42,5 +44,13 @@ PRESETS = (
             total_updates=50,
         ),
         RUN,
+    ),
+    Preset(
+        "ipd-lola-dice",
+        "LOLA from 128 sampled games a step, by self-normalised DiCE",
+        SampledShaping(
+            inner_estimator="self-normalised-dice", outer_estimator="self-normalised-dice", total_updates=250
+        ),
+        SAMPLED_RUN,
     ),
 )

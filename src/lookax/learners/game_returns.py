@@ -16,10 +16,11 @@ from lookax.games.exact_play import ExactPlay, Policies
 from lookax.learners.replay import Ring
 from lookax.rollouts import Trajectory, game_rollout, look_up
 from lookax.surrogates.by_name import surrogate_by_name
+from lookax.surrogates.dice import self_normalised_dice
 from lookax.surrogates.off_policy import effective_sample_size, off_policy_dice
 
-GameEstimator = Literal["exact", "dice", "dice-baseline", "loaded-dice"]
-"""How a return is estimated; all are right to every order, also in derivatives mixed between players."""
+GameEstimator = Literal["exact", "dice", "dice-baseline", "self-normalised-dice", "loaded-dice"]
+"""How a return is estimated. All get every order right, also in derivatives mixed between players."""
 
 
 @runtime_checkable
@@ -77,14 +78,16 @@ class PlayedReturn:
         surrogate = self.estimator
         if surrogate == "exact":
             return play.values(policies)[player]
+        log_probs, rewards = _joint_log_probs(play, policies, games), games.rewards[:, player]
+        if surrogate == "self-normalised-dice":
+            return self_normalised_dice(log_probs, rewards, play.discount)
         assert games.values is not None
 
         def of_one(log_probs, rewards, values):
             values = values.at[-1].set(0)
             return surrogate_by_name(surrogate, log_probs, rewards, values, play.discount, self.gae_lambda)
 
-        log_probs = _joint_log_probs(play, policies, games)
-        return jax.vmap(of_one, in_axes=1)(log_probs, games.rewards[:, player], games.values[:, player]).mean()
+        return jax.vmap(of_one, in_axes=1)(log_probs, rewards, games.values[:, player]).mean()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.surrogates.off_policy import off_policy_dice
 from lookax.surrogates.returns import discounts, running_sums
 
 
@@ -32,6 +33,24 @@ def dice_with_baseline(
     """
     weights = discounts(discount, log_probs.shape[0])
     return dice(log_probs, rewards, discount) + jnp.sum(weights * values * (1 - magic_box(log_probs)))
+
+
+def self_normalised_dice(
+    log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], discount: ScalarLike
+) -> Float[Array, ""]:
+    """Σₜ γᵗ (Σ_b rₜ □ₜ) / (Σ_b □ₜ), with □ₜ = □(Σ_{k ≤ t} log π(a_k|s_k)): DiCE, weights divided by a batch's mean.
+
+    The denominator's derivatives act as a baseline that is the batch's own mean reward r̄ₜ, of every step and order:
+
+        ∇ = Σₜ γᵗ mean_b[(rₜ − r̄ₜ) Σ_{k ≤ t} ∇ log π(a_k|s_k)],
+
+    which is (1 − 1/B) times the gradient in expectation; the bias of higher orders falls with 1/B too. It needs no
+    critic. It is [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice], self-normalised, on-policy.
+    """
+    nothing = jnp.zeros_like(rewards)
+    return off_policy_dice(
+        log_probs, jax.lax.stop_gradient(log_probs), rewards, nothing, discount, self_normalised=True
+    )
 
 
 def loaded_dice(
