@@ -96,6 +96,15 @@ def test_the_same_key_draws_the_same_games(game):
     np.testing.assert_array_equal(first.actions, second.actions)
 
 
+@pytest.mark.parametrize("order", [(True, False), (False, True)])
+def test_double_and_single_precision_in_one_process_do_not_mix(game, order):
+    for x64 in order:
+        with jax.enable_x64(x64):
+            played = jax.jit(lambda key: game_rollout(game, random_log_probs(game), key, horizon=3, batch_size=4))(KEY)
+            assert played.log_probs.dtype == (np.float64 if x64 else np.float32)
+            assert played.states.dtype == np.int32
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

@@ -116,7 +116,7 @@ def game_rollout(
     successors = jnp.asarray(game.histories.successors)
     states, joint = _play(
         jax.lax.stop_gradient(game.joint_action_probabilities(log_probs)),
-        jnp.full(batch_size, game.histories.start),
+        jnp.full(batch_size, game.histories.start, successors.dtype),
         jax.random.uniform(key, (horizon, 1, batch_size)),
         lambda states, joint, _: successors[states, joint],
     )

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,11 +75,6 @@ def test_an_empty_ring_is_refused(two_players):
         play_games(play, maker.initial(KEY), KEY, 3, 0)
 
 
-@pytest.fixture
-def estimate():
-    return ReplayedReturn(batch_size=2, horizon=3, baseline=False)
-
-
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("setting", ["two_players", "three_players"])
 def test_on_policy_ratios_are_exactly_one(request, setting, precision):
@@ -89,8 +86,11 @@ def test_on_policy_ratios_are_exactly_one(request, setting, precision):
         @jax.jit
         def on_policy(policies, key):
             games = play_games(play, policies, key, 30, 64)
-            values = 1e6 * jax.random.normal(key, (play.num_players, play.game.num_states), dtype)
-            replayed = [ReplayedReturn(8, 30, baseline)(play, 1, policies, values, games) for baseline in (True, False)]
+            huge = 1e6 * jax.random.normal(key, (31, play.num_players, 64), dtype)
+            replayed = [
+                ReplayedReturn(8, 30)(play, 1, policies, dataclasses.replace(games, values=values))
+                for values in (huge, jnp.zeros_like(huge))
+            ]
             return *replayed, ring_sample_size(play, policies, games), games
 
         with_baseline, without, size, games = on_policy(policies, KEY)
@@ -101,10 +101,10 @@ def test_on_policy_ratios_are_exactly_one(request, setting, precision):
         np.testing.assert_allclose(size, 64, rtol=30 * np.finfo(dtype).eps)
 
 
-def test_ratios_after_a_known_change_of_policies_are_those_by_hand(two_players, estimate):
+def test_ratios_after_a_known_change_of_policies_are_those_by_hand(two_players):
     play, maker = two_players
     before = maker.initial(KEY)
-    games = play_games(play, before, KEY, 3, 5)
+    games = play_games(play, before, KEY, 3, 5, jnp.zeros((2, 5)))
     # The first player now cooperates with probability 0.8 everywhere, the second with 0.3.
     after = tuple(
         jax.tree.map(lambda leaf, p=p: jnp.full_like(leaf, np.log(p / (1 - p))), policy)
@@ -119,36 +119,26 @@ def test_ratios_after_a_known_change_of_policies_are_those_by_hand(two_players, 
                 old = float(jnp.exp(play.log_probs(i, before[i])[state, action]))
                 weight *= (p if action == 1 else 1 - p) / old
             total += weight * play.discount**t * float(games.rewards[t, 1, b]) / 5
-    np.testing.assert_allclose(estimate(play, 1, after, jnp.zeros((2, 5)), games), total, rtol=1e-12)
+    np.testing.assert_allclose(ReplayedReturn(2, 3)(play, 1, after, games), total, rtol=1e-12)
 
 
-def test_present_values_are_the_baseline_of_older_games(two_players):
-    play, maker = two_players
-    policies = maker.initial(KEY)
-    games = play_games(play, maker.initial(jax.random.key(9)), KEY, 3, 4)
-    values = jax.random.normal(KEY, (2, 5))
-    with_baseline, without = (
-        ReplayedReturn(2, 3, baseline)(play, 0, policies, values, games) for baseline in (True, False)
-    )
-    terms = []
-    for b in range(4):
-        for t in range(3):
-            state = int(games.states[t, b])
-            now = sum(play.log_probs(i, policies[i])[state, int(games.actions[t, i, b])] for i in (0, 1))
-            ratio = jnp.exp(now - games.log_probs[t, :, b].sum())
-            terms.append(play.discount**t * values[0, state] * (1 - ratio) / 4)
-    np.testing.assert_allclose(with_baseline - without, sum(terms), rtol=1e-10)
-
-
-def test_what_is_prepared_is_the_whole_ring_with_fresh_games_in_it(two_players, estimate):
+@pytest.mark.parametrize("baseline", [True, False])
+def test_what_is_prepared_is_the_whole_ring_with_fresh_games_and_present_values_in_it(two_players, baseline):
     play, maker = two_players
     policies = maker.initial(KEY)
     kept = ring(play_games(play, maker.initial(jax.random.key(5)), KEY, 3, 6))
-    games, after = estimate.prepare(play, policies, jnp.zeros((2, 5)), kept, jax.random.key(7))
+    values = jax.random.normal(KEY, (2, 5))
+    games, after = ReplayedReturn(2, 3, baseline).prepare(play, policies, values, kept, jax.random.key(7))
     fresh = play_games(play, policies, jax.random.key(7), 3, 2)
-    for leaf, new, old in zip(*map(jax.tree.leaves, (games, fresh, kept.games)), strict=True):
+    for leaf, new, old in zip(*map(jax.tree.leaves, (after.games, fresh, kept.games)), strict=True):
         np.testing.assert_array_equal(leaf, np.concatenate([new, old[..., 2:]], axis=-1))
     assert after.oldest == 2
+    assert jax.tree.structure(after) == jax.tree.structure(kept)
+    np.testing.assert_array_equal(games.states, after.games.states)
+    assert games.values is not None
+    for i in (0, 1):
+        expected = values[i][games.states] if baseline else np.zeros((4, 6))
+        np.testing.assert_array_equal(games.values[:, i], expected)
 
 
 @pytest.mark.parametrize(

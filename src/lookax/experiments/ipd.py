@@ -49,7 +49,7 @@ PRESETS = (
         "ipd-lola-dice",
         "LOLA from 128 sampled games a step, by self-normalised DiCE",
         SampledShaping(
-            inner_estimator="self-normalised-dice", outer_estimator="self-normalised-dice", total_updates=250
+            inner_estimator="self-normalised-dice", outer_estimator="self-normalised-dice", total_updates=120
         ),
         SAMPLED_RUN,
     ),

@@ -80,4 +80,5 @@ def histories(num_actions: tuple[int, ...], memory: int, start: Start) -> Histor
     nothing = (NOTHING_YET,) * len(num_actions)
     padded = [(nothing,) * (memory - len(h)) + h for h in states]
     first = {"separate": len(states) - 1, "all-defect": 0, "all-cooperate": len(joint_actions) ** memory - 1}
-    return Histories(np.array(padded), np.array(successors), first[start])
+    # 32 bits in either precision: an array that JAX has once seen in double keeps 64 in single (jax 0.10).
+    return Histories(np.array(padded), np.array(successors, np.int32), first[start])

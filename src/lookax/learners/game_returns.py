@@ -30,12 +30,10 @@ class GameReturn(Protocol):
     def prepare(
         self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
     ) -> tuple[Trajectory, PyTree]:
-        """The games to estimate these policies' returns from, and what is remembered from then on."""
+        """The games to estimate returns from, with values of their states, and what is remembered from then on."""
         ...
 
-    def __call__(
-        self, play: ExactPlay, player: int, policies: Policies, values: Float[Array, "N S"], games: Trajectory
-    ) -> Float[Array, ""]:
+    def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
         """One player's return, or a surrogate for it, differentiable in all policies."""
         ...
 
@@ -70,11 +68,8 @@ class PlayedReturn:
         """Games of these policies, with their values; nothing is remembered. Exact returns make no use of them."""
         return play_games(play, policies, key, self.horizon, self.batch_size, values), memory
 
-    def __call__(
-        self, play: ExactPlay, player: int, policies: Policies, values: Float[Array, "N S"], games: Trajectory
-    ) -> Float[Array, ""]:
+    def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
         """The mean surrogate, with recorded values as baselines."""
-        del values
         surrogate = self.estimator
         if surrogate == "exact":
             return play.values(policies)[player]
@@ -119,21 +114,21 @@ class ReplayedReturn:
     def prepare(
         self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: Ring, key: Key[Array, ""]
     ) -> tuple[Trajectory, Ring]:
-        """All games in the ring, once the policies' own are in it."""
-        del values
+        """All games in the ring, once the policies' own are in it; with present values, not those of back then."""
         memory = memory.add(play_games(play, policies, key, self.horizon, self.batch_size))
-        return memory.games, memory
+        states = memory.games.states
+        shape = (play.num_players, *states.shape)
+        present = values[:, states] if self.baseline else jnp.zeros(shape)
+        return dataclasses.replace(memory.games, values=jnp.moveaxis(present, 0, 1)), memory
 
-    def __call__(
-        self, play: ExactPlay, player: int, policies: Policies, values: Float[Array, "N S"], games: Trajectory
-    ) -> Float[Array, ""]:
-        """Off-policy DiCE, with present values, not those of when a game was played, as baselines."""
-        states = games.states[:-1]
+    def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
+        """Off-policy DiCE, with recorded values as baselines."""
+        assert games.values is not None
         return off_policy_dice(
             _joint_log_probs(play, policies, games),
             games.log_probs.sum(1),
             games.rewards[:, player],
-            values[player][states] if self.baseline else jnp.zeros(states.shape),
+            games.values[:-1, player],
             play.discount,
             ceiling=self.ceiling,
             self_normalised=self.self_normalised,

@@ -120,7 +120,7 @@ class LOLADiCE:
             own, _ = outer.prepare(self.play, policies, state.values, (), jax.random.fold_in(key, 2 * i + 1))
 
             def objective(mine, theirs, i=i, own=own):
-                return outer(self.play, i, _seated(i, mine, theirs), state.values, own)
+                return outer(self.play, i, _seated(i, mine, theirs), own)
 
             by_mine, by_theirs = jax.grad(objective, argnums=(0, 1))(mine, theirs)
             [through_theirs] = pull_back(by_theirs)
@@ -149,10 +149,7 @@ class LOLADiCE:
 
         def returns(estimate: GameReturn, games: Trajectory):
             """Each opponent's, of everybody's policies."""
-            return tuple(
-                lambda theirs, j=j: estimate(self.play, j, _seated(i, mine, theirs), state.values, games)
-                for j in opponents
-            )
+            return tuple(lambda theirs, j=j: estimate(self.play, j, _seated(i, mine, theirs), games) for j in opponents)
 
         def step(carry, key):
             theirs, memory = carry
