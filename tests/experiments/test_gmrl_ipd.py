@@ -72,7 +72,7 @@ def test_every_published_command_has_a_preset_with_its_settings():
         ({"critic_learning_rate": 0.0}, "critic_learning_rate: 0.0"),
         ({"inner_steps": -1}, "inner_steps: -1"),
         ({"gae_lambda": 1.5}, "gae_lambda: 1.5 is not allowed; it must be between 0 and 1"),
-        ({"ratio_ceiling": 0.0}, "ratio_ceiling: 0.0"),
+        ({"ratio_ceiling": 0.0, "inner_estimator": "off-policy-dice"}, "ratio_ceiling: 0.0"),
         ({"discount": 1.0}, "discount: 1.0 is not allowed; it must be less than 1"),
         ({"seeds": 0}, "seeds: 0"),
         (
@@ -83,6 +83,16 @@ def test_every_published_command_has_a_preset_with_its_settings():
             {"hessian_estimator": "off-policy-dice-baseline", "buffer_size": 1024, "hessian_batch_size": 100},
             "buffer_size: 1024 is not allowed; it must be a multiple of hessian_batch_size, 100",
         ),
+        (
+            {"outer_estimator": "self-normalised-dice", "outer_batch_size": 1},
+            "outer_batch_size: 1 is not allowed; it must be at least 2",
+        ),
+        (
+            {"inner_estimator": "off-policy-dice", "inner_batch_size": 1, "buffer_size": 1, "self_normalised": True},
+            "buffer_size: 1 is not allowed; it must be at least 2",
+        ),
+        ({"self_normalised": True}, "self_normalised: it would not be used; no part is estimated off-policy"),
+        ({"ratio_ceiling": 2.0}, "ratio_ceiling: it would not be used"),
         ({"adjoint": "none", "hessian_estimator": "dice"}, "hessian_estimator: 'dice' would not be used"),
     ],
 )
@@ -90,6 +100,13 @@ def test_values_out_of_range_are_named(changes, complaint):
     with pytest.raises(ValueError, match=complaint) as error:
         SampledShaping(**changes).validate()
     assert "\n" not in str(error.value)
+
+
+def test_there_is_a_critic_where_somebody_needs_its_values():
+    assert SampledShaping().learner().critic is not None
+    assert SampledShaping(inner_estimator="off-policy-dice-baseline", outer_estimator="dice").learner().critic
+    without = SampledShaping(inner_estimator="exact", outer_estimator="self-normalised-dice")
+    assert without.learner().critic is None
 
 
 def test_a_ring_need_not_fit_batches_that_are_not_added_to_it():
@@ -176,6 +193,9 @@ def test_a_reference_agrees_if_it_could_be_another_seed():
     assert shaping_reports.agrees(ours, reference(shift=0.070))
     assert not shaping_reports.agrees(ours, reference(shift=0.078))
     assert not shaping_reports.agrees(ours, reference(correlation=0.9))
+    # Our seeds are 0.02 to either side, and 0.028 is allowed for.
+    assert shaping_reports.inside(ours, reference(shift=0.047)) == "12 of 12"
+    assert shaping_reports.inside(ours, reference(shift=0.049)) == "0 of 12"
     assert shaping_reports.agrees(made_up(NAME, -1.2, seeds=2), reference()) is None
     assert shaping_reports.agrees(made_up(NAME, -1.2, updates=60), reference()) is None
 
@@ -232,4 +252,6 @@ def test_the_figure_in_full(tmp_path):
         for name, result in results.items()
     }
     assert right["estimator-self-normalised"].low > 0.7
+    reached = shaping_reports.scores(results["gmrl-ipd-estimator-self-normalised"])[:120] > -1.05
+    assert reached.any(axis=0).all()
     assert right["original"].high < 0.25

@@ -155,6 +155,7 @@ of them 64-fold apart in batch size fit an exponent to √2 · 0.14/ln 64 = 0.05
         ("both", "dice"),
         ("both", "loaded-dice"),
         ("both", "self-normalised-dice"),
+        ("older games", "off-policy-dice"),
     ],
 )
 def test_sampled_gradients_converge_to_the_exact_one(two_players, part, estimator):
@@ -163,14 +164,23 @@ def test_sampled_gradients_converge_to_the_exact_one(two_players, part, estimato
     # Values that are neither zero nor right serve as baselines.
     state = dataclasses.replace(exact.init(KEY), values=jax.random.normal(KEY, (2, 5)))
     truth = gradients_of(exact, KEY, state).ravel()
+    other = exact.init(jax.random.key(7)).policies
+    # So near that weights have no heavy tail: their games' errors would fall more slowly with so few.
+    older = jax.tree.map(lambda own, other: own + 0.3 * (other - own), state.policies, other)
     errors, correlations = [], []
     for batch in BATCHES:
-        estimate = played(estimator, batch)
+        estimate = ReplayedReturn(batch // 8, HORIZON) if part == "older games" else played(estimator, batch)
         inner = "exact" if part == "outer" else estimate
-        outer = "exact" if part == "inner" else estimate
+        outer = "exact" if part in ("inner", "older games") else estimate
         sampled = learner_of(two_players, inner, None, outer)
         keys = jax.random.split(jax.random.key(batch), REPEATS)
-        estimates = jax.lax.map(lambda key, sampled=sampled: gradients_of(sampled, key, state).ravel(), keys)
+
+        def estimated(key, sampled=sampled, batch=batch):
+            # A ring of another policy's games, of which the opponents' steps replace an eighth by their own.
+            memory = ring(play_games(exact.play, older, key, HORIZON, batch)) if part == "older games" else ()
+            return gradients_of(sampled, key, dataclasses.replace(state, memory=memory)).ravel()
+
+        estimates = jax.lax.map(estimated, keys)
         errors.append(float(jnp.sqrt(jnp.mean((estimates - truth) ** 2) / jnp.mean(truth**2))))
         correlations.append(np.mean([np.corrcoef(own, truth)[0, 1] for own in estimates]))
     rate = np.polyfit(np.log(BATCHES), np.log(errors), 1)[0]

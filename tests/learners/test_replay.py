@@ -122,6 +122,16 @@ def test_ratios_after_a_known_change_of_policies_are_those_by_hand(two_players):
     np.testing.assert_allclose(ReplayedReturn(2, 3)(play, 1, after, games), total, rtol=1e-12)
 
 
+def test_replay_without_a_ring_is_refused(two_players):
+    play, maker = two_players
+    estimate = ReplayedReturn(1, 3, self_normalised=True)
+    with pytest.raises(ValueError, match="memory: there is none; give the learner something to `remember`"):
+        estimate.prepare(play, maker.initial(KEY), jnp.zeros((2, 5)), (), KEY)
+    kept = ring(play_games(play, maker.initial(KEY), KEY, 3, 1))
+    with pytest.raises(ValueError, match="size of the ring: 1 is not allowed; it must be at least 2"):
+        estimate.prepare(play, maker.initial(KEY), jnp.zeros((2, 5)), kept, KEY)
+
+
 @pytest.mark.parametrize("baseline", [True, False])
 def test_what_is_prepared_is_the_whole_ring_with_fresh_games_and_present_values_in_it(two_players, baseline):
     play, maker = two_players
@@ -148,6 +158,7 @@ def test_what_is_prepared_is_the_whole_ring_with_fresh_games_and_present_values_
         (lambda: ReplayedReturn(2, 0), "horizon: 0"),
         (lambda: ReplayedReturn(2, 3, ceiling=-1.0), "ceiling: -1.0"),
         (lambda: PlayedReturn("dice", 0, 3), "batch_size: 0"),
+        (lambda: PlayedReturn("self-normalised-dice", 1, 3), "batch_size: 1 is not allowed; it must be at least 2"),
         (lambda: PlayedReturn("dice", 1, 0), "horizon: 0"),
     ],
 )

@@ -13,6 +13,7 @@ from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.policies.kinds import PolicyMaker
 from lookax.policies.tabular import TabularPolicy
 from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice, self_normalised_dice
+from lookax.surrogates.off_policy import off_policy_dice
 from lookax.surrogates.returns import generalised_advantages
 from tests.surrogates.enumeration import derivatives
 
@@ -80,6 +81,29 @@ def test_expected_derivatives_in_both_players_parameters_are_exact(name, player)
         np.testing.assert_allclose(mine, theirs, atol=TOLERANCE)
     mixed = exact[1][:5, 5:]
     assert np.abs(mixed).max() > 1e-2  # what opponent shaping lives on
+
+
+def test_off_policy_dice_with_a_baseline_is_right_whoever_played():
+    exact_play = play(horizon=2)
+    states, joint = map(jnp.asarray, all_sequences(exact_play.game, 2))
+    rewards = exact_play.game.payoffs[0].reshape(-1)[joint]
+    values = jax.random.normal(jax.random.key(2), (5,))[states]
+    both, others = jax.random.normal(jax.random.key(5), (2, 10))
+    behaviour = joint_log_probs(exact_play, others)[states, joint]
+    chances = jnp.exp(behaviour.sum(axis=1))
+
+    def expected(both):
+        def surrogate(states, joint, behaviour, rewards, values):
+            logs = joint_log_probs(exact_play, both)[states, joint]
+            logs, behaviour, rewards, values = (array[:, None] for array in (logs, behaviour, rewards, values))
+            return off_policy_dice(logs, behaviour, rewards, values, DISCOUNT)
+
+        return chances @ jax.vmap(surrogate)(states, joint, behaviour, rewards, values)
+
+    exact = derivatives(lambda both: exact_play.values(policies(both))[0], both, 2)
+    np.testing.assert_allclose(expected(both), exact_play.values(policies(both))[0], atol=TOLERANCE)
+    for mine, theirs in zip(derivatives(expected, both, 2), exact, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=TOLERANCE)
 
 
 def test_self_normalised_dice_is_short_by_one_game_of_the_batch_and_by_no_more():

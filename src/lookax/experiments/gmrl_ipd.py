@@ -81,14 +81,14 @@ PRESETS = tuple(
         ),
         (
             "off-policy-inner-on-policy",
-            "inner steps from 128 fresh games, their derivative from the last 1024",
+            "inner steps from 128 fresh games without baseline, their derivative from the last 1024 games",
             SampledShaping(
                 inner_estimator="dice", hessian_estimator="off-policy-dice-baseline", critic_target="rewards"
             ),
         ),
         (
             "off-policy-hessian-on-policy",
-            "inner steps from the last 1024 games, their derivative from 128 fresh ones",
+            "inner steps from the last 1024 games, their derivative from 128 fresh ones without baseline",
             SampledShaping(
                 inner_estimator="off-policy-dice-baseline", hessian_estimator="dice", critic_target="rewards"
             ),

@@ -32,7 +32,11 @@ OffPolicy = Literal["off-policy-dice", "off-policy-dice-baseline"]
 InnerEstimator = Literal[GameEstimator, OffPolicy]
 HessianEstimator = Literal["same", InnerEstimator]
 
+PARTS = ("inner", "hessian", "outer")
+
 OFF_POLICY = get_args(OffPolicy)
+WITH_BASELINE = ("dice-baseline", "loaded-dice", "off-policy-dice-baseline")
+"""Estimators that use a critic's values."""
 
 
 @settings
@@ -63,7 +67,7 @@ class SampledShaping(RepeatedGame):
     optimiser: Optimiser = "adam"
     """The players' optimiser."""
     critic_target: CriticTarget = "returns"
-    """What baselines are learned from: discounted returns, or immediate rewards as in the published code."""
+    """What baselines, if any, are learned from: discounted returns, or immediate rewards as in the published code."""
     critic_learning_rate: float = 0.1
     """Step size of the critic's optimiser, Adam."""
     gae_lambda: float = 1.0
@@ -102,6 +106,15 @@ class SampledShaping(RepeatedGame):
         check(0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "between 0 and 1")
         if self.ratio_ceiling is not None:
             check_positive("ratio_ceiling", self.ratio_ceiling)
+        for part in PARTS:
+            if getattr(self, f"{part}_estimator") == "self-normalised-dice":
+                check_at_least(f"{part}_batch_size", getattr(self, f"{part}_batch_size"), 2)
+        if self._is_off_policy():
+            if self.self_normalised:
+                check_at_least("buffer_size", self.buffer_size, 2)
+        elif self.self_normalised or self.ratio_ceiling is not None:
+            name = "self_normalised" if self.self_normalised else "ratio_ceiling"
+            raise BadInputError(f"{name}: it would not be used; no part is estimated off-policy")
         for part in ("inner", "hessian"):
             if getattr(self, f"{part}_estimator") in OFF_POLICY:
                 batch = getattr(self, f"{part}_batch_size")
@@ -125,7 +138,7 @@ class SampledShaping(RepeatedGame):
             hessian,
             PlayedReturn(self.outer_estimator, self.outer_batch_size, self.horizon, self.gae_lambda),
             OPTIMISERS[self.optimiser](self.learning_rate),
-            TabularCritic(optax.adam(self.critic_learning_rate), self.critic_target),
+            self._critic(),
             optax.sgd(self.inner_learning_rate),
             self.inner_steps,
             self.adjoint,
@@ -160,6 +173,11 @@ class SampledShaping(RepeatedGame):
         play = self.exact_play(None)
         undiscounted = ExactPlay(play.game, play.observations, 1.0, self.horizon)
         return quantities(play, state.policies) | {"score": undiscounted.values(state.policies) / self.horizon}
+
+    def _critic(self) -> TabularCritic | None:
+        if not any(getattr(self, f"{part}_estimator") in WITH_BASELINE for part in PARTS):
+            return None
+        return TabularCritic(optax.adam(self.critic_learning_rate), self.critic_target)
 
     def _is_off_policy(self) -> bool:
         return self.inner_estimator in OFF_POLICY or self.hessian_estimator in OFF_POLICY

@@ -76,9 +76,13 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
             cells.append(f"{Interval.of(correlations(result, metric))}{theirs}")
         games = result.history.get("effective_sample_size")
         cells.append("–" if games is None else f"{games.mean():.0f} of {result.experiment.buffer_size}")
+        if references:
+            cells.append("–" if reference is None else inside(result, reference))
         rows.append([result.name, *cells])
         verdicts.append(None if reference is None else agrees(result, reference))
-    columns = ("setting", "score at the end", "mean over updates", *CORRELATIONS.values(), "worth of replayed games")
+    columns = ["setting", "score at the end", "mean over updates", *CORRELATIONS.values(), "worth of replayed games"]
+    if references:
+        columns.append("reference's scores inside ours")
     notes = [
         "Score: mean reward per step. Means over seeds with 95 % intervals. "
         f"Correlations: of gradients, mean over the first {FIRST} updates."
@@ -87,9 +91,17 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
         notes.append(
             "In parentheses one seed of the original code. agrees: its correlations, and all of its scores as far as "
             f"they go, lie in the {REFERENCE_CONFIDENCE:.0%} prediction interval for one more seed of ours, widened "
-            "for scores by two standard errors of theirs."
+            "for scores by two standard errors of theirs. inside: between our lowest and highest seed, so widened."
         )
     return Table(columns, rows, verdicts, notes)
+
+
+def inside(result: Result, reference: Reference) -> str:
+    """How many of the reference's scores lie between our lowest and our highest seed's, give or take its error."""
+    pairs = list(zip(scores(result)[1::10], reference.scores, strict=False))
+    error = 2 * SCORE_ERROR
+    number = sum(own.min() - error <= theirs <= own.max() + error for own, theirs in pairs)
+    return f"{number} of {len(pairs)}"
 
 
 def agrees(result: Result, reference: Reference) -> bool | None:

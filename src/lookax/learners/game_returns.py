@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
-from lookax.errors import check, check_at_least, check_positive, known
+from lookax.errors import BadInputError, check, check_at_least, check_positive, known
 from lookax.games.exact_play import ExactPlay, Policies
 from lookax.learners.replay import Ring
 from lookax.rollouts import Trajectory, game_rollout, look_up
@@ -20,12 +20,18 @@ from lookax.surrogates.dice import self_normalised_dice
 from lookax.surrogates.off_policy import effective_sample_size, off_policy_dice
 
 GameEstimator = Literal["exact", "dice", "dice-baseline", "self-normalised-dice", "loaded-dice"]
-"""How a return is estimated. All get every order right, also in derivatives mixed between players."""
+"""How a return is estimated. With many games all get every order of derivative right, those mixed between players too.
+
+But for Loaded DiCE with λ < 1, all but `"self-normalised-dice"` are unbiased with few games as well.
+"""
 
 
 @runtime_checkable
 class GameReturn(Protocol):
-    """What estimates a player's return, by games that it chooses and maybe remembers some of."""
+    """What estimates a player's return, by games that it chooses and maybe remembers some of.
+
+    Estimates of one learner share one memory.
+    """
 
     def prepare(
         self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
@@ -43,12 +49,16 @@ class PlayedReturn:
     """The mean of a surrogate over games that the policies play, or, of the estimator `"exact"`, Vᵢ itself.
 
     Surrogates are of the sum of everybody's log-probabilities, for any of their actions may matter to a reward. Games
-    are cut after `horizon` steps, and what would come later counts as nothing.
+    are cut after `horizon` steps, and what would come later counts as nothing. (Exact values have the play's horizon.)
 
-    **Attributes:** `estimator`; `batch_size`, number of games; `horizon`, their number of steps; `gae_lambda`, λ of
-    Loaded DiCE's advantages.
+    **Attributes:**
 
-    **Raises:** `ValueError` for an unknown estimator or numbers out of range.
+    - `estimator`: how.
+    - `batch_size`: number of games; where the estimator is exact, they are for a critic alone.
+    - `horizon`: their number of steps.
+    - `gae_lambda`: λ of Loaded DiCE's advantages.
+
+    **Raises:** `ValueError` for an unknown estimator or numbers out of range; self-normalised DiCE takes 2 games.
     """
 
     estimator: GameEstimator
@@ -59,7 +69,7 @@ class PlayedReturn:
     def __post_init__(self):
         rule = f"one of {', '.join(get_args(GameEstimator))}"
         check(self.estimator in get_args(GameEstimator), "estimator", self.estimator, rule)
-        check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("batch_size", self.batch_size, 2 if self.estimator == "self-normalised-dice" else 1)
         check_at_least("horizon", self.horizon, 1)
 
     def prepare(
@@ -89,6 +99,8 @@ class PlayedReturn:
 class ReplayedReturn:
     """Off-policy DiCE over the games in a ring, to which the policies' own are added first.
 
+    What a policy has learned from a game it is not independent of, which unbiasedness off-policy would need it to be.
+
     **Attributes:**
 
     - `batch_size`: number of games that are added.
@@ -112,9 +124,13 @@ class ReplayedReturn:
             check_positive("ceiling", ceiling)
 
     def prepare(
-        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: Ring, key: Key[Array, ""]
+        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
     ) -> tuple[Trajectory, Ring]:
         """All games in the ring, once the policies' own are in it; with present values, not those of back then."""
+        if not isinstance(memory, Ring):
+            raise BadInputError("memory: there is none; give the learner something to `remember`, a ring of games")
+        if self.self_normalised:
+            check_at_least("size of the ring", memory.size, 2)
         memory = memory.add(play_games(play, policies, key, self.horizon, self.batch_size))
         states = memory.games.states
         shape = (play.num_players, *states.shape)

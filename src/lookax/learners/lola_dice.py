@@ -63,7 +63,8 @@ class LOLADiCE:
       what the formula above has.
     - `inner_steps`: K.
     - `adjoint`: how a step is differentiated, as in [`lookax.lookahead.unrolled`][].
-    - `remember`: from first policies and a key to what estimates remember; `None` for nothing.
+    - `remember`: from first policies and a key to what `inner` and `hessian` remember, both the same; `None` for
+      nothing.
     """
 
     play: ExactPlay

@@ -40,12 +40,13 @@ def self_normalised_dice(
 ) -> Float[Array, ""]:
     """Σₜ γᵗ (Σ_b rₜ □ₜ) / (Σ_b □ₜ), with □ₜ = □(Σ_{k ≤ t} log π(a_k|s_k)): DiCE, weights divided by a batch's mean.
 
-    The denominator's derivatives act as a baseline that is the batch's own mean reward r̄ₜ, of every step and order:
+    The denominator's derivatives make the batch's own mean reward r̄ₜ a baseline at every step. Order 1 is
 
         ∇ = Σₜ γᵗ mean_b[(rₜ − r̄ₜ) Σ_{k ≤ t} ∇ log π(a_k|s_k)],
 
-    which is (1 − 1/B) times the gradient in expectation; the bias of higher orders falls with 1/B too. It needs no
-    critic. It is [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice], self-normalised, on-policy.
+    (1 − 1/B) times the gradient in expectation; higher orders have the same baseline, and a bias that falls with 1/B.
+    It needs no critic, but a batch: with B = 1 every derivative is 0. It is
+    [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice], self-normalised, on-policy.
     """
     nothing = jnp.zeros_like(rewards)
     return off_policy_dice(
