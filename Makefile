@@ -16,7 +16,7 @@ reproduce: install ## Figure 3 of POLA: learn, draw, compare
 	$(BIN)/lookax reproduce pola-figure3
 
 test: check docs ## lint, types, documentation, tests
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal --durations=25
 
 check: install
 	$(BIN)/ruff check
