@@ -80,18 +80,20 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
             cells.append("–" if reference is None else inside(result, reference))
         rows.append([result.name, *cells])
         verdicts.append(None if reference is None else agrees(result, reference))
-    columns = ["setting", "score at the end", "mean over updates", *CORRELATIONS.values(), "worth of replayed games"]
+    columns = ["setting", "score at the end", "mean over updates", "correlation", "… outer exact", "ring's worth"]
     if references:
-        columns.append("reference's scores inside ours")
+        columns.append("inside")
     notes = [
         "Score: mean reward per step. Means over seeds with 95 % intervals. "
-        f"Correlations: of gradients, mean over the first {FIRST} updates."
+        f"Correlations: of gradients with the exact one, mean over the first {FIRST} updates; then the same had the "
+        "outer part been exact. Ring's worth: effective sample size of replayed games.",
     ]
     if any(verdict is not None for verdict in verdicts):
         notes.append(
             "In parentheses one seed of the original code. agrees: its correlations, and all of its scores as far as "
             f"they go, lie in the {REFERENCE_CONFIDENCE:.0%} prediction interval for one more seed of ours, widened "
-            "for scores by two standard errors of theirs. inside: between our lowest and highest seed, so widened."
+            "for scores by two standard errors of theirs. "
+            "inside: how many of them lie between our lowest and highest seed, so widened."
         )
     return Table(columns, rows, verdicts, notes)
 
