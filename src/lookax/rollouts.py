@@ -31,7 +31,7 @@ from lookax.games.tabular_mdp import TabularMDP, check_log_probs, cumulative, dr
 class Trajectory(eqx.Module):
     """What happened in B games of T steps.
 
-    **Attributes:** (`…` is N where several play, and nothing else)
+    **Attributes:** (where several play, `…` is an axis of N players)
 
     - `states`: s₀ … s_T, `[T+1, B]`.
     - `actions`: a₀ … a_{T−1}, `[T, …, B]`.

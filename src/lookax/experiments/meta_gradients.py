@@ -19,10 +19,11 @@ from lookax.games.tabular_mdp import TabularMDP, random_mdp
 from lookax.learners.adaptation import Adaptation
 from lookax.learners.lirpg import lirpg_gradient
 from lookax.learners.maml_rl import maml_gradient
-from lookax.learners.return_estimates import ExactReturn, ReturnEstimate, SampledReturn, Surrogate
+from lookax.learners.return_estimates import ExactReturn, ReturnEstimate, SampledReturn
 from lookax.learners.state import Metrics
 from lookax.lookahead.unrolled import Adjoint
 from lookax.policies.tabular import SoftmaxTabularPolicy
+from lookax.surrogates.by_name import Surrogate
 
 Estimator = Literal["exact", Surrogate]
 

@@ -26,7 +26,10 @@ CORRELATIONS = {
 
 REFERENCE_CONFIDENCE = 0.99
 SCORE_ERROR = 0.014
-"""Standard error of the original code's scores, means over 128 games: measured with our policies, its largest value."""
+"""Standard error of the original code's scores, means over 128 games.
+
+The largest that 512 games of our policies gave in the first 150 updates of three presets (0.0135).
+"""
 
 
 @dataclasses.dataclass(frozen=True)
