@@ -15,12 +15,15 @@ from lookax.experiments.registry import (
     PRESETS,
     STARTING_POINTS,
     AnyExperiment,
-    figure_of,
     look_up,
 )
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
-from lookax.runs.execute import reproduce, run_preset
+from lookax.runs.config import read_yaml
+from lookax.runs.execute import Reproduction, reproduce, resume, run_preset
+from lookax.runs.folder import RunFolder
+from lookax.runs.run import Recording, Run, read_config
+from lookax.runs.stopping import StoppedError
 from lookax.runs.training import RunFailedError
 
 HELP = ("-h", "--help", "help")
@@ -31,7 +34,9 @@ usage: lookax COMMAND …
   lookax list [FIGURE]                            name figures and presets, or a figure's presets
   lookax show PRESET                              its settings, and what they mean
   lookax run PRESET [--field value …] [--out DIR] learn it
+  lookax run --config FILE [--field value …]      learn what a run's config.yaml says
   lookax reproduce FIGURE [--seeds N] [--out DIR] learn a published figure's presets, draw it, compare it
+  lookax resume DIR [--field value …]             go on with any of these where it stopped
 
   lookax run PRESET --help                        the fields that a preset has
 """
@@ -43,8 +48,20 @@ class RunOptions:
 
     experiment: AnyExperiment
     """The preset's settings."""
+    recording: Recording = dataclasses.field(default_factory=Recording)
+    """What is recorded when."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ResumeOptions:
+    """Goes on with a run."""
+
+    experiment: AnyExperiment
+    """The run's settings."""
+    recording: Recording
+    """What is recorded when."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +72,8 @@ class ReproduceOptions:
     """How many runs of every preset; None for as many as each says."""
     first_seed: int = 0
     """Seed of the first run."""
+    recording: Recording = dataclasses.field(default_factory=Recording)
+    """What is recorded when."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
 
@@ -74,6 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"lookax {command}: {mistake}", 2)
     except RunFailedError as failure:
         return _refuse(f"lookax {command}: {failure}", 1)
+    except StoppedError as stopped:
+        return _refuse(f"lookax {command}: {stopped}", stopped.exit_status)
+    except OSError as reason:
+        return _refuse(
+            f"lookax {command}: cannot write ({reason}); checkpoints that were written are intact: make room, then "
+            "`lookax resume` the folder",
+            1,
+        )
     except KeyboardInterrupt:
         return _refuse(f"lookax {command}: interrupted", 130)
 
@@ -107,25 +134,47 @@ def _show(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    run, rest = _run_named(arguments)
+    options = parse(RunOptions(run.experiment, run.recording), rest, "lookax run")
+    options.experiment.validate()
+    options.recording.validate()
+    out = _new_folder(options.out, run.name)
+    chosen = dataclasses.replace(run.preset, experiment=options.experiment)
+    compilation_cache.turn_on()
+    run_preset(Run(run.name, chosen, RunFolder(out), options.recording, out / "checkpoints"))
+    return 0
+
+
+def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str]]:
+    """The run that a preset's name or `--config FILE` stands for, and what comes after it."""
+    if arguments[:1] == ["--config"]:
+        [file], rest = _take(arguments[1:2], 1), arguments[2:]
+        return read_config(read_yaml(Path(file)), Path(file), RunFolder(Path())), rest
     [name], rest = _take(arguments[:1], 1), arguments[1:]
     preset = _preset(name)
-    options = parse(RunOptions(preset.experiment), rest, f"lookax run {name}")
-    options.experiment.validate()
-    chosen = dataclasses.replace(preset, experiment=options.experiment)
-    compilation_cache.turn_on()
-    run_preset(chosen, _new_folder(options.out, name), _comparison(chosen, preset))
-    return 0
+    return Run(preset.name, preset, RunFolder(Path()), Recording()), rest
 
 
 def _reproduce(arguments: Sequence[str]) -> int:
     [name], rest = _take(arguments[:1], 1), arguments[1:]
-    chosen = look_up("figure", name, FIGURES | COLLECTIONS)
     options = parse(ReproduceOptions(), rest, f"lookax reproduce {name}")
-    collection = chosen if isinstance(chosen, Collection) else None
-    figures = [chosen] if isinstance(chosen, Figure) else chosen.figures
-    figures = [_with_seeds(figure, options.seeds, options.first_seed) for figure in figures]
+    options.recording.validate()
+    reproduction = Reproduction(name, options.seeds, options.first_seed, options.recording)
     compilation_cache.turn_on()
-    return 0 if reproduce(figures, _new_folder(options.out, name), collection) else 1
+    return 0 if reproduce(reproduction, _new_folder(options.out, name)) else 1
+
+
+def _resume(arguments: Sequence[str]) -> int:
+    [name], rest = _take(arguments[:1], 1), arguments[1:]
+
+    def changed(run: Run) -> Run:
+        options = parse(ResumeOptions(run.experiment, run.recording), rest, f"lookax resume {name}")
+        options.recording.validate()
+        preset = dataclasses.replace(run.preset, experiment=options.experiment)
+        return dataclasses.replace(run, preset=preset, recording=options.recording)
+
+    compilation_cache.turn_on()
+    return 0 if resume(Path(name), changed) else 1
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -133,6 +182,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "show": _show,
     "run": _run,
     "reproduce": _reproduce,
+    "resume": _resume,
 }
 
 
@@ -150,28 +200,13 @@ def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
     return arguments
 
 
-def _with_seeds(figure: Figure, seeds: int | None, first_seed: int) -> Figure:
-    def changed(preset: Preset) -> Preset:
-        number = preset.experiment.seeds if seeds is None else seeds
-        experiment = dataclasses.replace(preset.experiment, seeds=number, first_seed=first_seed)
-        experiment.validate()
-        return dataclasses.replace(preset, experiment=experiment)
-
-    return dataclasses.replace(figure, presets=[changed(preset) for preset in figure.presets])
-
-
-def _comparison(chosen: Preset, published: Preset) -> Figure | None:
-    """The figure to compare with, if nothing but seeds differs from what was published."""
-    seeds = {"seeds": chosen.experiment.seeds, "first_seed": chosen.experiment.first_seed}
-    unchanged = dataclasses.replace(published.experiment, **seeds) == chosen.experiment
-    return figure_of(published) if unchanged else None
-
-
 def _new_folder(out: Path | None, name: str) -> Path:
     folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
     try:
         if folder.exists():
-            raise BadInputError(f"out: {str(folder)!r} exists; it must be a new folder")
+            raise BadInputError(
+                f"out: {str(folder)!r} exists; it must be a new folder (`lookax resume` goes on with a run)"
+            )
         folder.mkdir(parents=True)
     except OSError as reason:
         raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None

@@ -16,16 +16,37 @@ Dimension letters, here and in all of lookax:
 Arrays are time-major: `[T, B]`, and `[T, N, B]` with an axis of players.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator, Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Key
 
 from lookax.errors import BadInputError, check_at_least
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.tabular_mdp import TabularMDP, check_log_probs, cumulative, draw
+
+_DEALING = contextvars.ContextVar[tuple[NamedSharding, list[int]] | None]("dealing", default=None)
+
+
+@contextlib.contextmanager
+def games_over(sharding: NamedSharding) -> Iterator[list[int]]:
+    """Deals the games of rollouts traced within out to the devices of a sharding along one axis.
+
+    Batch sizes that the number of devices does not divide stay together. What is drawn does not depend on it.
+
+    **Yields:** a list, to which the sizes of batches that are dealt out are added.
+    """
+    sizes: list[int] = []
+    token = _DEALING.set((sharding, sizes))
+    try:
+        yield sizes
+    finally:
+        _DEALING.reset(token)
 
 
 class Trajectory(eqx.Module):
@@ -149,6 +170,7 @@ def _play(
     One uniform number per draw, inverted through the distribution function: A − 1 fewer than a Gumbel trick takes.
     """
     distribution = cumulative(policy)
+    uniforms = _dealt_out(uniforms)
 
     def step(states, uniforms):
         actions = draw(distribution[states], uniforms[0])
@@ -156,6 +178,17 @@ def _play(
 
     last, (states, actions) = jax.lax.scan(step, first, uniforms)
     return jnp.concatenate([states, last[None]]), actions
+
+
+def _dealt_out(uniforms: Float[Array, "T U B"]) -> Float[Array, "T U B"]:
+    """On the devices that `games_over` named; what is computed from it follows it there."""
+    dealing = _DEALING.get()
+    if dealing is None or uniforms.shape[-1] % dealing[0].mesh.size:
+        return uniforms
+    sharding, sizes = dealing
+    sizes.append(uniforms.shape[-1])
+    over_last = PartitionSpec(None, None, *sharding.spec)
+    return jax.lax.with_sharding_constraint(uniforms, NamedSharding(sharding.mesh, over_last))
 
 
 def _check_sizes(horizon: int, batch_size: int) -> None:

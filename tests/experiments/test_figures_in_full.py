@@ -6,15 +6,16 @@ import pytest
 from lookax.cli import main
 from lookax.experiments import pola_b16, pola_figure3
 from lookax.experiments.exact_reports import found, held
+from lookax.runs.execute import learn
 from lookax.runs.folder import RunFolder
-from lookax.runs.training import Run, train
+from lookax.runs.run import Recording, Run
 
 pytestmark = pytest.mark.slow
 
 
 def results_of(figure, folder):
-    runs = [Run(p.name, p.experiment, RunFolder(folder / p.name)) for p in figure.presets]
-    return {result.name: result for result in train(runs, lambda _: None)}
+    runs = [Run(p.name, p, RunFolder(folder / p.name), Recording()) for p in figure.presets]
+    return {result.name: result for result in learn(runs, folder / "checkpoints", folder)}
 
 
 def test_figure3_agrees_with_the_original_code(tmp_path):

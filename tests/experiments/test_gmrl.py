@@ -13,22 +13,23 @@ from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
 from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.preset import Result
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.runs import execute
 from lookax.runs.folder import RunFolder
 from lookax.runs.lanes import Lanes, grouped
-from lookax.runs.training import Run, train
+from lookax.runs.run import Recording, Run
 
 SMALL: dict[str, Any] = {"num_states": 5, "num_actions": 3, "seeds": 3, "horizon": 6}
 
 
 def learn(presets, folder):
-    runs = [Run(p.name, p.experiment, RunFolder(folder / p.name)) for p in presets]
-    return {result.name: result for result in train(runs, lambda _: None)}
+    runs = [Run(p.name, p, RunFolder(folder / p.name), Recording()) for p in presets]
+    return {result.name: result for result in execute.learn(runs, folder / "checkpoints", folder)}
 
 
 def last_metrics(experiment):
     lanes = Lanes([experiment])
     state, _ = lanes.start()
-    return {name: np.asarray(values[0]) for name, values in lanes.step(1, state)[1].items()}
+    return lanes.fetch(lanes.step(1, state)[1])
 
 
 def test_every_published_command_has_a_preset():
@@ -158,7 +159,7 @@ def test_learning_learns(cls):
     for update in range(1, 31):
         state, metrics = lanes.step(update, state)
     assert (np.asarray(metrics["return_after"]) > np.asarray(first["return_after"]) + 0.05).all()
-    one = jax.tree.map(lambda leaf: np.asarray(leaf[0, 0]), state)
+    one = jax.tree.map(lambda leaf: leaf[0], lanes.fetch(state))
     assert np.shape(settings.describe(one)["logits"]) == (5, 3)
 
 

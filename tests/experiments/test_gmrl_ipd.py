@@ -132,12 +132,12 @@ def test_combinations_take_finite_steps(settings):
     settings.validate()
     lanes = Lanes([settings])
     state, metrics = lanes.start()
-    assert metrics["score"].shape == (1, 2, settings.num_players)
+    assert metrics["score"].shape == (2, settings.num_players)
     for update in (1, 2):
         state, metrics = lanes.step(update, state)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((state.policies, metrics)))
     for name in ("correlation", "inner_correlation", "outer_correlation"):
-        assert metrics[name].shape == (1, 2, settings.num_players)
+        assert metrics[name].shape == (2, settings.num_players)
         assert (np.abs(metrics[name]) <= 1 + 1e-5).all()
     if settings.inner_estimator == "exact":
         np.testing.assert_allclose(metrics["correlation"], 1, atol=1e-5)

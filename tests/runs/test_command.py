@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import yaml
 
 from lookax.cli import RunOptions, main
 from lookax.experiments.preset import Collection, Table
@@ -19,14 +20,14 @@ QUICK = ["ipd-lola", "--seeds", "2", "--total-updates", "3"]
 def test_run_leaves_a_complete_folder(tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["run", *QUICK, "--inner-learning-rate", "2.5", "--out", str(out)]) == 0
-    config = json.loads((out / "config.json").read_text())
-    assert config["preset"] == "ipd-lola"
-    assert config["algorithm"]["kind"] == "LOLASettings"
-    assert config["algorithm"]["lookahead"]["inner_learning_rate"] == 2.5
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert (config["format"], config["preset"]) == (1, "ipd-lola")
+    assert config["settings"]["inner_learning_rate"] == 2.5
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(4) for s in range(2)]
     assert np.array(rows[-1]["cooperation"]).shape == (2, 5)
-    assert set(json.loads((out / "provenance.json").read_text())["versions"]) >= {"lookax", "jax", "optax"}
+    [provenance] = json.loads((out / "provenance.json").read_text())
+    assert set(provenance["versions"]) >= {"lookax", "jax", "optax"}
     assert {file.name for file in (out / "policies").iterdir()} == {"seed-0.json", "seed-1.json"}
     for figure in ("figure.png", "figure.pdf"):
         assert (out / figure).stat().st_size > 1000

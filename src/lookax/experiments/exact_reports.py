@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lookax.evaluation.policies import state_names
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Count, Report, Result, Table
+from lookax.experiments.preset import Count, HeatMap, Report, Result, Table
 
 AGENT_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 """One per player (Okabe & Ito's palette, safe for colour-blind readers)."""
@@ -138,5 +138,13 @@ def _numbers(values: Sequence[float] | np.ndarray) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
 
 
-RUN = Report(draw_run, lambda results: tit_for_tat_table(results, {}))
+def cooperation_map(result: Result, _learned: object) -> list[HeatMap]:
+    """P(C | state) of every player at the end."""
+    names = state_names(result.experiment.matrix_game())
+    values = result.history["cooperation"][-1].mean(axis=0)
+    players = [f"player {i + 1}" for i in range(len(values))]
+    return [HeatMap("P(cooperate | state), state: mine, theirs", players, names, values)]
+
+
+RUN = Report(draw_run, lambda results: tit_for_tat_table(results, {}), ("returns", "tit_for_tat"), cooperation_map)
 """Of a single run."""

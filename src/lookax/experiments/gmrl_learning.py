@@ -3,17 +3,19 @@
 Only the derivative of the learning steps is estimated, the rest is exact, so that curves differ by that alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from scipy.special import softmax
 
 from lookax.experiments.exact_reports import tidy
 from lookax.experiments.gradient_reports import STYLES, Mean
 from lookax.experiments.meta_gradients import Estimator
 from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
-from lookax.experiments.preset import Figure, Preset, Report, Result, Table
+from lookax.experiments.preset import Figure, HeatMap, Preset, Report, Result, Table
 
 ESTIMATORS: tuple[Estimator, ...] = ("exact", "lvc", "loaded-dice", "dice", "score-function")
 
@@ -66,7 +68,18 @@ def _band(axes: Axes, values: np.ndarray, style: dict[str, str], *, with_errors:
     tidy(axes)
 
 
-REPORT = Report(draw, table)
+def policy_map(_result: Result, learned: Sequence[Mapping[str, Any]]) -> list[HeatMap]:
+    """π(a|s) of the policy that was learned, and the intrinsic reward where there is one, means over MDPs."""
+    maps = [("π(a|s)", np.mean([softmax(np.array(one["logits"]), axis=-1) for one in learned], axis=0))]
+    if "intrinsic_reward" in learned[0]:
+        maps.append(("intrinsic reward", np.mean([one["intrinsic_reward"] for one in learned], axis=0)))
+    return [
+        HeatMap(title, [f"s{s}" for s in range(len(values))], [f"a{a}" for a in range(values.shape[1])], values)
+        for title, values in maps
+    ]
+
+
+REPORT = Report(draw, table, ("return_after",), policy_map)
 
 MAML_PRESETS = tuple(
     Preset(

@@ -184,5 +184,5 @@ def by(results: Sequence[Result], key: Callable[[Result], Group]) -> dict[Group,
     return groups
 
 
-RUN = Report(draw_run, lambda results: quality_table(results, {}))
+RUN = Report(draw_run, lambda results: quality_table(results, {}), ("correlation", "variance"))
 """Of a single run."""

@@ -1,7 +1,7 @@
 """What an experiment is made of: presets, what to match, and how to tell."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,14 +38,31 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
+class HeatMap:
+    """Numbers by two properties, such as a policy's probabilities by player and state.
+
+    **Attributes:** a `title`; names of `rows` and of `columns`; `values`, `[rows, columns]`.
+    """
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
     """How to tell results.
 
-    **Attributes:** `draw`, from results to a matplotlib figure; `table`, from results to a closing table.
+    **Attributes:** `draw`, from results to a matplotlib figure; `table`, from results to a closing table; `headline`,
+    names of the metrics that tell how a run goes, the first one best; `heat_maps`, of a result and of what its seeds
+    have learned (as `describe` tells it), means over seeds at the end.
     """
 
     draw: Callable[[Sequence[Result]], Any]
     table: Callable[[Sequence[Result]], Table]
+    headline: Sequence[str] = ()
+    heat_maps: Callable[[Result, Sequence[Mapping[str, Any]]], Sequence[HeatMap]] = lambda *_: ()
 
 
 @dataclasses.dataclass(frozen=True)

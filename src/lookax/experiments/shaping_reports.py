@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from scipy import stats
 
 from lookax.evaluation.policies import state_names
-from lookax.experiments.exact_reports import draw_cooperation, tidy
+from lookax.experiments.exact_reports import cooperation_map, draw_cooperation, tidy
 from lookax.experiments.preset import CONFIDENCE, Report, Result, Table
 
 FIRST = 100
@@ -181,5 +181,5 @@ def _deviation(values: np.ndarray) -> np.ndarray:
     return np.asarray(values.std(axis=-1, ddof=1) if values.shape[-1] > 1 else np.full(values.shape[:-1], np.nan))
 
 
-RUN = Report(draw_run, lambda results: shaping_table(results, {}))
+RUN = Report(draw_run, lambda results: shaping_table(results, {}), ("score", "correlation"), cooperation_map)
 """Of a single run."""

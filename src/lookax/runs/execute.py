@@ -1,61 +1,175 @@
-"""Runs presets and figures from start to finish: folders, learning, drawings, closing tables."""
+"""Runs presets and figures from start to finish: folders, learning, drawings, closing tables; and goes on with them."""
 
+import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Collection, Figure, Preset, Result, Table
+from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS, figure_of, look_up
 from lookax.runs import terminal
+from lookax.runs.checkpoints import updates_in
+from lookax.runs.config import as_fields, differing, from_fields
+from lookax.runs.devices import is_first_process, use_cores
 from lookax.runs.folder import RunFolder
-from lookax.runs.training import Run, train
+from lookax.runs.recording import MAY_CHANGE, refusal
+from lookax.runs.run import Recording, Run, read_run
+from lookax.runs.training import arranged, train
 
 
-def run_preset(preset: Preset, out: Path, figure: Figure | None) -> None:
-    """Learns one preset into the new folder `out`, draws it and prints its closing table.
+def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
+    """Learns runs, or goes on with them, each in its folder; those that can share a program, in one.
 
-    **Arguments:** `figure` is what the preset is compared with, `None` for nothing (its settings were changed, say).
+    **Arguments:** the folder of their `checkpoints`; the folder that holds everything, `top`, which messages name.
     """
-    folder = RunFolder(out)
-    [result] = _learn([preset], [folder])
-    folder.write_figure(preset.report.draw([result]))
-    _close(folder, (figure or preset).report.table([result]))
+    programs = arranged(runs, checkpoints)
+    if is_first_process():
+        for run in (run for turns in programs for turn in turns for run in turn):
+            run.write_config()
+            run.folder.add_provenance()
+    with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
+        train(programs, top, watch)
+    return [run.result() for run in runs]
 
 
-def reproduce(figures: Sequence[Figure], out: Path, collection: Collection | None) -> bool:
-    """Learns figures' presets, each into a folder of its own in the new folder `out`, draws and compares them.
+def run_preset(run: Run) -> None:
+    """Learns a preset, or goes on with it, draws it and prints its closing table.
 
-    **Arguments:** `collection`, if given, is what the figures make up; each then gets a folder inside `out`.
+    It is compared with the published result if nothing but seeds differs from what was published.
+    """
+    use_cores(run.experiment.seeds)
+    with run.folder.claimed():
+        [result] = learn([run], run.checkpoints, run.folder.path)
+        figure = published(run.preset)
+        _close(run.folder, run.preset.report.draw([result]), (figure or run.preset).report.table([result]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Reproduction:
+    """Published figures to be reproduced.
+
+    **Attributes:** the `name` of a figure or collection; how many `seeds` each preset gets, None for as many as it
+    says, and the `first_seed`; what is recorded when.
+    """
+
+    name: str
+    seeds: int | None
+    first_seed: int
+    recording: Recording
+
+    def __post_init__(self):
+        for figure in self.figures():
+            for preset in figure.presets:
+                preset.experiment.validate()
+
+    def collection(self) -> Collection | None:
+        """The collection, if it is one."""
+        return COLLECTIONS.get(self.name)
+
+    def figures(self) -> Sequence[Figure]:
+        """Its figures, with presets of as many seeds as asked for."""
+        chosen = look_up("figure", self.name, FIGURES | COLLECTIONS)
+        return [self._with_seeds(figure) for figure in (chosen.figures if isinstance(chosen, Collection) else [chosen])]
+
+    def _with_seeds(self, figure: Figure) -> Figure:
+        def changed(preset: Preset) -> Preset:
+            number = preset.experiment.seeds if self.seeds is None else self.seeds
+            experiment = dataclasses.replace(preset.experiment, seeds=number, first_seed=self.first_seed)
+            return dataclasses.replace(preset, experiment=experiment)
+
+        return dataclasses.replace(figure, presets=[changed(preset) for preset in figure.presets])
+
+
+def reproduce(reproduction: Reproduction, out: Path) -> bool:
+    """Learns figures' presets, each into a folder of its own in `out`, draws and compares them; or goes on with that.
+
+    Each figure of a collection gets a folder inside `out`.
 
     **Returns:** whether everything that can be compared agrees with the published result.
     """
     verdicts: list[bool] = []
     wall, cpu = time.perf_counter(), time.process_time()
-    for figure in figures:
-        folder = RunFolder(out if collection is None else out / figure.name)
-        folder.write_provenance()
-        if collection is not None:
-            terminal.say(f"\n{figure.name}: {figure.description}")
-        results = _learn(figure.presets, [RunFolder(folder.path / preset.name) for preset in figure.presets])
-        folder.write_figure(figure.report.draw(results))
-        table = figure.report.table(results)
-        _close(folder, table)
-        verdicts += [verdict for verdict in table.verdicts if verdict is not None]
+    top = RunFolder(out)
+    with top.claimed():
+        top.write_config(
+            {
+                "collection" if reproduction.collection() else "figure": reproduction.name,
+                "seeds": reproduction.seeds,
+                "first_seed": reproduction.first_seed,
+                "recording": dataclasses.asdict(reproduction.recording),
+            }
+        )
+        top.add_provenance()
+        for figure in reproduction.figures():
+            folder = top
+            if reproduction.collection():
+                folder = RunFolder(out / figure.name)
+                terminal.say(f"\n{figure.name}: {figure.description}")
+            runs = [
+                Run(preset.name, preset, RunFolder(folder.path / preset.name), reproduction.recording)
+                for preset in figure.presets
+            ]
+            results = learn(runs, folder.path / "checkpoints", out)
+            table = figure.report.table(results)
+            _close(folder, figure.report.draw(results), table)
+            verdicts += [verdict for verdict in table.verdicts if verdict is not None]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     agreement = f"{sum(verdicts)} of {len(verdicts)} settings that have a reference agree with it; " if verdicts else ""
     terminal.say(f"{agreement}computing took {wall:.0f} s ({cpu:.0f} CPU-s)")
     return all(verdicts)
 
 
-def _learn(presets: Sequence[Preset], folders: Sequence[RunFolder]) -> list[Result]:
-    for preset, folder in zip(presets, folders, strict=True):
-        folder.write_config(preset.name, preset.experiment)
-        folder.write_provenance()
-    runs = [Run(preset.name, preset.experiment, folder) for preset, folder in zip(presets, folders, strict=True)]
-    with terminal.progress(sum(preset.experiment.total_updates for preset in presets)) as advance:
-        return train(runs, advance)
+def resume(path: Path, changes: Callable[[Run], Run]) -> bool:
+    """Goes on with whatever a folder holds: a run, figures that are being reproduced.
+
+    **Arguments:** `changes`, made to a run's settings and recording before it goes on.
+
+    **Returns:** False where a published result disagrees.
+
+    **Raises:** `ValueError` for a folder that holds none of them, or that is part of another, and for settings that may
+    not change.
+    """
+    folder = RunFolder(path)
+    content = folder.config()
+    if "preset" not in content:
+        return reproduce(_reproduction(content, path), path)
+    before = read_run(path)
+    if before.checkpoints.parent != path.resolve():
+        top = before.checkpoints.parent.parent
+        raise BadInputError(f"{str(path)!r} learns together with others; resume {str(top)!r}")
+    after = changes(before)
+    changed = differing(as_fields(before.experiment), as_fields(after.experiment))
+    if refused := {name: pair for name, pair in changed.items() if name not in MAY_CHANGE}:
+        raise BadInputError(refusal(path, refused))
+    after.experiment.validate()
+    reached = max(updates_in(after.checkpoints), default=0)
+    least = f"at least {reached}, where the run is"
+    check(after.experiment.total_updates >= reached, "total_updates", after.experiment.total_updates, least)
+    run_preset(after)
+    return True
 
 
-def _close(folder: RunFolder, table: Table) -> None:
-    folder.write_table(table)
-    terminal.print_table(table)
-    terminal.say(f"written to {folder.path}")
+def published(preset: Preset) -> Figure | None:
+    """The figure to compare a preset with, if nothing but seeds differs from what was published."""
+    original = PRESETS[preset.name]
+    seeds = {"seeds": preset.experiment.seeds, "first_seed": preset.experiment.first_seed}
+    unchanged = dataclasses.replace(original.experiment, **seeds) == preset.experiment
+    return figure_of(original) if unchanged else None
+
+
+def _reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
+    name = content.get("figure") or content.get("collection")
+    if name is None:
+        raise BadInputError(f"{str(path)!r} holds nothing that can be resumed")
+    recording = from_fields(Recording(), content["recording"], str(path))
+    return Reproduction(str(name), content["seeds"], content["first_seed"], recording)
+
+
+def _close(folder: RunFolder, drawing: Any, table: Table) -> None:
+    if is_first_process():
+        folder.write_figure(drawing)
+        folder.write_table(table)
+        terminal.print_table(table)
+        terminal.say(f"written to {folder.path}")

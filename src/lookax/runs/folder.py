@@ -1,11 +1,14 @@
 """The folder that a run leaves behind.
 
-config.json      the preset's name and every setting
-provenance.json  versions, devices, revision and command line
+config.yaml      the preset's name, every setting, and what is recorded when
+provenance.json  versions, devices, revision and command line of the run and of every time that it was resumed
 metrics.jsonl    a line per update and seed, flushed as it is written
+tensorboard/     event files: means over seeds
+checkpoints/     states to resume from; those of runs that share a program stand in the folder of all of them
 policies/        what was learned, a file per seed; opponent shaping's is what `--initial-policies` reads
 table.json       the closing table
 figure.png, .pdf
+failed.txt       why it stopped, if it did
 """
 
 import dataclasses
@@ -14,42 +17,76 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import filelock
 import jax
-import numpy as np
 
-PACKAGES = ("lookax", "jax", "jaxlib", "equinox", "optax", "optimistix", "lineax", "numpy", "scipy", "matplotlib")
+from lookax.errors import BadInputError
+from lookax.runs.config import read_yaml, write_yaml
+
+PACKAGES = (
+    "lookax",
+    "jax",
+    "jaxlib",
+    "equinox",
+    "optax",
+    "optimistix",
+    "lineax",
+    "numpy",
+    "scipy",
+    "orbax-checkpoint",
+    "matplotlib",
+)
+
+CONFIG = "config.yaml"
 
 
 class RunFolder:
-    """Writes one run's files into a folder, which it makes unless it exists."""
+    """One run's files in a folder; of a path that does not exist, nothing is made before something is written."""
 
     def __init__(self, path: Path):
-        path.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self.metrics = path / "metrics.jsonl"
+        self.tensorboard = path / "tensorboard"
 
-    def write_config(self, preset: str, settings: Any) -> None:
-        """`config.json`: the preset's name and the resolved settings, nested settings under their class's name."""
-        self._write_json("config.json", {"preset": preset, **as_plain(settings)})
+    def write_config(self, content: Mapping[str, Any]) -> None:
+        """`config.yaml`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_yaml(self.path / CONFIG, content)
 
-    def write_provenance(self) -> None:
-        """`provenance.json`: what it was run with."""
-        self._write_json("provenance.json", provenance())
+    def config(self) -> dict[str, Any]:
+        """What `config.yaml` says.
 
-    def append_metrics(self, rows: list[dict[str, Any]]) -> None:
-        """Appends lines to `metrics.jsonl`."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        **Raises:** `ValueError`, in one line, if this is no folder of a run, or one of a later release.
+        """
+        if not (self.path / CONFIG).exists():
+            raise BadInputError(f"{str(self.path)!r} is not the folder of a run; it has no {CONFIG}")
+        return read_yaml(self.path / CONFIG)
+
+    def add_provenance(self) -> None:
+        """Adds an entry to `provenance.json`: what it is run with, from now on."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write_json("provenance.json", [*self.provenance(), provenance()])
+
+    def provenance(self) -> list[dict[str, Any]]:
+        """The entries of `provenance.json`, oldest first; the last is of the latest time that it was resumed."""
+        return self._read_json("provenance.json") or []
 
     def write_policies(self, seed: int, policies: Mapping[str, Any]) -> None:
         """`policies/seed-<seed>.json`."""
         (self.path / "policies").mkdir(exist_ok=True)
         self._write_json(f"policies/seed-{seed}.json", policies)
+
+    def policies(self) -> dict[int, dict[str, Any]]:
+        """What was learned, by seed."""
+        files = (self.path / "policies").glob("seed-*.json")
+        return dict(sorted((int(file.stem.removeprefix("seed-")), json.loads(file.read_text())) for file in files))
 
     def write_figure(self, figure: Any) -> None:
         """`figure.png` and `figure.pdf` of a matplotlib figure."""
@@ -60,29 +97,61 @@ class RunFolder:
         """`table.json`: the closing table."""
         self._write_json("table.json", dataclasses.asdict(table))
 
-    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        (self.path / name).write_text(json.dumps(content, indent=1) + "\n")
+    def table(self) -> dict[str, Any] | None:
+        """The closing table; `None` for a run that has not come to its end."""
+        return self._read_json("table.json")
 
+    def write_failure(self, message: str) -> None:
+        """`failed.txt`."""
+        (self.path / "failed.txt").write_text(message + "\n")
 
-def as_plain(value: Any) -> Any:
-    """Settings as JSON can hold them: a dataclass becomes an object with its class's name under `kind`."""
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, **fields}
-    if isinstance(value, tuple | list):
-        return [as_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    def failure(self) -> str | None:
+        """Why it stopped; `None` if it did not fail."""
+        file = self.path / "failed.txt"
+        return file.read_text().strip() if file.exists() else None
 
+    def forget_failure(self) -> None:
+        """As it tries again."""
+        (self.path / "failed.txt").unlink(missing_ok=True)
 
-def metric_rows(update: int, first_seed: int, metrics: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """One row per seed, from metrics whose leading axis is over seeds; none without metrics."""
-    if not metrics:
-        return []
-    num_seeds = len(next(iter(metrics.values())))
-    return [
-        {"update": update, "seed": first_seed + s} | {name: values[s].tolist() for name, values in metrics.items()}
-        for s in range(num_seeds)
-    ]
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Within, no other process works in it; the claim ends with the process, however that ends.
+
+        **Raises:** `ValueError` if another process does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise BadInputError(
+                f"{str(self.path)!r} is in use by another process; wait for it, or stop it, then `lookax resume` again"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def in_use(self) -> bool:
+        """Whether a process works in it."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with filelock.FileLock(self.path / ".lock", blocking=False):
+                return False
+        except (filelock.Timeout, OSError):
+            return True
+
+    def _write_json(self, name: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
+        file = self.path / name
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(content, indent=1) + "\n")
+        unfinished.replace(file)
+
+    def _read_json(self, name: str) -> Any:
+        file = self.path / name
+        return json.loads(file.read_text()) if file.exists() else None
 
 
 def provenance() -> dict[str, Any]:
@@ -94,6 +163,7 @@ def provenance() -> dict[str, Any]:
         "platform": platform.platform(),
         "versions": {package: metadata.version(package) for package in PACKAGES},
         "devices": [device.device_kind for device in jax.devices()],
+        "processes": jax.process_count(),
         "revision": _revision(),
     }
 

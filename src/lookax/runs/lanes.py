@@ -1,14 +1,16 @@
 """Many runs in one program: seeds, and settings that differ in numbers only, are lanes of `jax.vmap`."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from lookax.learners.state import Metrics
+from lookax.runs.devices import Devices
 
 
 @runtime_checkable
@@ -67,45 +69,112 @@ def grouped(experiments: Sequence[Experiment]) -> list[list[list[int]]]:
 
 
 class Lanes:
-    """C experiments of one tree structure and all of their S seeds, learning at once; `[C, S]` leads every result.
+    """C experiments of one tree structure and all of their S seeds, learning at once; `[C · S]` leads every array.
 
-    Lane (c, s) computes what experiment c alone would with seed s alone.
+    Lane c · S + s computes what experiment c alone would with seed s alone. States are arrays alone, dealt out to
+    devices; `fetch` brings them, and metrics, to the host, and `put` takes what was fetched back.
+
+    **Arguments:** the `experiments`; the `devices` to use, all of them by default.
     """
 
-    def __init__(self, experiments: Sequence[Experiment]):
-        first = experiments[0]
-        self._x64 = first.precision == "float64"
+    def __init__(self, experiments: Sequence[Experiment], devices: Sequence[Any] | None = None):
+        self._x64 = experiments[0].precision == "float64"
+        numbers = _numbers(experiments)
         with jax.enable_x64(self._x64):
-            self._experiments = jax.tree.map(lambda *leaves: jnp.array(leaves, dtype=float), *experiments)
-            self._keys = jax.vmap(jax.random.key)(first.first_seed + jnp.arange(first.seeds))
+            inputs = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, numbers))
+            state, _ = jax.eval_shape(jax.vmap(_start_one), *inputs)
+            self._implementations = jax.tree.map(_implementation, state)
+            self.template: PyTree = jax.eval_shape(_as_data, state)
+            """Shapes and types of a state as `fetch` gives it."""
+            self._shapes = (*inputs, jax.eval_shape(lambda: jnp.asarray(0)), self.template)
+            self._devices = Devices(len(numbers[1]), lambda: jax.eval_shape(self._step_lanes, *self._shapes), devices)
+            self._inputs = self._dealt_out(numbers)
+        self._programs: dict[str, Callable[..., Any]] = {}
+
+    def with_numbers_of(self, experiments: Sequence[Experiment]) -> "Lanes":
+        """As many other experiments of the same tree structure, in the same compiled programs."""
+        other = copy.copy(self)
+        with jax.enable_x64(self._x64):
+            other._inputs = other._dealt_out(_numbers(experiments))
+        return other
 
     def start(self) -> tuple[PyTree, Metrics]:
         """Everybody's first state, and its evaluation."""
         with jax.enable_x64(self._x64):
-            return _start(self._experiments, self._keys)
+            return self._program("start", self._start_lanes, *self._shapes[:2])(*self._inputs)
 
     def step(self, number: int, state: PyTree) -> tuple[PyTree, Metrics]:
         """Everybody's update of that number, counting from 1, and its metrics."""
         with jax.enable_x64(self._x64):
-            return _step(self._experiments, self._keys, jnp.asarray(number), state)
+            program = self._program("step", self._step_lanes, *self._shapes)
+            return program(*self._inputs, jnp.asarray(number), state)
+
+    def evaluate(self, state: PyTree) -> Metrics:
+        """Everybody's evaluation of a state."""
+        with jax.enable_x64(self._x64):
+            program = self._program("evaluate", self._evaluate_lanes, self._shapes[0], self.template)
+            return program(self._inputs[0], state)
+
+    def fetch(self, tree: PyTree) -> PyTree:
+        """States or metrics as arrays of NumPy, `[C · S, …]`, in every process."""
+        return self._devices.fetch(tree)
+
+    def put(self, state: PyTree) -> PyTree:
+        """A fetched state, on the devices again."""
+        with jax.enable_x64(self._x64):
+            return self._devices.put(state)
+
+    def _dealt_out(self, numbers: PyTree) -> PyTree:
+        return self._devices.put(
+            jax.tree.map(lambda value, like: value.astype(like.dtype), numbers, tuple(self._shapes[:2]))
+        )
+
+    def _program(self, name: str, function: Callable[..., PyTree], *inputs: PyTree) -> Callable[..., Any]:
+        if name not in self._programs:
+            self._programs[name] = self._devices.compiled(function, *inputs)
+        return self._programs[name]
+
+    def _start_lanes(self, experiments: PyTree, seeds: Array) -> tuple[PyTree, Metrics]:
+        state, metrics = jax.vmap(_start_one)(experiments, seeds)
+        return _as_data(state), metrics
+
+    def _step_lanes(self, experiments: PyTree, seeds: Array, number: Array, data: PyTree) -> tuple[PyTree, Metrics]:
+        state, metrics = jax.vmap(_step_one, (0, 0, None, 0))(experiments, seeds, number, self._as_state(data))
+        return _as_data(state), metrics
+
+    def _evaluate_lanes(self, experiments: PyTree, data: PyTree) -> Metrics:
+        return jax.vmap(lambda experiment, state: experiment.evaluate(state))(experiments, self._as_state(data))
+
+    def _as_state(self, data: PyTree) -> PyTree:
+        return jax.tree.map(
+            lambda leaf, made_by: jax.random.wrap_key_data(leaf, impl=made_by) if made_by else leaf,
+            data,
+            self._implementations,
+        )
 
 
-def _over_lanes(function, *axes: int | None):
-    """`function(experiment, key, …)` over the seeds of every experiment; `axes` of the further arguments."""
-    over_seeds = jax.vmap(function, (None, 0, *axes))
-    # Equinox's jit tells an error of its solvers in words.
-    return eqx.filter_jit(jax.vmap(over_seeds, (0, None, *axes)))
+def _numbers(experiments: Sequence[Experiment]) -> tuple[PyTree, np.ndarray]:
+    """The experiments' numbers and all seeds, by lane."""
+    first = experiments[0]
+    numbers = jax.tree.map(lambda *leaves: np.repeat(np.array(leaves, float), first.seeds), *experiments)
+    return numbers, np.tile(first.first_seed + np.arange(first.seeds), len(experiments))
 
 
-def _start_one(experiment: Experiment, key: Array):
-    state = experiment.init(jax.random.fold_in(key, 0))
+def _start_one(experiment: Experiment, seed: Array) -> tuple[PyTree, Metrics]:
+    state = experiment.init(jax.random.fold_in(jax.random.key(seed), 0))
     return state, experiment.evaluate(state)
 
 
-def _step_one(experiment: Experiment, key: Array, number: Array, state: PyTree):
+def _step_one(experiment: Experiment, seed: Array, number: Array, state: PyTree) -> tuple[PyTree, Metrics]:
     # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
-    return experiment.update(jax.random.fold_in(key, number), state)
+    return experiment.update(jax.random.fold_in(jax.random.key(seed), number), state)
 
 
-_start = _over_lanes(_start_one)
-_step = _over_lanes(_step_one, None, 0)
+def _as_data(state: PyTree) -> PyTree:
+    """Typed keys as the numbers that they are made of."""
+    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _implementation(leaf) else leaf, state)
+
+
+def _implementation(leaf: Any) -> str:
+    """By whom a leaf's keys are made; empty for anything but keys."""
+    return str(jax.random.key_impl(leaf)) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else ""

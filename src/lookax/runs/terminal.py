@@ -1,17 +1,24 @@
 """What a person sees: progress while it runs, and tables."""
 
 import contextlib
+import datetime
 import itertools
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table as RichTable
 
 from lookax.experiments.preset import Table
+from lookax.runs.run import Run
+from lookax.runs.training import Watch
 
 WIDE = 200
+
+SECONDS_PER_LINE = 10
+"""Between lines of progress where there is no bar."""
 
 MANY = 60
 """Rows beyond which a table is printed in part."""
@@ -31,13 +38,36 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of updates, on a terminal only; yields what advances it."""
-    errors = Console(stderr=True)
-    columns = (TextColumn("updates"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+def progress(total: int) -> Iterator[Watch]:
+    """How far runs have come, on standard error: a bar on a terminal, elsewhere a line every ten seconds.
+
+    **Arguments:** the `total` of all runs' updates.
+    """
+    errors = Console(stderr=True, highlight=False)
+    columns = (
+        *("{task.completed:.0f}/{task.total:.0f} updates", BarColumn(), "{task.fields[rate]}", TimeRemainingColumn()),
+        "{task.fields[numbers]}",
+    )
     with Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda updates: bar.advance(task, updates)
+        task = bar.add_task("", total=total, rate="", numbers="")
+        told = began = time.monotonic()
+        learned = done = 0
+
+        def watch(runs: Sequence[Run], updates: int, metrics: Mapping[str, float], *, resumed: bool = False) -> None:
+            nonlocal told, done, learned
+            done += updates * len(runs)
+            learned += 0 if resumed else updates * len(runs)
+            rate = f"{learned / (time.monotonic() - began):.3g}/s" if learned else ""
+            numbers = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            bar.update(task, completed=done, rate=rate, numbers=numbers)
+            if not errors.is_terminal and time.monotonic() - told >= SECONDS_PER_LINE:
+                told = time.monotonic()
+                left = datetime.timedelta(seconds=round((total - done) * (told - began) / max(learned, 1)))
+                errors.print(
+                    f"{done} of {total} updates, {rate}, {left} left; {runs[0].name}: {numbers}", soft_wrap=True
+                )
+
+        yield watch
 
 
 def print_table(table: Table, *, prose: bool = False) -> None:

@@ -1,0 +1,119 @@
+"""Which device computes what: lanes are dealt out to all devices or, where they are few, the games of each lane are."""
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.extend.core import jaxpr_as_fun
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, PyTree
+
+from lookax import rollouts
+
+LANES = PartitionSpec("lanes")
+
+
+def use_cores(lanes: int) -> None:
+    """Makes a device of JAX of every core of the processor, up to one per lane.
+
+    A device works on one program at a time, and on small arrays with one core. Nothing happens if JAX has started
+    already, or was told how many there are.
+    """
+    if jax.config.values["jax_num_cpu_devices"] == -1 and "xla_force_host" not in os.environ.get("XLA_FLAGS", ""):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", min(cores, lanes))
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes."""
+    return jax.process_index() == 0
+
+
+def agreed(*numbers: int) -> tuple[int, ...]:
+    """The largest of all processes' numbers, one by one, in each of them; they must all call it."""
+    if jax.process_count() == 1:
+        return numbers
+    everybodys = multihost_utils.process_allgather(np.asarray(numbers, np.int32))
+    return tuple(int(largest) for largest in everybodys.max(axis=0))
+
+
+class Devices:
+    """Devices of all processes that share a number of lanes: arrays with a leading axis of lanes.
+
+    Lanes are dealt out in order, padded with copies of the last one so that every device has as many. No device waits
+    for another within a program, and what a lane computes depends on its own numbers alone: it is the same, bit for
+    bit, on any number of devices. Where there are fewer lanes than devices, and lanes play batches of games, the games
+    are dealt out instead; sums over a batch then come in another order, and results agree within rounding.
+
+    **Arguments:** how many `lanes`; `plays`, a function that traces what they compute, to see whether it plays games;
+    the `devices`, all of them by default.
+    """
+
+    def __init__(self, lanes: int, plays: Callable[[], object], devices: Sequence[Any] | None = None):
+        devices = jax.devices() if devices is None else devices
+        # All processes take part in every program, so each needs a device in it.
+        few = devices[:lanes] if jax.process_count() == 1 else devices
+        self._lanes = lanes
+        self._sharding = NamedSharding(Mesh(np.array(few), ("lanes",)), LANES)
+        self._games: NamedSharding | None = None
+        if lanes < len(devices):
+            games = NamedSharding(Mesh(np.array(devices), ("games",)), PartitionSpec("games"))
+            with rollouts.games_over(games) as sizes:
+                plays()
+            if sizes:
+                self._games = games
+                self._sharding = NamedSharding(games.mesh, PartitionSpec())
+        dealt_to = 1 if self._games else len(few)
+        self._own = -(-lanes // dealt_to)
+        self._padded = self._own * dealt_to
+
+    def compiled(self, function: Callable[..., PyTree], *inputs: PyTree) -> Callable[..., PyTree]:
+        """A function of lanes as a program, which takes and returns what `put` makes.
+
+        **Arguments:** `inputs`, as shapes and types; those without an axis are the same for all lanes.
+        """
+        own = jax.tree.map(lambda leaf: _with_lanes(leaf, self._own), inputs)
+        if self._games is not None:
+            with rollouts.games_over(self._games):
+                return eqx.filter_jit(_traced(function, own))
+        # Traced before it is mapped: within the map shapes name their mesh, and lineax takes equal ones for different.
+        program = _traced(function, own)
+        places = jax.tree.map(lambda leaf: LANES if leaf.shape else PartitionSpec(), inputs)
+        mapped = jax.shard_map(program, mesh=self._sharding.mesh, in_specs=places, out_specs=LANES, check_vma=False)
+        return eqx.filter_jit(mapped)
+
+    def put(self, tree: PyTree) -> PyTree:
+        """Arrays `[lanes, …]` of NumPy, dealt out."""
+
+        def dealt_out(leaf: np.ndarray) -> Array:
+            padded = np.concatenate([leaf, np.repeat(leaf[-1:], self._padded - self._lanes, axis=0)])
+            return jax.make_array_from_callback(padded.shape, self._sharding, lambda part: padded[part])
+
+        return jax.tree.map(dealt_out, tree)
+
+    def fetch(self, tree: PyTree) -> PyTree:
+        """Arrays of NumPy, `[lanes, …]`, in every process."""
+        if jax.process_count() > 1:
+            tree = multihost_utils.process_allgather(tree, tiled=True)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[: self._lanes], tree)
+
+
+def _traced(function: Callable[..., PyTree], inputs: Sequence[PyTree]) -> Callable[..., PyTree]:
+    closed, outputs = jax.make_jaxpr(function, return_shape=True)(*inputs)
+    run = jaxpr_as_fun(closed)
+    structure = jax.tree.structure(outputs)
+
+    def program(*arguments: PyTree) -> PyTree:
+        return jax.tree.unflatten(structure, run(*jax.tree.leaves(arguments)))
+
+    return program
+
+
+def _with_lanes(leaf: jax.ShapeDtypeStruct, lanes: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((lanes, *leaf.shape[1:]), leaf.dtype) if leaf.shape else leaf

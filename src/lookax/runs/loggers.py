@@ -1,0 +1,100 @@
+"""Where curves go beside the run's own file: TensorBoard, Weights & Biases, or whatever takes numbers by name."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from lookax.errors import BadInputError
+
+FEW = 8
+"""Most numbers of one metric that get a curve each; of more, such as tables of policies, none does."""
+
+
+@runtime_checkable
+class Logger(Protocol):
+    """What takes curves."""
+
+    def log(self, update: int, numbers: Mapping[str, float]) -> None:
+        """Adds a point to every curve."""
+        ...
+
+    def close(self) -> None:
+        """Writes what is left."""
+        ...
+
+
+class TensorBoard:
+    """Event files in a folder.
+
+    **Arguments:** the folder's `path`; the `update` from which to go on: TensorBoard forgets points that come after it.
+    """
+
+    def __init__(self, path: Path, update: int):
+        self._writer = SummaryWriter(str(path), purge_step=update + 1 if update else None)
+
+    def log(self, update: int, numbers: Mapping[str, float]) -> None:
+        """Adds a point to every curve."""
+        for name, number in numbers.items():
+            self._writer.add_scalar(name, number, update)
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    """A run of a project on Weights & Biases; offline where its `WANDB_MODE` says so.
+
+    **Arguments:** the `project`; the run's `name`, `settings` and folder, which also names it, so that it is resumed.
+
+    **Raises:** `ValueError` where the extra `wandb` is not installed.
+    """
+
+    def __init__(self, project: str, name: str, settings: Mapping[str, Any], path: Path):
+        self._run = _wandb().init(
+            project=project, name=name, config=dict(settings), dir=path, id=_identity(path), resume="allow"
+        )
+
+    def log(self, update: int, numbers: Mapping[str, float]) -> None:
+        """Adds a point to every curve."""
+        self._run.log(dict(numbers), step=update)
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self._run.finish(quiet=True)
+
+
+def check_wandb() -> None:
+    """Raises `ValueError` where the extra `wandb` is not installed."""
+    _wandb()
+
+
+def curves(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """From metrics `[updates, seeds, …]`, means over seeds, `[updates]`, of every number that gets a curve.
+
+    Numbers of a metric with several, such as one per player, are counted from 1: `returns/1`.
+    """
+    found: dict[str, np.ndarray] = {}
+    for name, values in metrics.items():
+        means = values.mean(axis=1)
+        if means.ndim == 1:
+            found[name] = means
+        elif means.ndim == 2 and means.shape[1] <= FEW:
+            found |= {f"{name}/{i + 1}": means[:, i] for i in range(means.shape[1])}
+    return found
+
+
+def _wandb() -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise BadInputError("wandb_project: Weights & Biases is not installed; `pip install lookax[wandb]`") from None
+    return wandb
+
+
+def _identity(path: Path) -> str:
+    return hashlib.blake2b(str(path.resolve()).encode(), digest_size=8).hexdigest()

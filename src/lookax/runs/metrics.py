@@ -1,0 +1,83 @@
+"""Metrics on disk: a line of JSON per update and seed, appended as they come."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+History = dict[str, np.ndarray]
+"""Metrics by name, `[updates, seeds, …]`."""
+
+
+class MetricsFile:
+    """A file of metrics that grows; what is in it before `position` belongs to a checkpoint.
+
+    **Arguments:** its `path`; the `position` in bytes from which to go on: whatever comes after it is forgotten.
+
+    **Raises:** `OSError` if it cannot be written.
+    """
+
+    def __init__(self, path: Path, position: int):
+        path.touch()
+        os.truncate(path, position)
+        self._file = path.open("ab")
+
+    def append(self, first_update: int, first_seed: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Adds metrics `[updates, seeds, …]`, and hands them to the operating system."""
+        for u, s in np.ndindex(next(iter(metrics.values())).shape[:2]) if metrics else ():
+            row = {"update": first_update + u, "seed": first_seed + s}
+            row |= {name: values[u, s] for name, values in metrics.items()}
+            self._file.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
+        self._file.flush()
+
+    def position(self) -> int:
+        """Its length in bytes, all of them safely on disk."""
+        os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Closes it."""
+        self._file.close()
+
+
+def read_metrics(path: Path) -> pd.DataFrame:
+    """A run's metrics as a frame, also while it runs or after it crashed: a row per update and seed.
+
+    Metrics of several numbers are nested lists. Those that are not evaluated before the first update are missing there.
+
+    **Arguments:** `path` to a run's folder, or to its `metrics.jsonl`.
+    """
+    return pd.DataFrame.from_records(_rows(path / "metrics.jsonl" if path.is_dir() else path))
+
+
+def read_history(path: Path) -> History:
+    """A run's metrics as arrays `[updates, seeds, …]`, up to the last update that is complete.
+
+    Metrics that are evaluated before the first update too have one entry more, at the front.
+    """
+    rows = _rows(path / "metrics.jsonl" if path.is_dir() else path)
+    seeds = len({row["seed"] for row in rows})
+    updates = [rows[i : i + seeds] for i in range(0, len(rows) - len(rows) % max(seeds, 1), max(seeds, 1))]
+    names = [name for name in (updates[-1][0] if updates else {}) if name not in ("update", "seed")]
+    return {name: np.array([[row[name] for row in rows] for rows in updates if name in rows[0]]) for name in names}
+
+
+def last_update(path: Path) -> int | None:
+    """The last update in a run's file of metrics; `None` if there is none. Reads no more than its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 1_000_000))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return None
+    return orjson.loads(lines[-2])["update"] if len(lines) > 1 else None
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """All lines that are complete."""
+    return [orjson.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
