@@ -20,11 +20,10 @@ from lookax.experiments.registry import (
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.config import read_yaml
-from lookax.runs.execute import Reproduction, reproduce, resume, run_preset
+from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
 from lookax.runs.folder import RunFolder
 from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
-from lookax.runs.training import RunFailedError
 
 HELP = ("-h", "--help", "help")
 

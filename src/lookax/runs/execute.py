@@ -19,10 +19,18 @@ from lookax.runs.run import Recording, Run, read_run
 from lookax.runs.training import arranged, train
 
 
+class RunFailedError(ArithmeticError):
+    """A quantity has become infinite or not a number, or a solver gave up; what was computed before is kept."""
+
+
 def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
     """Learns runs, or goes on with them, each in its folder; those that can share a program, in one.
 
     **Arguments:** the folder of their `checkpoints`; the folder that holds everything, `top`, which messages name.
+
+    **Returns:** their results; none in other processes than the first.
+
+    **Raises:** `RunFailedError`, naming the quantity, the update and the seed, when all others have come to their ends.
     """
     programs = arranged(runs, checkpoints)
     if is_first_process():
@@ -30,8 +38,10 @@ def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
             run.write_config()
             run.folder.add_provenance()
     with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
-        train(programs, top, watch)
-    return [run.result() for run in runs]
+        failures = train(programs, top, watch)
+    if failures:
+        raise RunFailedError("; ".join(failures.values()))
+    return [run.result() for run in runs] if is_first_process() else []
 
 
 def run_preset(run: Run) -> None:
