@@ -70,6 +70,8 @@ class Devices:
                 self._games = games
                 self._sharding = NamedSharding(games.mesh, PartitionSpec())
         dealt_to = 1 if self._games else len(few)
+        replicated = NamedSharding(self._sharding.mesh, PartitionSpec())
+        self._everywhere = jax.jit(lambda tree: tree, out_shardings=replicated)
         self._own = -(-lanes // dealt_to)
         self._padded = self._own * dealt_to
 
@@ -100,7 +102,7 @@ class Devices:
     def fetch(self, tree: PyTree) -> PyTree:
         """Arrays of NumPy, `[lanes, …]`, in every process."""
         if jax.process_count() > 1:
-            tree = multihost_utils.process_allgather(tree, tiled=True)
+            tree = self._everywhere(tree)
         return jax.tree.map(lambda leaf: np.asarray(leaf)[: self._lanes], tree)
 
 

@@ -36,7 +36,6 @@ def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
     if is_first_process():
         for run in (run for turns in programs for turn in turns for run in turn):
             run.write_config()
-            run.folder.add_provenance()
     with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
         failures = train(programs, top, watch)
     if failures:
@@ -102,6 +101,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
     verdicts: list[bool] = []
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
+    use_cores(max(preset.experiment.seeds for figure in reproduction.figures() for preset in figure.presets))
     with top.claimed():
         top.write_config(
             {
@@ -111,7 +111,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
                 "recording": dataclasses.asdict(reproduction.recording),
             }
         )
-        top.add_provenance()
+        top.add_provenance(devices=True)
         for figure in reproduction.figures():
             folder = top
             if reproduction.collection():

@@ -69,10 +69,10 @@ class RunFolder:
             raise BadInputError(f"{str(self.path)!r} is not the folder of a run; it has no {CONFIG}")
         return read_yaml(self.path / CONFIG)
 
-    def add_provenance(self) -> None:
-        """Adds an entry to `provenance.json`: what it is run with, from now on."""
+    def add_provenance(self, *, devices: bool) -> None:
+        """Adds an entry to `provenance.json`: what it is run with from now on, and on which `devices`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write_json("provenance.json", [*self.provenance(), provenance()])
+        self._write_json("provenance.json", [*self.provenance(), provenance(devices=devices)])
 
     def provenance(self) -> list[dict[str, Any]]:
         """The entries of `provenance.json`, oldest first; the last is of the latest time that it was resumed."""
@@ -154,18 +154,16 @@ class RunFolder:
         return json.loads(file.read_text()) if file.exists() else None
 
 
-def provenance() -> dict[str, Any]:
-    """Versions, devices, source revision where there is one, command line and time."""
+def provenance(*, devices: bool) -> dict[str, Any]:
+    """Versions, source revision where there is one, command line and time; devices, if asked for, which starts JAX."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {package: metadata.version(package) for package in PACKAGES},
-        "devices": [device.device_kind for device in jax.devices()],
-        "processes": jax.process_count(),
         "revision": _revision(),
-    }
+    } | ({"devices": [device.device_kind for device in jax.devices()]} if devices else {})
 
 
 @functools.cache

@@ -63,6 +63,7 @@ class Recorder:
             if found is not None and len(self._runs) > 1:
                 self.failures = {c: why for c, why in enumerate(found[1].failures) if why is not None}
             for c, run in enumerate(self._runs):
+                run.folder.add_provenance(devices=True)
                 if c not in self.failures:
                     run.folder.forget_failure()
                 self._files.append(MetricsFile(run.folder.metrics, found[1].positions[c] if found else 0))
