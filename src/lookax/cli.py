@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import jax
+
 from lookax import __version__
 from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Collection, Figure, Preset, Table
@@ -143,6 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "`lookax resume` the folder",
             1,
         )
+    except jax.errors.JaxRuntimeError as reason:
+        if jax.process_count() == 1:
+            raise
+        told = f"another process has gone ({str(reason).splitlines()[0]}); `lookax resume` the folder with all of them"
+        return _refuse(f"lookax {command}: {told}", 1)
     except KeyboardInterrupt:
         return _refuse(f"lookax {command}: interrupted", 130)
 

@@ -50,9 +50,10 @@ def run_preset(run: Run) -> None:
     """
     use_cores(run.experiment.seeds)
     with run.folder.claimed():
-        [result] = learn([run], run.checkpoints, run.folder.path)
-        figure = published(run.preset)
-        _close(run.folder, run.preset.report.draw([result]), (figure or run.preset).report.table([result]))
+        results = learn([run], run.checkpoints, run.folder.path)
+        if results:
+            figure = published(run.preset)
+            _close(run.folder, run.preset.report.draw(results), (figure or run.preset).report.table(results))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +179,7 @@ def _reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
 
 
 def _close(folder: RunFolder, drawing: Any, table: Table) -> None:
-    if is_first_process():
-        folder.write_figure(drawing)
-        folder.write_table(table)
-        terminal.print_table(table)
-        terminal.say(f"written to {folder.path}")
+    folder.write_figure(drawing)
+    folder.write_table(table)
+    terminal.print_table(table)
+    terminal.say(f"written to {folder.path}")

@@ -29,6 +29,7 @@ import jax
 
 from lookax.errors import BadInputError
 from lookax.runs.config import read_yaml, write_yaml
+from lookax.runs.devices import is_first_process
 
 PACKAGES = (
     "lookax",
@@ -118,8 +119,13 @@ class RunFolder:
     def claimed(self) -> Iterator[None]:
         """Within, no other process works in it; the claim ends with the process, however that ends.
 
+        Of several processes that make one run the first claims it for all.
+
         **Raises:** `ValueError` if another process does.
         """
+        if not is_first_process():
+            yield
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.path / ".lock")
         try:

@@ -11,9 +11,8 @@ from typing import Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
-from lookax.runs.devices import agreed
+from lookax.runs.devices import Rounds, agreed
 from lookax.runs.lanes import Lanes, grouped
 from lookax.runs.metrics import History
 from lookax.runs.recording import Recorder
@@ -96,7 +95,8 @@ class _Learning:
         self._recorder = Recorder(runs)
         self._watch = watch
         self._stop = stop
-        self._update, self._state = -1, None
+        self._update = -1
+        self._state: Rounds = ()
 
     def learn(self) -> dict[str, str]:
         """From where it was to the end; returns why runs failed, by their names."""
@@ -148,7 +148,7 @@ class _Learning:
                 if told and self._update < self._total:
                     raise StoppedError(self._told(told), told)
 
-    def _burst(self, count: int) -> tuple[PyTree, History, int] | None:
+    def _burst(self, count: int) -> tuple[Rounds, History, int] | None:
         """State and metrics of the next updates, fewer if it is time to stop or for a checkpoint.
 
         `None` if one of them fails, which is then to be found by itself.
