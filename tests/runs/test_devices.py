@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 SPREAD = """
 import dataclasses, json, sys
-import jax, numpy as np
+import jax
 from lookax.experiments.registry import PRESETS
 from lookax.runs.lanes import Lanes
 
@@ -26,7 +26,8 @@ for number in (1, 2, 4):
     for update in range(1, updates + 1):
         state, metrics = lanes.step(update, state)
     used = {device for leaf in jax.tree.leaves(state) for device in leaf.devices()}
-    told[number] = [len(used), [np.asarray(leaf).tolist() for leaf in jax.tree.leaves((lanes.fetch(state), lanes.fetch(metrics)))]]
+    fetched = jax.tree.leaves((lanes.fetch(state), lanes.fetch(metrics)))
+    told[number] = [len(used), [leaf.tolist() for leaf in fetched]]
 print(json.dumps(told))
 """
 
