@@ -20,8 +20,10 @@ from lookax.experiments.registry import (
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.config import read_yaml
+from lookax.runs.evaluate import run_evaluate
 from lookax.runs.execute import Reproduction, reproduce, resume, run_preset
 from lookax.runs.folder import RunFolder
+from lookax.runs.listing import listing, standings
 from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
 from lookax.runs.training import RunFailedError
@@ -37,6 +39,8 @@ usage: lookax COMMAND …
   lookax run --config FILE [--field value …]      learn what a run's config.yaml says
   lookax reproduce FIGURE [--seeds N] [--out DIR] learn a published figure's presets, draw it, compare it
   lookax resume DIR [--field value …]             go on with any of these where it stopped
+  lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
+  lookax evaluate DIR [--update N]                what a run's newest checkpoint gives, or that of update N
 
   lookax run PRESET --help                        the fields that a preset has
 """
@@ -76,6 +80,14 @@ class ReproduceOptions:
     """What is recorded when."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Replays a checkpoint of a run."""
+
+    update: int | None = None
+    """The update that it is of; None for the newest."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -177,12 +189,37 @@ def _resume(arguments: Sequence[str]) -> int:
     return 0 if resume(Path(name), changed) else 1
 
 
+def _runs(arguments: Sequence[str]) -> int:
+    [name] = _take(arguments, 1) if arguments else ["runs"]
+    if not arguments and not Path(name).is_dir():
+        terminal.say("there are no runs here yet; `lookax run PRESET` makes one, `lookax runs DIR` names those in DIR")
+        return 0
+    found, complaints = standings(Path(name))
+    if found:
+        terminal.print_table(listing(found, Path(name)))
+    elif not complaints:
+        terminal.say(f"{name} holds no runs; `lookax run PRESET --out DIR` makes one")
+    for complaint in complaints:
+        sys.stderr.write(f"lookax runs: {complaint}\n")
+    return 0
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    [name], rest = _take_folder(arguments[:1]), arguments[1:]
+    options = parse(EvaluateOptions(), rest, f"lookax evaluate {name}")
+    compilation_cache.turn_on()
+    run_evaluate(Path(name), options.update)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": _list,
     "show": _show,
     "run": _run,
     "reproduce": _reproduce,
     "resume": _resume,
+    "runs": _runs,
+    "evaluate": _evaluate,
 }
 
 
@@ -197,6 +234,12 @@ def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
         raise BadInputError("the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets")
     if len(arguments) > number:
         raise BadInputError(f"{' '.join(arguments[number:])!r} is not allowed; it takes {number or 'no'} name")
+    return arguments
+
+
+def _take_folder(arguments: Sequence[str]) -> Sequence[str]:
+    if not arguments or arguments[0].startswith("-"):
+        raise BadInputError("the folder of a run is missing; `lookax runs` names those there are")
     return arguments
 
 
