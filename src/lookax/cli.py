@@ -1,10 +1,14 @@
 """The command `lookax`: words on the command line, and what to say when they make no sense."""
 
 import dataclasses
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from lookax import __version__
 from lookax.errors import BadInputError
@@ -24,9 +28,12 @@ from lookax.runs.evaluate import run_evaluate
 from lookax.runs.execute import Reproduction, reproduce, resume, run_preset
 from lookax.runs.folder import RunFolder
 from lookax.runs.listing import listing, standings
+from lookax.runs.report import write_report
 from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
 from lookax.runs.training import RunFailedError
+
+NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 
 HELP = ("-h", "--help", "help")
 
@@ -41,6 +48,7 @@ usage: lookax COMMAND …
   lookax resume DIR [--field value …]             go on with any of these where it stopped
   lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
   lookax evaluate DIR [--update N]                what a run's newest checkpoint gives, or that of update N
+  lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
 
   lookax run PRESET --help                        the fields that a preset has
 """
@@ -88,6 +96,14 @@ class EvaluateOptions:
 
     update: int | None = None
     """The update that it is of; None for the newest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportOptions:
+    """Tells of runs in one page."""
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("report.html")
+    """The page to write, in place of one that is there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -205,10 +221,29 @@ def _runs(arguments: Sequence[str]) -> int:
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
-    [name], rest = _take_folder(arguments[:1]), arguments[1:]
+    if not arguments or arguments[0].startswith("-"):
+        raise BadInputError(NO_FOLDER)
+    name, rest = arguments[0], arguments[1:]
     options = parse(EvaluateOptions(), rest, f"lookax evaluate {name}")
     compilation_cache.turn_on()
     run_evaluate(Path(name), options.update)
+    return 0
+
+
+def _report(arguments: Sequence[str]) -> int:
+    words, folders, rest = iter(arguments), [], []
+    for word in words:
+        if word.startswith("-"):
+            rest += [word, *itertools.islice(words, 0 if "=" in word else 1)]
+        else:
+            folders.append(Path(word))
+    options = parse(ReportOptions(), rest, "lookax report")
+    if not folders:
+        raise BadInputError(NO_FOLDER)
+    number, complaints = write_report(folders, options.out)
+    terminal.say(f"{number} run{'' if number == 1 else 's'} in {options.out}")
+    for complaint in complaints:
+        sys.stderr.write(f"lookax report: {complaint}\n")
     return 0
 
 
@@ -220,6 +255,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "resume": _resume,
     "runs": _runs,
     "evaluate": _evaluate,
+    "report": _report,
 }
 
 
@@ -234,12 +270,6 @@ def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
         raise BadInputError("the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets")
     if len(arguments) > number:
         raise BadInputError(f"{' '.join(arguments[number:])!r} is not allowed; it takes {number or 'no'} name")
-    return arguments
-
-
-def _take_folder(arguments: Sequence[str]) -> Sequence[str]:
-    if not arguments or arguments[0].startswith("-"):
-        raise BadInputError("the folder of a run is missing; `lookax runs` names those there are")
     return arguments
 
 
