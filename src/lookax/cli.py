@@ -1,13 +1,15 @@
 """The command `lookax`: words on the command line, and what to say when they make no sense."""
 
 import dataclasses
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
+import tyro
 
 from lookax import __version__
 from lookax.errors import BadInputError, check
@@ -25,12 +27,17 @@ from lookax.runs.arguments import described_fields, parse
 from lookax.runs.config import read_yaml
 from lookax.runs.devices import is_first_process
 from lookax.runs.distributed import Distribution
+from lookax.runs.evaluate import run_evaluate
 from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
 from lookax.runs.folder import RunFolder
+from lookax.runs.listing import listing, standings
 from lookax.runs.ray_engine import on_ray
+from lookax.runs.report import write_report
 from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
 from lookax.runs.sweep import Engine, Sweep, local, parse_set, run_sweep, stored_sweep
+
+NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 
 HELP = ("-h", "--help", "help")
 
@@ -45,6 +52,9 @@ usage: lookax COMMAND …
   lookax sweep PRESET --set field=a,b,c … [--engine local|ray] [--out DIR]
                                                   learn it with every combination of fields' values
   lookax resume DIR [--field value …]             go on with any of these where it stopped
+  lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
+  lookax evaluate DIR [--update N]                what a run's newest checkpoint gives, or that of update N
+  lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
 
   lookax run PRESET --help                        the fields that a preset has
 """
@@ -120,6 +130,22 @@ class ReproduceOptions:
     """What is recorded when."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Replays a checkpoint of a run."""
+
+    update: int | None = None
+    """The update that it is of; None for the newest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportOptions:
+    """Tells of runs in one page."""
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("report.html")
+    """The page to write, in place of one that is there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -262,6 +288,48 @@ def _resume(arguments: Sequence[str]) -> int:
     return 0 if resume(Path(name), changed) else 1
 
 
+def _runs(arguments: Sequence[str]) -> int:
+    [name] = _take(arguments, 1) if arguments else ["runs"]
+    if not arguments and not Path(name).is_dir():
+        terminal.say("there are no runs here yet; `lookax run PRESET` makes one, `lookax runs DIR` names those in DIR")
+        return 0
+    found, complaints = standings(Path(name))
+    if found:
+        terminal.print_table(listing(found, Path(name)))
+    elif not complaints:
+        terminal.say(f"{name} holds no runs; `lookax run PRESET --out DIR` makes one")
+    for complaint in complaints:
+        sys.stderr.write(f"lookax runs: {complaint}\n")
+    return 0
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0].startswith("-"):
+        raise BadInputError(NO_FOLDER)
+    name, rest = arguments[0], arguments[1:]
+    options = parse(EvaluateOptions(), rest, f"lookax evaluate {name}")
+    compilation_cache.turn_on()
+    run_evaluate(Path(name), options.update)
+    return 0
+
+
+def _report(arguments: Sequence[str]) -> int:
+    words, folders, rest = iter(arguments), [], []
+    for word in words:
+        if word.startswith("-"):
+            rest += [word, *itertools.islice(words, 0 if "=" in word else 1)]
+        else:
+            folders.append(Path(word))
+    options = parse(ReportOptions(), rest, "lookax report")
+    if not folders:
+        raise BadInputError(NO_FOLDER)
+    number, complaints = write_report(folders, options.out)
+    terminal.say(f"{number} run{'' if number == 1 else 's'} in {options.out}")
+    for complaint in complaints:
+        sys.stderr.write(f"lookax report: {complaint}\n")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": _list,
     "show": _show,
@@ -269,6 +337,9 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "reproduce": _reproduce,
     "sweep": _sweep,
     "resume": _resume,
+    "runs": _runs,
+    "evaluate": _evaluate,
+    "report": _report,
 }
 
 

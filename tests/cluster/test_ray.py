@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lookax.cli import main
-from lookax.runs.metrics import last_update
+from lookax.runs.metrics import last_rows
 
 pytestmark = pytest.mark.cluster
 
@@ -34,8 +34,8 @@ def test_a_sweep_survives_the_death_of_a_worker(tmp_path):
         """The first worker that is seen with half of its updates made."""
         while not killed:
             time.sleep(0.05)
-            reached = [last_update(folder / "metrics.jsonl") or 0 for folder in there.glob("inner*")]
-            half_way = any(100 <= update < 200 for update in reached)
+            ends = [last_rows(folder / "metrics.jsonl", 2) for folder in there.glob("inner*")]
+            half_way = any(100 <= rows[0]["update"] < 200 for rows in ends if rows)
             if half_way and (pids := workers()):
                 os.kill(pids[0], signal.SIGKILL)
                 killed.append(pids[0])

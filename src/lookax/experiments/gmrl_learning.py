@@ -69,7 +69,9 @@ def _band(axes: Axes, values: np.ndarray, style: dict[str, str], *, with_errors:
 
 
 def policy_map(_result: Result, learned: Sequence[Mapping[str, Any]]) -> list[HeatMap]:
-    """π(a|s) of the policy that was learned, and the intrinsic reward where there is one, means over MDPs."""
+    """π(a|s) of the policy that was learned and the intrinsic reward, if any, means over MDPs; none before the end."""
+    if not learned:
+        return []
     maps = [("π(a|s)", np.mean([softmax(np.array(one["logits"]), axis=-1) for one in learned], axis=0))]
     if "intrinsic_reward" in learned[0]:
         maps.append(("intrinsic reward", np.mean([one["intrinsic_reward"] for one in learned], axis=0)))

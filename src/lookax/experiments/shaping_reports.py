@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from scipy import stats
 
 from lookax.evaluation.policies import state_names
 from lookax.experiments.exact_reports import cooperation_map, draw_cooperation, tidy
-from lookax.experiments.preset import CONFIDENCE, Report, Result, Table
+from lookax.experiments.intervals import Interval, deviation, half_width, quantile
+from lookax.experiments.preset import Report, Result, Table
 
 FIRST = 100
 """Updates over which correlations are averaged: later, policies differ too much between seeds to compare gradients."""
@@ -38,24 +38,6 @@ class Reference:
 
     scores: Sequence[float]
     correlations: Mapping[str, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Interval:
-    """A mean over seeds, and Student's 95 % interval of it (none with one seed)."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> "Interval":
-        """Of one value per seed."""
-        half = _quantile(CONFIDENCE, len(values)) * float(_deviation(values)) / len(values) ** 0.5
-        return cls(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]" if np.isfinite(self.low) else f"{self.mean:.3f}"
 
 
 def scores(result: Result) -> np.ndarray:
@@ -161,24 +143,15 @@ def draw_band(axes: Axes, values: np.ndarray, first_update: int, **style: Any) -
     updates, means = first_update + np.arange(len(values)), values.mean(axis=1)
     axes.plot(updates, means, linewidth=1.4, **style)
     if values.shape[1] > 1:
-        half = _quantile(CONFIDENCE, values.shape[1]) * _deviation(values) / values.shape[1] ** 0.5
+        half = half_width(values)
         axes.fill_between(updates, means - half, means + half, color=style["color"], alpha=0.15, linewidth=0)
     tidy(axes)
 
 
 def _predicts(values: np.ndarray, other: float, error: float) -> bool:
     """Whether one more value could be `other`, given values of several seeds and an error of the other."""
-    half = _quantile(REFERENCE_CONFIDENCE, len(values)) * float(_deviation(values)) * (1 + 1 / len(values)) ** 0.5
+    half = quantile(REFERENCE_CONFIDENCE, len(values)) * float(deviation(values)) * (1 + 1 / len(values)) ** 0.5
     return bool(abs(other - values.mean()) <= half + error)
-
-
-def _quantile(confidence: float, number: int) -> float:
-    return float(stats.t.ppf((1 + confidence) / 2, number - 1)) if number > 1 else float("nan")
-
-
-def _deviation(values: np.ndarray) -> np.ndarray:
-    """Over seeds, the last axis."""
-    return np.asarray(values.std(axis=-1, ddof=1) if values.shape[-1] > 1 else np.full(values.shape[:-1], np.nan))
 
 
 RUN = Report(draw_run, lambda results: shaping_table(results, {}), ("score", "correlation"), cooperation_map)

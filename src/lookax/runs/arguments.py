@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import functools
 import io
 import typing
 from collections.abc import Sequence
@@ -54,12 +55,7 @@ def described_fields(settings: Any) -> list[tuple[str, str, str]]:
 
     Settings that a preset does without (None) are left out, as on the command line.
     """
-    meanings = {
-        param.arg_name: param.description
-        for kind in reversed(type(settings).__mro__)
-        if dataclasses.is_dataclass(kind)
-        for param in docstring_parser.parse_from_object(kind).params
-    }
+    meanings = _meanings(type(settings))
     hints = typing.get_type_hints(type(settings))
     rows = []
     for field in dataclasses.fields(settings):
@@ -69,6 +65,16 @@ def described_fields(settings: Any) -> list[tuple[str, str, str]]:
         elif value is not None or not holds_settings(hints[field.name]):
             rows.append((field.name.replace("_", "-"), str(value), meanings[field.name] or ""))
     return rows
+
+
+@functools.cache
+def _meanings(settings: type) -> dict[str, str | None]:
+    return {
+        param.arg_name: param.description
+        for kind in reversed(settings.__mro__)
+        if dataclasses.is_dataclass(kind)
+        for param in docstring_parser.parse_from_object(kind).params
+    }
 
 
 def _unknown(argument: str, fields: list[str]) -> str:

@@ -37,27 +37,30 @@ class Progress:
 
 
 class Checkpoints:
-    """A folder of checkpoints, at most one per update. One process uses it at a time.
+    """A folder of checkpoints, at most one per update. One process writes it at a time.
 
-    **Arguments:** the folder's `path`; how many of the latest to keep; besides, those of updates that `keep_every`
-    divides are kept.
+    **Arguments:** the folder's `path`; how many of the latest to keep, `None` to read alone, which changes nothing;
+    besides, those of updates that `keep_every` divides are kept.
 
     **Raises:** `OSError` if it cannot be written.
     """
 
-    def __init__(self, path: Path, keep_last: int, keep_every: int | None):
+    def __init__(self, path: Path, keep_last: int | None = None, keep_every: int | None = None):
         # Or orbax speaks of every save, and of what is damaged before we do.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         this_one = jax.process_index()
+        read_only = keep_last is None
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep_last,
             keep_period=keep_every,
             enable_async_checkpointing=False,
             create=False,
-            cleanup_tmp_directories=True,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
             multiprocessing_options=ocp.options.MultiprocessingOptions(this_one, {this_one}, "lookax"),
         )
-        path.mkdir(parents=True, exist_ok=True)
+        if not read_only:
+            path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._damaged: set[int] = set()
         self._manager = ocp.CheckpointManager(path.absolute(), options=options)

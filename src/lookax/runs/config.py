@@ -38,12 +38,15 @@ def from_fields(default: Parsed, fields: Mapping[str, Any], program: str) -> Par
     **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
     """
     words: list[str] = []
+    defaults = as_fields(default)
     for name, value in fields.items():
+        if name in defaults and defaults[name] == value:
+            continue
         if isinstance(value, bool):
             words.append(f"--{name}" if value else f"--no-{name}")
         else:
             words += [f"--{name}", *(map(str, value) if isinstance(value, list) else [str(value)])]
-    return parse(default, words, program)
+    return parse(default, words, program) if words else default
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -8,10 +8,12 @@ checkpoints/     states to resume from; those of runs that share a program stand
 policies/        what was learned, a file per seed; opponent shaping's is what `--initial-policies` reads
 table.json       the closing table
 figure.png, .pdf
+evaluation-<update>.json  what a checkpoint gave when it was evaluated, if it was
 failed.txt       why it stopped, if it did
 """
 
 import dataclasses
+import fcntl
 import functools
 import json
 import platform
@@ -26,6 +28,7 @@ from typing import Any
 
 import filelock
 import jax
+import numpy as np
 
 from lookax.errors import BadInputError
 from lookax.runs.config import read_yaml, write_yaml
@@ -102,6 +105,12 @@ class RunFolder:
         """The closing table; `None` for a run that has not come to its end."""
         return self._read_json("table.json")
 
+    def write_evaluation(self, update: int, seeds: Sequence[int], quantities: Mapping[str, np.ndarray]) -> Path:
+        """`evaluation-<update>.json`: quantities `[seeds, …]` by name. Returns its path."""
+        numbers = {name: values.tolist() for name, values in quantities.items()}
+        content = {"update": update, "seeds": list(seeds), "quantities": numbers}
+        return self._write_json(f"evaluation-{update}.json", content)
+
     def write_failure(self, message: str) -> None:
         """`failed.txt`."""
         (self.path / "failed.txt").write_text(message + "\n")
@@ -129,7 +138,8 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.path / ".lock")
         try:
-            lock.acquire(blocking=False)
+            # Whoever looks whether it is in use holds it for an instant.
+            lock.acquire(timeout=1)
         except filelock.Timeout:
             raise BadInputError(
                 f"{str(self.path)!r} is in use by another process; wait for it, or stop it, then `lookax resume` again"
@@ -140,20 +150,21 @@ class RunFolder:
             lock.release()
 
     def in_use(self) -> bool:
-        """Whether a process works in it."""
-        if not (self.path / ".lock").exists():
-            return False
+        """Whether a process works in it; one that may only read can tell."""
         try:
-            with filelock.FileLock(self.path / ".lock", blocking=False):
-                return False
-        except (filelock.Timeout, OSError):
+            with (self.path / ".lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        except OSError:
+            return False
+        return False
 
-    def _write_json(self, name: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
+    def _write_json(self, name: str, content: Mapping[str, Any] | Sequence[Any]) -> Path:
         file = self.path / name
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(content, indent=1) + "\n")
-        unfinished.replace(file)
+        return unfinished.replace(file)
 
     def _read_json(self, name: str) -> Any:
         file = self.path / name

@@ -74,17 +74,21 @@ def check_wandb() -> None:
 
 
 def curves(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """From metrics `[updates, seeds, …]`, means over seeds, `[updates]`, of every number that gets a curve.
+    """From metrics `[updates, seeds, …]`, means over seeds, `[updates]`, of every number that gets a curve."""
+    return {name: values.mean(axis=1) for name, values in curves_by_seed(metrics).items()}
+
+
+def curves_by_seed(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """From metrics `[updates, seeds, …]`, `[updates, seeds]` of every number that gets a curve.
 
     Numbers of a metric with several, such as one per player, are counted from 1: `returns/1`.
     """
     found: dict[str, np.ndarray] = {}
     for name, values in metrics.items():
-        means = values.mean(axis=1)
-        if means.ndim == 1:
-            found[name] = means
-        elif means.ndim == 2 and means.shape[1] <= FEW:
-            found |= {f"{name}/{i + 1}": means[:, i] for i in range(means.shape[1])}
+        if values.ndim == 2:
+            found[name] = values
+        elif values.ndim == 3 and values.shape[2] <= FEW:
+            found |= {f"{name}/{i + 1}": values[:, :, i] for i in range(values.shape[2])}
     return found
 
 

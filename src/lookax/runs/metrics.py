@@ -1,13 +1,15 @@
 """Metrics on disk: a line of JSON per update and seed, appended as they come."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pandas as pd
+
+from lookax.errors import BadInputError
 
 History = dict[str, np.ndarray]
 """Metrics by name, `[updates, seeds, …]`."""
@@ -66,18 +68,40 @@ def read_history(path: Path) -> History:
     return {name: np.array([[row[name] for row in rows] for rows in updates if name in rows[0]]) for name in names}
 
 
-def last_update(path: Path) -> int | None:
-    """The last update in a run's file of metrics; `None` if there is none. Reads no more than its end."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 1_000_000))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return None
-    return orjson.loads(lines[-2])["update"] if len(lines) > 1 else None
+def last_rows(path: Path, seeds: int) -> list[dict[str, Any]]:
+    """The rows of the last update that is complete, one per seed; none if there is none, or no such file.
+
+    Reads the end of the file alone.
+
+    **Raises:** `ValueError`, in one line, for a line that is damaged.
+    """
+    if not path.exists():
+        return []
+    rows = _parsed(path, _last_lines(path, 2 * seeds))
+    last = rows[-1]["update"] if rows else 0
+    found = ([row for row in rows if row["update"] == update] for update in (last, last - 1))
+    return next((own for own in found if len(own) == seeds), [])
+
+
+def _last_lines(path: Path, number: int) -> list[bytes]:
+    """The last lines that are complete, up to a number of them."""
+    with path.open("rb") as file:
+        end, size = file.seek(0, os.SEEK_END), 1 << 16
+        while True:
+            start = file.seek(max(0, end - size))
+            lines = file.read(end - start).split(b"\n")[1 if start else 0 : -1]
+            if start == 0 or len(lines) >= number:
+                return lines[-number:]
+            size *= 4
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     """All lines that are complete."""
-    return [orjson.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+    return _parsed(path, path.read_bytes().split(b"\n")[:-1])
+
+
+def _parsed(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    try:
+        return [orjson.loads(line) for line in lines]
+    except orjson.JSONDecodeError:
+        raise BadInputError(f"{str(path)!r} is damaged: a line of it is not JSON") from None

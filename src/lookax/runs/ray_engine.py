@@ -9,7 +9,7 @@ from lookax.errors import BadInputError
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.config import read_yaml
 from lookax.runs.folder import CONFIG, RunFolder
-from lookax.runs.metrics import last_update
+from lookax.runs.metrics import last_rows
 from lookax.runs.stopping import StoppedError
 from lookax.runs.sweep import Engine, Sweep, stored_sweep
 from lookax.runs.training import train
@@ -57,7 +57,8 @@ def on_ray(address: str | None) -> Engine:
                     for finished in ray.get(done):
                         failures |= finished
                     for run in runs:
-                        reached = last_update(run.folder.metrics) or 0
+                        rows = last_rows(run.folder.metrics, run.experiment.seeds)
+                        reached = rows[0]["update"] if rows else 0
                         watch([run], reached - seen[run.name], {})
                         seen[run.name] = reached
             return failures

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Run:
 
 
 def read_run(path: Path) -> Run:
-    """The run of a folder.
+    """The run of a folder, its settings as they were allowed when it was started.
 
     **Raises:** `ValueError`, in one line, if it is none, or its configuration makes no sense.
     """
@@ -90,14 +90,43 @@ def read_run(path: Path) -> Run:
     if "preset" not in content:
         kind = next((kind for kind in ("figure", "collection", "sweep") if kind in content), "unknown thing")
         raise BadInputError(f"{str(path)!r} is the folder of a {kind}; name one of the runs in it")
-    return read_config(content, path / CONFIG, folder)
+    return _run(content, path / CONFIG, folder)
 
 
 def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
     """A run's configuration, from a file that may also stand alone.
 
-    **Raises:** `ValueError`, in one line, for what makes no sense.
+    **Raises:** `ValueError`, in one line, for what makes no sense or is not allowed.
     """
+    run = _run(content, file, folder)
+    try:
+        run.experiment.validate()
+        run.recording.validate()
+    except BadInputError as mistake:
+        raise BadInputError(f"{file}: {mistake}") from None
+    return run
+
+
+def runs_below(path: Path) -> tuple[list[Run], list[str]]:
+    """All runs in a folder, itself included, and in folders within, in the order of their names.
+
+    And what is wrong with those that cannot be read, a line each.
+    """
+    runs, complaints = [], []
+    for folder, inner, files in os.walk(path):
+        # Parts of runs, the last of which has configurations of its own.
+        inner[:] = sorted(name for name in inner if name not in ("checkpoints", "policies", "tensorboard", "wandb"))
+        if CONFIG not in files:
+            continue
+        try:
+            if "preset" in (content := RunFolder(Path(folder)).config()):
+                runs.append(_run(content, Path(folder, CONFIG), RunFolder(Path(folder))))
+        except BadInputError as complaint:
+            complaints.append(str(complaint))
+    return runs, complaints
+
+
+def _run(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
     if unknown := [name for name in content if name not in (*_PARTS, "format")]:
         raise BadInputError(f"{file}: {unknown[0]} is not known; it may have {', '.join(_PARTS)}")
     for name in ("settings", "recording", "checkpoints"):
@@ -107,8 +136,6 @@ def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Ru
         preset = look_up("preset", str(content.get("preset")), PRESETS)
         experiment = from_fields(preset.experiment, content.get("settings", {}), str(file))
         recording = from_fields(Recording(), content.get("recording", {}), str(file))
-        experiment.validate()
-        recording.validate()
     except BadInputError as mistake:
         raise BadInputError(f"{file}: {mistake}") from None
     place = content.get("checkpoints", {"folder": "checkpoints", "place": 0})
@@ -120,15 +147,6 @@ def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Ru
         (folder.path / place["folder"]).resolve(),
         int(place["place"]),
     )
-
-
-def runs_below(path: Path) -> Iterator[Run]:
-    """All runs in a folder, itself included, and in folders within, in the order of their names."""
-    for config in sorted(path.rglob(CONFIG)):
-        try:
-            yield read_run(config.parent)
-        except BadInputError:
-            continue
 
 
 _PARTS = ("name", "preset", "settings", "recording", "checkpoints")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table as RichTable
 
@@ -83,7 +84,7 @@ def print_table(table: Table, *, prose: bool = False) -> None:
         grid.add_column(column, no_wrap=not (prose and column == columns[-1]))
     chosen = [v is not None or not judged or len(table.rows) <= MANY for v in table.verdicts]
     for row, verdict in itertools.compress(zip(table.rows, table.verdicts, strict=True), chosen):
-        grid.add_row(*row, *([VERDICTS[verdict]] if judged else []))
+        grid.add_row(*map(escape, row), *([VERDICTS[verdict]] if judged else []))
     out = console()
     if not prose:
         out = Console(highlight=False, width=max(out.width, out.measure(grid).maximum, WIDE))

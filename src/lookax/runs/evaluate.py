@@ -1,0 +1,129 @@
+"""What an experiment says of the states in a checkpoint: `evaluate` once more, as often as one likes."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from lookax.errors import BadInputError
+from lookax.experiments.intervals import half_width
+from lookax.experiments.preset import Count, HeatMap, Result, Table
+from lookax.runs import terminal
+from lookax.runs.checkpoints import Checkpoints, DamagedError, updates_in
+from lookax.runs.devices import use_cores
+from lookax.runs.lanes import Lanes
+from lookax.runs.loggers import curves_by_seed
+from lookax.runs.run import Run, read_run
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a checkpoint of a run gives.
+
+    **Attributes:** the `run`; the `update` of the checkpoint; `quantities` by name, `[seeds, …]`; what every seed has
+    `learned`, as `describe` tells it.
+    """
+
+    run: Run
+    update: int
+    quantities: Mapping[str, np.ndarray]
+    learned: Sequence[Mapping[str, Any]]
+
+    def table(self) -> Table:
+        """Means over seeds with Student's 95 % intervals; of what is true or false, how many seeds it is true of.
+
+        Numbers of a quantity with several, such as one per player, get a row each; of many, none.
+        """
+        rows, notes = [], []
+        for name, values in self.quantities.items():
+            numbers = curves_by_seed({name: values[None]})
+            rows += [[label, *_cells(by_seed[0])] for label, by_seed in numbers.items()]
+            if not numbers:
+                notes.append(f"{name}: {' × '.join(map(str, values.shape[1:]))} numbers per seed")
+        columns = ("quantity", f"mean of {self.run.experiment.seeds} seeds", "± (95 %)")
+        return Table(columns, rows, [None] * len(rows), notes)
+
+    def heat_maps(self) -> Sequence[HeatMap]:
+        """Those of the run's report."""
+        history = {name: values[None] for name, values in self.quantities.items()}
+        result = Result(self.run.name, self.run.experiment, history)
+        return self.run.preset.report.heat_maps(result, self.learned)
+
+
+def evaluate(run: Run, update: int | None) -> Evaluation:
+    """Replays the checkpoint of an update, or the newest sound one; what is on disk stays as it is.
+
+    **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states of this experiment say nothing.
+    """
+    existing = updates_in(run.checkpoints)
+    if not existing:
+        raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint yet")
+    if update is not None and update not in existing:
+        raise BadInputError(f"update: {update} has no checkpoint; there are those of {', '.join(map(str, existing))}")
+    use_cores(run.experiment.seeds)
+    lanes = Lanes([run.experiment])
+    found, state = _read(run, update, lanes)
+    quantities = lanes.fetch(lanes.evaluate(lanes.put(state)))
+    if not quantities:
+        raise BadInputError(
+            f"{run.name} measures what its updates do, and nothing in the states between; "
+            "`lookax report` shows what it has measured"
+        )
+    seeds = range(run.experiment.seeds)
+    learned = [run.experiment.describe(jax.tree.map(lambda leaf, s=s: leaf[s], state)) for s in seeds]
+    return Evaluation(run, found, quantities, learned)
+
+
+def run_evaluate(path: Path, update: int | None) -> None:
+    """Replays a checkpoint of the run in a folder, prints what comes of it, and writes it there, seed by seed."""
+    run = read_run(path)
+    evaluation = evaluate(run, update)
+    terminal.say(f"{run.name} after update {evaluation.update} of {run.experiment.total_updates}")
+    terminal.print_table(evaluation.table())
+    for heat_map in evaluation.heat_maps():
+        terminal.say(f"{heat_map.title}, mean over seeds")
+        terminal.print_table(_as_table(heat_map))
+    seeds = range(run.experiment.first_seed, run.experiment.first_seed + run.experiment.seeds)
+    try:
+        file = run.folder.write_evaluation(evaluation.update, seeds, evaluation.quantities)
+        terminal.say(f"seed by seed in {file}")
+    except OSError as reason:
+        terminal.say(f"not written seed by seed: {reason.strerror or reason}")
+
+
+def _read(run: Run, update: int | None, lanes: Lanes) -> tuple[int, Any]:
+    """Update and state, `[seeds, …]`, of a checkpoint that the run may share with others."""
+    checkpoints = Checkpoints(run.checkpoints)
+    try:
+        if update is None:
+            found = checkpoints.newest(lanes.template, lambda _: True)
+        else:
+            found = checkpoints.read(update, lanes.template)
+    except DamagedError as damage:
+        raise BadInputError(f"update: {damage}") from None
+    finally:
+        checkpoints.close()
+    if found is None:
+        raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint that is sound")
+    state, progress = found
+    first = run.place * run.experiment.seeds
+    return progress.update, jax.tree.map(lambda leaf: leaf[first : first + run.experiment.seeds], state)
+
+
+def _as_table(heat_map: HeatMap) -> Table:
+    rows = [
+        [name, *(f"{value:.3f}" for value in values)]
+        for name, values in zip(heat_map.rows, heat_map.values, strict=True)
+    ]
+    return Table(("", *heat_map.columns), rows, [None] * len(rows))
+
+
+def _cells(values: np.ndarray) -> tuple[str, str]:
+    """A mean over seeds, and half of the width of its interval."""
+    if values.dtype == bool:
+        return str(Count.of(values)), ""
+    half = float(half_width(values))
+    return f"{values.mean():.4g}", f"{half:.2g}" if np.isfinite(half) else "–"
