@@ -8,6 +8,7 @@ from typing import Any
 from lookax.errors import BadInputError
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.config import read_yaml
+from lookax.runs.execute import RunFailedError
 from lookax.runs.folder import CONFIG, RunFolder
 from lookax.runs.metrics import last_rows
 from lookax.runs.stopping import StoppedError
@@ -31,6 +32,7 @@ def on_ray(address: str | None) -> Engine:
     """
     try:
         import ray
+        import ray.exceptions
     except ImportError:
         raise BadInputError("engine: Ray is not installed; `pip install lookax[cluster]`") from None
 
@@ -62,6 +64,11 @@ def on_ray(address: str | None) -> Engine:
                         watch([run], reached - seen[run.name], {})
                         seen[run.name] = reached
             return failures
+        except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as reason:
+            raise RunFailedError(
+                f"a program's workers keep dying ({type(reason).__name__}); "
+                f"`lookax resume {path} --engine ray` goes on from its checkpoints"
+            ) from None
         finally:
             ray.shutdown()
 
