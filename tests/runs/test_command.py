@@ -203,7 +203,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["evaluate", "none", "--updat", "3"], "updat: is not a field (did you mean update?)"),
         (
             ["evaluate", "none", "--update", "last"],
-            "--update: no type matching {None}|INT could be instantiated from ['last']. (--update",
+            "Error parsing --update: no type matching {None}|INT",
         ),
         (["report"], "the folder of a run is missing"),
         (["report", "none"], "'none' is not a folder"),
