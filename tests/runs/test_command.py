@@ -75,6 +75,8 @@ def test_a_study_is_run_drawn_and_told(tmp_path, capsys):
     )
     assert not (tmp_path / "study" / "policies").exists()
     assert (tmp_path / "study" / "figure.png").stat().st_size > 1000
+    assert main(["evaluate", str(tmp_path / "study")]) == 2
+    assert "measures what its updates do, and nothing in the states between" in capsys.readouterr().err
 
 
 def test_a_collection_is_reproduced_figure_by_figure(tmp_path, capsys, monkeypatch):
@@ -194,6 +196,20 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["run", "ipd-lola", "--total-updates", "0"], "total_updates: 0 is not allowed"),
         (["run", *QUICK, "--initial-policies", "none.json"], "initial_policies: 'none.json' cannot be read as JSON"),
         (["reproduce", "pola-figure1", "--seeds", "0"], "seeds: 0 is not allowed; it must be at least 1"),
+        (["runs", "none"], "'none' is not a folder"),
+        (["runs", "here", "there"], "'there' is not allowed; it takes 1 name"),
+        (["evaluate"], "the folder of a run is missing; `lookax runs` names those there are"),
+        (["evaluate", "none"], "'none' is not the folder of a run"),
+        (["evaluate", "none", "--updat", "3"], "updat: is not a field (did you mean update?)"),
+        (
+            ["evaluate", "none", "--update", "last"],
+            "Error parsing --update: no type matching {None}|INT",
+        ),
+        (["report"], "the folder of a run is missing"),
+        (["report", "none"], "'none' is not a folder"),
+        (["report", "."], "there are no runs in '.'"),
+        (["report", ".", "-o"], "lookax report: Missing value for argument '-o/--out'. Expected 1 values.\n"),
+        (["report", ".", "--to", "x.html"], "to: is not a field"),
     ],
 )
 def test_mistakes_get_one_line_and_leave_nothing(words, complaint, tmp_path, monkeypatch, capsys):

@@ -29,7 +29,7 @@ class Interval:
 def half_width(values: np.ndarray) -> np.ndarray:
     """Half of the width of Student's 95 % interval of means over seeds, the last axis; NaN with one seed."""
     seeds = values.shape[-1]
-    return quantile(CONFIDENCE, seeds) * deviation(values) / seeds**0.5
+    return np.asarray(quantile(CONFIDENCE, seeds) * deviation(values) / seeds**0.5)
 
 
 def quantile(confidence: float, seeds: int) -> float:

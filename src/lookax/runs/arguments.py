@@ -91,10 +91,11 @@ def _one_line(boxed: str) -> str:
     paragraphs: list[list[str]] = [[]]
     for line in boxed.splitlines()[1:-1]:
         text = line.strip("│─ ")
-        if text:
+        # Where output is not UTF-8, hyphens are the rules between paragraphs.
+        if text.strip("-"):
             paragraphs[-1].append(text)
-        else:
+        elif paragraphs[-1]:
             paragraphs.append([])
     mistake = " ".join(paragraphs[0])
-    form = [p[1] for p in paragraphs[1:] if p[0].startswith("Argument helptext")]
+    form = [p[1] for p in paragraphs[1:] if p and p[0].startswith("Argument helptext")]
     return f"{mistake} ({form[0]})" if form else mistake

@@ -65,7 +65,7 @@ class WeightsAndBiases:
 
     def close(self) -> None:
         """Writes what is left."""
-        self._run.finish(quiet=True)
+        self._run.finish()
 
 
 def check_wandb() -> None:

@@ -301,14 +301,18 @@ function redraw() {
   [...charts].forEach((draw) => draw());
 }
 
-const states = Map.groupBy(data.runs, (run) => run.state.split(" ")[0]);
+const states = new Map();
+for (const run of data.runs) {
+  const state = run.state.split(" ")[0];
+  states.set(state, (states.get(state) ?? 0) + 1);
+}
 const alone = data.runs.length === 1 ? data.runs[0] : null;
 const title = alone ? alone.label : data.title;
 document.title = `${title} – lookax`;
 document.querySelector("h1").textContent = title;
 document.getElementById("summary").textContent = alone
   ? `${alone.folder}: ${alone.state}`
-  : `${data.runs.length} runs: ${[...states].map(([state, runs]) => `${runs.length} ${state}`).join(", ")}`;
+  : `${data.runs.length} runs: ${[...states].map(([state, number]) => `${number} ${state}`).join(", ")}`;
 document.querySelector("footer").textContent = `Made by lookax ${data.version}, ${data.made}.`;
 addLegend();
 addRuns();

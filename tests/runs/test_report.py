@@ -1,0 +1,148 @@
+"""The page opens in a browser, asks for nothing, and draws everything."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lookax.cli import main
+from lookax.runs.folder import RunFolder
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, to open the page in")
+
+MARKS = "path.js-line, path.point, .hm image"
+
+COUNT = f"""
+const marks = () => [...document.querySelectorAll(".chart")].map((box) => box.querySelectorAll("{MARKS}").length);
+"""
+
+TRACES = """
+const curves = [...document.querySelectorAll(".chart:not(.map)")];
+const traces = () => curves.map((box) => box.querySelectorAll(".trace").length);
+"""
+
+
+def _opened(page, script, tmp_path):
+    """What a script in the page returns, a moment after the page was drawn; and what the browser's console says."""
+    told = f"<script>setTimeout(() => {{ document.body.dataset.told = JSON.stringify(({script})()); }}, 1000);</script>"
+    scripted = tmp_path / "scripted.html"
+    scripted.write_text(page.read_text().replace("</body>", f"{told}</body>"))
+    words = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    words += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--v=0"]
+    words += ["--virtual-time-budget=5000", "--dump-dom", scripted.as_uri()]
+    done = subprocess.run([str(CHROMIUM), *words], capture_output=True, text=True, timeout=120, check=True)
+    found = re.search('data-told="([^"]*)"', done.stdout)
+    assert found is not None, done.stderr
+    return json.loads(html.unescape(found[1])), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@needs_browser
+def test_a_page_of_one_run_draws_everything_and_asks_for_nothing(small_run, tmp_path):
+    out = tmp_path / "report.html"
+    assert main(["report", str(small_run), "-o", str(out)]) == 0
+    script = f"() => {{ {COUNT} return [document.title, marks(), document.querySelector('main').innerText]; }}"
+    (title, marks, text), console = _opened(out, script, tmp_path)
+    assert console == []
+    assert title == "ipd-lola – lookax"
+    # Returns of two players, tit-for-tat, and the policies.
+    assert len(marks) == 4
+    assert all(marks)
+    for told in ("5 of 5", "returns/2", "TFT found", "inner_learning_rate", "Discount factor", "versions"):
+        assert told in text
+
+
+@needs_browser
+def test_one_legend_shows_and_hides_runs_in_all_charts(run_to_change, tmp_path):
+    other = shutil.copytree(run_to_change, run_to_change.parent / "<img src=x onerror=throw(1)>")
+    config = (other / "config.yaml").read_text()
+    (other / "config.yaml").write_text(config.replace("inner_learning_rate: 3.0", "inner_learning_rate: 2.0"))
+    RunFolder(other).write_failure("</script><script>throw new Error('it escaped')</script>")
+    begun = shutil.copytree(run_to_change, run_to_change.parent / "begun")
+    (begun / "metrics.jsonl").unlink()
+    out = tmp_path / "report.html"
+    assert main(["report", str(run_to_change.parent), "--out", str(out)]) == 0
+    script = f"""() => {{
+        {COUNT} {TRACES}
+        const shown = traces();
+        const [, , first, second, third] = document.querySelectorAll("#legend button");
+        first.click();
+        const hidden = traces();
+        second.dispatchEvent(new Event("dblclick"));
+        const alone = traces();
+        document.querySelector("#legend .all").click();
+        const names = [first, second, third].map((button) => button.textContent);
+        return [shown, hidden, alone, traces(), marks(), names, document.querySelector("main").innerText];
+    }}"""
+    (shown, hidden, alone, again, marks, names, text), console = _opened(out, script, tmp_path)
+    assert console == []
+    # A band and a curve of each of two runs in every chart, nothing of the run that has only begun.
+    assert shown == again == [4, 4, 4]
+    assert hidden == [2, 2, 2]
+    assert alone == [0, 0, 0]
+    assert all(marks)
+    assert names == ["<img src=x onerror=throw(1)>", "begun", "small"]
+    assert "</script><script>throw new Error('it escaped')</script>" in text
+    assert "What differs" in text
+    assert re.search(r"inner_learning_rate\s.*2\.0", text, re.DOTALL)
+
+
+@needs_browser
+def test_what_a_page_asks_for_is_refused_and_told(small_run, tmp_path):
+    out = tmp_path / "report.html"
+    main(["report", str(small_run), "-o", str(out)])
+    asking = "() => { const image = new Image(); image.src = 'http://x.example/image.png'; return 0; }"
+    _, console = _opened(out, asking, tmp_path)
+    assert any("Content Security Policy" in line for line in console)
+
+
+@needs_browser
+def test_many_runs_are_limited_and_the_page_says_so(run_to_change, tmp_path):
+    for number in range(29):
+        folder = run_to_change.parent / f"copy-{number:02}"
+        folder.mkdir()
+        for name in ("config.yaml", "metrics.jsonl"):
+            shutil.copy(run_to_change / name, folder)
+    out = tmp_path / "report.html"
+    assert main(["report", str(run_to_change.parent), "-o", str(out)]) == 0
+    script = f"() => {{ {COUNT} {TRACES} return [marks(), traces(), document.body.innerText]; }}"
+    (marks, traces, text), console = _opened(out, script, tmp_path)
+    assert console == []
+    assert all(marks)
+    assert traces == [32, 32, 32]
+    assert "16 of 30 runs shown" in text
+    assert "One of 30 runs:" in text
+
+
+def test_studies_of_one_update_and_figures_are_reported(run_to_change, tmp_path, capsys):
+    (run_to_change.parent / "table.json").write_text(
+        json.dumps({"columns": ["setting"], "rows": [["one"]], "verdicts": [True], "notes": []})
+    )
+    out = tmp_path / "report.html"
+    # The same run, named twice.
+    assert main(["report", str(run_to_change), "-o", str(out), str(run_to_change.parent)]) == 0
+    assert "1 run in" in capsys.readouterr().out
+    page = out.read_text()
+    told = json.loads(re.search('id="data">(.*?)</script>', page, re.DOTALL)[1])  # pyright: ignore[reportOptionalSubscript]
+    assert [table["title"] for table in told["tables"]] == ["runs", "ipd-lola"]
+    assert told["tables"][0]["verdicts"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--out", "report.txt"], "out: 'report.txt' is not allowed; it must be a file whose name ends in .html"),
+        (["-o", "none/report.html"], "out: 'none/report.html' cannot be written (No such file or directory)"),
+    ],
+)
+def test_mistakes_get_one_line(small_run, words, complaint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", str(small_run), *words]) == 2
+    said = capsys.readouterr()
+    assert complaint in said.err
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
