@@ -96,11 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StoppedError as stopped:
         return _refuse(f"lookax {command}: {stopped}", stopped.exit_status)
     except OSError as reason:
-        return _refuse(
-            f"lookax {command}: cannot write ({reason}); checkpoints that were written are intact: make room, then "
-            "`lookax resume` the folder",
-            1,
-        )
+        return _refuse(f"lookax {command}: {reason}", 1)
     except KeyboardInterrupt:
         return _refuse(f"lookax {command}: interrupted", 130)
 
@@ -203,11 +199,12 @@ def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
 def _new_folder(out: Path | None, name: str) -> Path:
     folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
     try:
-        if folder.exists():
+        # Empty but for its lock is what a run leaves that was killed before it wrote anything.
+        if folder.exists() and (not folder.is_dir() or any(file.name != ".lock" for file in folder.iterdir())):
             raise BadInputError(
                 f"out: {str(folder)!r} exists; it must be a new folder (`lookax resume` goes on with a run)"
             )
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as reason:
         raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None
     return folder

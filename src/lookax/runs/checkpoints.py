@@ -74,8 +74,10 @@ class Checkpoints:
         """
         leaves = _leaves(state)
         about = dataclasses.asdict(progress) | {"digest": _digest(leaves)}
-        if progress.update in self._damaged:
-            self._manager.delete(progress.update)
+        # Those that were passed over go now: orbax writes none before its latest, and counts them among those to keep.
+        for update in self._damaged:
+            self._manager.delete(update)
+        self._damaged.clear()
         try:
             self._manager.save(
                 progress.update,

@@ -1,8 +1,9 @@
 """Runs presets and figures from start to finish: folders, learning, drawings, closing tables; and goes on with them."""
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from lookax.runs.devices import is_first_process, use_cores
 from lookax.runs.folder import RunFolder
 from lookax.runs.recording import MAY_CHANGE, refusal
 from lookax.runs.run import Recording, Run, read_run
+from lookax.runs.stopping import Stop, stop_on_signals
 from lookax.runs.training import arranged, train
 
 
-def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
+def learn(runs: Sequence[Run], checkpoints: Path, stop: Stop) -> list[Result]:
     """Learns runs, or goes on with them, each in its folder; those that can share a program, in one.
 
-    **Arguments:** the folder of their `checkpoints`; the folder that holds everything, `top`, which messages name.
+    **Arguments:** the folder of their `checkpoints`; `stop`, which is heeded.
     """
     programs = arranged(runs, checkpoints)
     if is_first_process():
@@ -30,8 +32,24 @@ def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
             run.write_config()
             run.folder.add_provenance()
     with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
-        train(programs, top, watch)
+        train(programs, watch, stop)
     return [run.result() for run in runs]
+
+
+@contextlib.contextmanager
+def working_in(folder: RunFolder) -> Iterator[Stop]:
+    """Within, the folder is this process's alone, and signals ask to stop.
+
+    **Raises:** `ValueError` if another process works in it; `OSError`, in one line, if it cannot be written.
+    """
+    try:
+        with folder.claimed(), stop_on_signals(folder.path) as stop:
+            yield stop
+    except OSError as reason:
+        raise OSError(
+            f"{reason}; what was written before is kept: once {str(folder.path)!r} can be written to, "
+            f"`lookax resume {folder.path}` goes on"
+        ) from reason
 
 
 def run_preset(run: Run) -> None:
@@ -40,8 +58,8 @@ def run_preset(run: Run) -> None:
     It is compared with the published result if nothing but seeds differs from what was published.
     """
     use_cores(run.experiment.seeds)
-    with run.folder.claimed():
-        [result] = learn([run], run.checkpoints, run.folder.path)
+    with working_in(run.folder) as stop:
+        [result] = learn([run], run.checkpoints, stop)
         figure = published(run.preset)
         _close(run.folder, run.preset.report.draw([result]), (figure or run.preset).report.table([result]))
 
@@ -92,7 +110,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
     verdicts: list[bool] = []
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
-    with top.claimed():
+    with working_in(top) as stop:
         top.write_config(
             {
                 "collection" if reproduction.collection() else "figure": reproduction.name,
@@ -111,7 +129,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
                 Run(preset.name, preset, RunFolder(folder.path / preset.name), reproduction.recording)
                 for preset in figure.presets
             ]
-            results = learn(runs, folder.path / "checkpoints", out)
+            results = learn(runs, folder.path / "checkpoints", stop)
             table = figure.report.table(results)
             _close(folder, figure.report.draw(results), table)
             verdicts += [verdict for verdict in table.verdicts if verdict is not None]
