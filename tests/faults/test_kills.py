@@ -97,7 +97,7 @@ def test_killed_runs_end_as_undisturbed_ones(learner, tmp_path):
         while True:
             resuming = any(folder.glob("config.yaml"))
             process = Process(["resume", str(folder)] if resuming else [*words, "--out", str(folder)], folder)
-            status = process.wait(chance.uniform(0, seconds) if left.total() else PATIENCE)
+            status = process.wait(chance.uniform(0, 0.8 * seconds) if left.total() else PATIENCE)
             if status is None:
                 number = chance.choice([n for n in left if left[n]])
                 status = process.send(number)
