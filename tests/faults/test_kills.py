@@ -8,6 +8,7 @@ import dataclasses
 import multiprocessing
 import random
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,8 +109,8 @@ def test_killed_runs_end_as_undisturbed_ones(learner, tmp_path):
             assert status == expected, process.said.read_text()
             break
         equal_runs(folder, reference)
-    print(f"{learner}: {sum(KILLS.values())} kills in {chains} runs of {seconds:.1f} s;", end=" ")
-    print(", ".join(f"{count} {phase}" for phase, count in sorted(phases.items())))
+    counts = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
+    sys.stdout.write(f"{learner}: {sum(KILLS.values())} kills in {chains} runs of {seconds:.1f} s: {counts}\n")
 
 
 def equal_runs(folder: Path, reference: Path) -> None:
