@@ -19,6 +19,7 @@ from lookax.runs.devices import use_cores
 from lookax.runs.folder import RunFolder
 from lookax.runs.lanes import Lanes
 from lookax.runs.run import Recording, Run
+from lookax.runs.stopping import Stop
 from lookax.runs.training import arranged, train
 
 # Preset: seeds and updates that take about a minute.
@@ -53,7 +54,7 @@ def recorded(name: str, experiment) -> tuple[float, float]:
         path = Path(folder) / "run"
         run = Run(name, preset, RunFolder(path), Recording(checkpoint_minutes=1.0))
         run.write_config()
-        assert not train(arranged([run], path / "checkpoints"), path, watch)
+        assert not train(arranged([run], path / "checkpoints"), watch, Stop(path))
         [(wall, cpu)] = began
         return time.perf_counter() - wall, time.process_time() - cpu
 

@@ -166,11 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StoppedError as stopped:
         return _refuse(f"lookax {command}: {stopped}", stopped.exit_status)
     except OSError as reason:
-        return _refuse(
-            f"lookax {command}: cannot write ({reason}); checkpoints that were written are intact: make room, then "
-            "`lookax resume` the folder",
-            1,
-        )
+        return _refuse(f"lookax {command}: {reason}", 1)
     except jax.errors.JaxRuntimeError as reason:
         if jax.process_count() == 1:
             raise
@@ -362,11 +358,12 @@ def _new_folder(out: Path | None, name: str) -> Path:
     if not is_first_process():
         return folder
     try:
-        if folder.exists():
+        # Empty but for its lock is what a run leaves that was killed before it wrote anything.
+        if folder.exists() and (not folder.is_dir() or any(file.name != ".lock" for file in folder.iterdir())):
             raise BadInputError(
                 f"out: {str(folder)!r} exists; it must be a new folder (`lookax resume` goes on with a run)"
             )
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as reason:
         raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None
     return folder

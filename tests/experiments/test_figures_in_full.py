@@ -9,13 +9,14 @@ from lookax.experiments.exact_reports import found, held
 from lookax.runs.execute import learn
 from lookax.runs.folder import RunFolder
 from lookax.runs.run import Recording, Run
+from lookax.runs.stopping import Stop
 
 pytestmark = pytest.mark.slow
 
 
 def results_of(figure, folder):
     runs = [Run(p.name, p, RunFolder(folder / p.name), Recording()) for p in figure.presets]
-    return {result.name: result for result in learn(runs, folder / "checkpoints", folder)}
+    return {result.name: result for result in learn(runs, folder / "checkpoints", Stop(folder))}
 
 
 def test_figure3_agrees_with_the_original_code(tmp_path):

@@ -17,13 +17,14 @@ from lookax.runs import execute
 from lookax.runs.folder import RunFolder
 from lookax.runs.lanes import Lanes, grouped
 from lookax.runs.run import Recording, Run
+from lookax.runs.stopping import Stop
 
 SMALL: dict[str, Any] = {"num_states": 5, "num_actions": 3, "seeds": 3, "horizon": 6}
 
 
 def learn(presets, folder):
     runs = [Run(p.name, p, RunFolder(folder / p.name), Recording()) for p in presets]
-    return {result.name: result for result in execute.learn(runs, folder / "checkpoints", folder)}
+    return {result.name: result for result in execute.learn(runs, folder / "checkpoints", Stop(folder))}
 
 
 def last_metrics(experiment):

@@ -13,6 +13,7 @@ from lookax.runs.execute import learn
 from lookax.runs.folder import RunFolder
 from lookax.runs.metrics import read_history
 from lookax.runs.run import Recording, Run, read_run
+from lookax.runs.stopping import Stop
 
 
 def test_a_checkpoint_gives_what_was_recorded(run_to_change, capsys):
@@ -38,7 +39,7 @@ def test_runs_that_learned_together_find_their_lanes(tmp_path):
         experiment = dataclasses.replace(preset.experiment, contribution_factor=rate + 1, seeds=2, total_updates=2)
         changed = dataclasses.replace(preset, experiment=experiment)
         runs.append(Run(f"rate-{rate}", changed, RunFolder(tmp_path / f"rate-{rate}"), Recording()))
-    learn(runs, tmp_path / "checkpoints", tmp_path)
+    learn(runs, tmp_path / "checkpoints", Stop(tmp_path))
     for place, run in enumerate(runs):
         stored = read_run(run.folder.path)
         assert stored.place == place

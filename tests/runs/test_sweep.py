@@ -1,6 +1,7 @@
 """Sweeps on this machine."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path, capsys):
     out = tmp_path / "out"
     words = ["sweep", "ipd-naive", "--set", "learning_rate=1,1e308", "--contribution-factor", "1e9", *BASE]
     assert main([*words, "--out", str(out)]) == 1
-    assert "learning_rate=1e+308: returns is not finite at update" in capsys.readouterr().out
+    assert re.search(r"learning_rate=1e\+308: \w+ is not finite at update", capsys.readouterr().out)
     table = pd.read_csv(out / "results.csv")
     assert list(table["update"] < 3) == [False, False, True, True]
     assert (out / "learning_rate=1e+308" / "failed.txt").exists()

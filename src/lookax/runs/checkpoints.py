@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +78,21 @@ class Checkpoints:
 
         **Raises:** `OSError` if it cannot be written; those that were are as they were.
         """
-        leaves = _leaves(state)
-        about = dataclasses.asdict(progress) | {"digest": _digest(leaves)}
-        if progress.update in self._damaged:
-            self._manager.delete(progress.update)
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+        # One array: of several, where one is damaged, tensorstore goes on reading the others and complains on its own.
+        data = np.frombuffer(b"".join(leaf.tobytes() for leaf in leaves), np.uint8)
+        forms = [[leaf.dtype.name, list(leaf.shape)] for leaf in leaves]
+        about = dataclasses.asdict(progress) | {"leaves": forms, "digest": _digest(data, forms)}
+        # Those that were passed over go now: orbax writes none before its latest, and counts them among those to keep.
+        for update in self._damaged:
+            self._manager.delete(update)
+        self._damaged.clear()
         try:
             self._manager.save(
                 progress.update,
-                args=ocp.args.Composite(state=ocp.args.StandardSave(leaves), progress=ocp.args.JsonSave(about)),
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave({"bytes": data}), progress=ocp.args.JsonSave(about)
+                ),
             )
         except StepAlreadyExistsError:
             return
@@ -120,22 +129,18 @@ class Checkpoints:
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(), progress=ocp.args.JsonRestore())
         try:
             read = self._manager.restore(update, args=arguments)
-            leaves, about = {name: np.asarray(leaf) for name, leaf in read["state"].items()}, dict(read["progress"])
-            sound = about.pop("digest") == _digest(leaves)
+            data, about = np.asarray(read["state"]["bytes"]), dict(read["progress"])
+            forms = about.pop("leaves")
+            sound = about.pop("digest") == _digest(data, forms)
             progress = Progress(**about)
         except Exception as reason:  # whatever orbax, tensorstore and JSON make of damaged files
-            raise DamagedError(self._told(update, f"cannot be read: {type(reason).__name__}")) from reason
+            raise DamagedError(self._told(update, f"cannot be read ({type(reason).__name__})")) from reason
         if not sound:
             raise DamagedError(self._told(update, "has changed since it was written"))
-        (lanes,) = {len(leaf) for leaf in leaves.values()}
-        shapes = {name: (leaf.shape[1:], leaf.dtype) for name, leaf in _leaves(template).items()}
-        if shapes != {name: (leaf.shape[1:], leaf.dtype) for name, leaf in leaves.items()}:
+        form = [[leaf.dtype.name, list(leaf.shape[1:])] for leaf in jax.tree.leaves(template)]
+        if form != [[dtype, shape[1:]] for dtype, shape in forms]:
             raise BadInputError(self._told(update, "is of another form than this release's; use the one that wrote it"))
-        filled = [
-            leaves.get(_name(i), np.zeros((lanes, *leaf.shape[1:]), leaf.dtype))
-            for i, leaf in enumerate(jax.tree.leaves(template))
-        ]
-        return jax.tree.unflatten(jax.tree.structure(template), filled), progress
+        return jax.tree.unflatten(jax.tree.structure(template), _leaves(data, forms)), progress
 
     def close(self) -> None:
         """Lets go of it."""
@@ -150,18 +155,12 @@ def updates_in(path: Path) -> list[int]:
     return sorted(int(folder.name) for folder in path.glob("*") if folder.name.isdecimal()) if path.is_dir() else []
 
 
-def _leaves(tree: PyTree) -> dict[str, Any]:
-    """Leaves by number, but for empty ones, which orbax refuses."""
-    return {_name(i): leaf for i, leaf in enumerate(jax.tree.leaves(tree)) if leaf.size}
+def _leaves(data: np.ndarray, forms: Sequence[Sequence[Any]]) -> list[np.ndarray]:
+    """Arrays of the types and shapes named, cut from all of their bytes."""
+    sizes = [np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in forms]
+    parts = np.split(data, np.cumsum(sizes)[:-1])
+    return [part.view(dtype).reshape(shape) for part, (dtype, shape) in zip(parts, forms, strict=True)]
 
 
-def _name(number: int) -> str:
-    return f"{number:04}"
-
-
-def _digest(leaves: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, leaf in sorted(leaves.items()):
-        digest.update(f"{name} {leaf.dtype} {leaf.shape}".encode())
-        digest.update(np.ascontiguousarray(leaf).tobytes())
-    return digest.hexdigest()
+def _digest(data: np.ndarray, forms: Sequence[Any]) -> str:
+    return hashlib.blake2b(json.dumps(forms).encode() + data.tobytes(), digest_size=16).hexdigest()

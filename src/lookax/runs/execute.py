@@ -1,8 +1,9 @@
 """Runs presets and figures from start to finish: folders, learning, drawings, closing tables; and goes on with them."""
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lookax.runs.devices import is_first_process, use_cores
 from lookax.runs.folder import RunFolder
 from lookax.runs.recording import MAY_CHANGE, refusal
 from lookax.runs.run import Recording, Run, read_run
+from lookax.runs.stopping import Stop, stop_on_signals
 from lookax.runs.training import arranged, train
 
 
@@ -23,10 +25,10 @@ class RunFailedError(ArithmeticError):
     """A quantity has become infinite or not a number, or a solver gave up; what was computed before is kept."""
 
 
-def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
+def learn(runs: Sequence[Run], checkpoints: Path, stop: Stop) -> list[Result]:
     """Learns runs, or goes on with them, each in its folder; those that can share a program, in one.
 
-    **Arguments:** the folder of their `checkpoints`; the folder that holds everything, `top`, which messages name.
+    **Arguments:** the folder of their `checkpoints`; `stop`, which is heeded.
 
     **Returns:** their results; none in other processes than the first.
 
@@ -37,10 +39,26 @@ def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
         for run in (run for turns in programs for turn in turns for run in turn):
             run.write_config()
     with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
-        failures = train(programs, top, watch)
+        failures = train(programs, watch, stop)
     if failures:
         raise RunFailedError("; ".join(failures.values()))
     return [run.result() for run in runs] if is_first_process() else []
+
+
+@contextlib.contextmanager
+def working_in(folder: RunFolder) -> Iterator[Stop]:
+    """Within, the folder is this process's alone, and signals ask to stop.
+
+    **Raises:** `ValueError` if another process works in it; `OSError`, in one line, if it cannot be written.
+    """
+    try:
+        with folder.claimed(), stop_on_signals(folder.path) as stop:
+            yield stop
+    except OSError as reason:
+        raise OSError(
+            f"{reason}; what was written before is kept: once {str(folder.path)!r} can be written to, "
+            f"`lookax resume {folder.path}` goes on"
+        ) from reason
 
 
 def run_preset(run: Run) -> None:
@@ -49,8 +67,8 @@ def run_preset(run: Run) -> None:
     It is compared with the published result if nothing but seeds differs from what was published.
     """
     use_cores(run.experiment.seeds)
-    with run.folder.claimed():
-        results = learn([run], run.checkpoints, run.folder.path)
+    with working_in(run.folder) as stop:
+        results = learn([run], run.checkpoints, stop)
         if results:
             figure = published(run.preset)
             _close(run.folder, run.preset.report.draw(results), (figure or run.preset).report.table(results))
@@ -103,7 +121,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
     use_cores(max(preset.experiment.seeds for figure in reproduction.figures() for preset in figure.presets))
-    with top.claimed():
+    with working_in(top) as stop:
         top.write_config(
             {
                 "collection" if reproduction.collection() else "figure": reproduction.name,
@@ -122,7 +140,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
                 Run(preset.name, preset, RunFolder(folder.path / preset.name), reproduction.recording)
                 for preset in figure.presets
             ]
-            results = learn(runs, folder.path / "checkpoints", out)
+            results = learn(runs, folder.path / "checkpoints", stop)
             table = figure.report.table(results)
             _close(folder, figure.report.draw(results), table)
             verdicts += [verdict for verdict in table.verdicts if verdict is not None]

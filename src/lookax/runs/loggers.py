@@ -1,17 +1,23 @@
 """Where curves go beside the run's own file: TensorBoard, Weights & Biases, or whatever takes numbers by name."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto import event_pb2, summary_pb2
 
 from lookax.errors import BadInputError
 
 FEW = 8
 """Most numbers of one metric that get a curve each; of more, such as tables of policies, none does."""
+
+# Protocol buffers make their classes as they are imported, unseen by a type checker.
+EVENTS: Any = event_pb2
+SUMMARIES: Any = summary_pb2
 
 
 @runtime_checkable
@@ -22,6 +28,10 @@ class Logger(Protocol):
         """Adds a point to every curve."""
         ...
 
+    def flush(self) -> None:
+        """Puts what there is on disk, as a checkpoint is written that goes on from there."""
+        ...
+
     def close(self) -> None:
         """Writes what is left."""
         ...
@@ -30,20 +40,28 @@ class Logger(Protocol):
 class TensorBoard:
     """Event files in a folder.
 
-    **Arguments:** the folder's `path`; the `update` from which to go on: TensorBoard forgets points that come after it.
+    **Arguments:** the folder's `path`; the `first_update` to come: TensorBoard forgets points from there on.
     """
 
-    def __init__(self, path: Path, update: int):
-        self._writer = SummaryWriter(str(path), purge_step=update + 1 if update else None)
+    def __init__(self, path: Path, first_update: int):
+        path.mkdir(exist_ok=True)
+        # Not its SummaryWriter, whose thread dies of a full disk, whereupon whoever adds a point waits forever.
+        self._events = EventsWriter(str(path / "events"), f".{first_update:09}")
+        session = EVENTS.SessionLog(status=EVENTS.SessionLog.START)
+        self._events.write_event(EVENTS.Event(step=first_update, wall_time=time.time(), session_log=session))
 
     def log(self, update: int, numbers: Mapping[str, float]) -> None:
         """Adds a point to every curve."""
-        for name, number in numbers.items():
-            self._writer.add_scalar(name, number, update)
+        points = SUMMARIES.Summary(value=[SUMMARIES.Summary.Value(tag=n, simple_value=v) for n, v in numbers.items()])
+        self._events.write_event(EVENTS.Event(step=update, wall_time=time.time(), summary=points))
+
+    def flush(self) -> None:
+        """Puts what there is on disk."""
+        self._events.flush()
 
     def close(self) -> None:
         """Writes what is left."""
-        self._writer.close()
+        self._events.close()
 
 
 class WeightsAndBiases:
@@ -62,6 +80,9 @@ class WeightsAndBiases:
     def log(self, update: int, numbers: Mapping[str, float]) -> None:
         """Adds a point to every curve."""
         self._run.log(dict(numbers), step=update)
+
+    def flush(self) -> None:
+        """Nothing: it does so by itself."""
 
     def close(self) -> None:
         """Writes what is left."""

@@ -27,19 +27,23 @@ class MetricsFile:
         path.touch()
         os.truncate(path, position)
         self._file = path.open("ab")
+        self._end = position
 
     def append(self, first_update: int, first_seed: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Adds metrics `[updates, seeds, …]`, and hands them to the operating system."""
+        lines = bytearray()
         for u, s in np.ndindex(next(iter(metrics.values())).shape[:2]) if metrics else ():
             row = {"update": first_update + u, "seed": first_seed + s}
             row |= {name: values[u, s] for name, values in metrics.items()}
-            self._file.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
+            lines += orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+        self._file.write(lines)
         self._file.flush()
+        self._end += len(lines)
 
     def position(self) -> int:
-        """Its length in bytes, all of them safely on disk."""
+        """Where what has been added ends, all of it safely on disk; of an addition that failed, nothing counts."""
         os.fsync(self._file.fileno())
-        return self._file.tell()
+        return self._end
 
     def close(self) -> None:
         """Closes it."""

@@ -11,7 +11,7 @@ from lookax.runs.config import read_yaml
 from lookax.runs.execute import RunFailedError
 from lookax.runs.folder import CONFIG, RunFolder
 from lookax.runs.metrics import last_rows
-from lookax.runs.stopping import StoppedError
+from lookax.runs.stopping import Stop, StoppedError, stop_on_signals
 from lookax.runs.sweep import Engine, Sweep, stored_sweep
 from lookax.runs.training import train
 
@@ -36,7 +36,7 @@ def on_ray(address: str | None) -> Engine:
     except ImportError:
         raise BadInputError("engine: Ray is not installed; `pip install lookax[cluster]`") from None
 
-    def learn(sweep: Sweep, path: Path) -> dict[str, str]:
+    def learn(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
         programs = sweep.programs(path)
         runs = [run for turns in programs for turn in turns for run in turn]
         try:
@@ -55,6 +55,9 @@ def on_ray(address: str | None) -> Engine:
             with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
                 seen = dict.fromkeys((run.name for run in runs), 0)
                 while waiting:
+                    if stop.signal:
+                        stop.noticed.set()
+                        raise stop.error(f"with {len(programs) - len(waiting)} of {len(programs)} programs done")
                     done, waiting = ray.wait(waiting, timeout=SECONDS_PER_LOOK)
                     for finished in ray.get(done):
                         failures |= finished
@@ -79,5 +82,5 @@ def learn_program(path: Path, number: int) -> dict[str, str]:
     """Learns one program of the sweep in a folder, or goes on with it; returns why runs failed."""
     compilation_cache.turn_on()
     program = stored_sweep(read_yaml(path / CONFIG)).programs(path)[number]
-    with RunFolder(path / "checkpoints" / f"program-{number}").claimed():
-        return train([program], path, lambda *_, **__: None)
+    with RunFolder(path / "checkpoints" / f"program-{number}").claimed(), stop_on_signals(path) as stop:
+        return train([program], lambda *_, **__: None, stop)

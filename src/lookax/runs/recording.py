@@ -1,7 +1,6 @@
 """What runs that share a program write while they learn: metrics, curves, checkpoints, policies."""
 
 import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,8 +45,6 @@ class Recorder:
         self._files: list[MetricsFile] = []
         self._loggers: list[Sequence[Logger]] = []
         self._last_checkpoint = time.monotonic()
-        self.lock = threading.RLock()
-        """Held while files change."""
         self.failures: dict[int, str] = {}
         """Why runs have failed, by their places; nothing more is recorded of them."""
 
@@ -67,7 +64,7 @@ class Recorder:
                 if c not in self.failures:
                     run.folder.forget_failure()
                 self._files.append(MetricsFile(run.folder.metrics, found[1].positions[c] if found else 0))
-                self._loggers.append(self._open_loggers(c, found[1].update if found else 0))
+                self._loggers.append(self._open_loggers(c, found[1].update + 1 if found else 0))
         (update,) = agreed(found[1].update if found else -1)
         if update < 0:
             return None
@@ -101,6 +98,8 @@ class Recorder:
         """Writes a checkpoint of a fetched state, to which all that was recorded belongs."""
         if self._checkpoints is not None:
             positions = [file.position() for file in self._files]
+            for logger in (logger for loggers in self._loggers for logger in loggers):
+                logger.flush()
             failures = [self.failures.get(c) for c in range(len(self._runs))]
             self._checkpoints.save(state, Progress(update, positions, self._settings, failures))
             self._last_checkpoint = time.monotonic()
@@ -145,9 +144,9 @@ class Recorder:
         seeds = self._runs[c].experiment.seeds
         return slice(c * seeds, (c + 1) * seeds)
 
-    def _open_loggers(self, c: int, update: int) -> Sequence[Logger]:
+    def _open_loggers(self, c: int, first_update: int) -> Sequence[Logger]:
         run, project = self._runs[c], self._recording.wandb_project
-        loggers: list[Logger] = [TensorBoard(run.folder.tensorboard, update)]
+        loggers: list[Logger] = [TensorBoard(run.folder.tensorboard, first_update)]
         if project is not None:
             loggers.append(WeightsAndBiases(project, run.name, self._settings[c], run.folder.path))
         return loggers

@@ -1,11 +1,13 @@
-"""Signals to stop: the run is told, and finishes what it is at; a run that does not react in time is made to leave."""
+"""Signals to stop: work is told, and finishes what it is at; work that does not react in time is made to leave."""
 
 import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 GRACE = 5.0
 """Seconds for the update that is under way; compiling a program takes longer, and cannot be interrupted."""
@@ -14,7 +16,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StoppedError(Exception):
-    """A run was told to stop, and has; the message says where."""
+    """Work was told to stop, and has; the message says where."""
 
     def __init__(self, message: str, number: int):
         super().__init__(message, number)
@@ -25,21 +27,56 @@ class StoppedError(Exception):
 
 
 class Stop:
-    """Whether somebody has asked to stop: `signal` is the signal's number, 0 until then."""
+    """Whether somebody has asked to stop: `signal` is the signal's number, 0 until then.
 
-    def __init__(self) -> None:
+    **Arguments:** the `folder` that is worked in, which is to be resumed.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
         self.signal = 0
         self.noticed = threading.Event()
-        """To be set once the run has noticed."""
+        """To be set once the work has noticed, and stops by itself."""
+        self.lock = threading.RLock()
+        """To be held while files change."""
+        self.leave: Callable[[], str] = str
+        """Saves what there is, from another thread than the one that works, and tells where that is."""
+
+    def error(self, where: str) -> StoppedError:
+        """What to raise once the work has come to a stop."""
+        return StoppedError(self._told(where), self.signal)
+
+    def watch(self, told: socket.socket) -> None:
+        """Waits for a signal's number to come, and for the work to notice; ends the process if it does not in time."""
+        while (number := told.recv(1)) and number[0] not in SIGNALS:
+            pass
+        if not number:
+            return
+        self.signal = number[0]
+        if self.noticed.wait(GRACE):
+            return
+        with self.lock:
+            if not self.noticed.is_set():
+                try:
+                    message = self._told(self.leave())
+                except Exception as reason:
+                    message = f"{self._told('')}; what came last could not be saved ({reason})"
+                sys.stderr.write(f"lookax: {message}\n")
+                sys.stderr.flush()
+                os._exit(128 + self.signal)
+
+    def _told(self, where: str) -> str:
+        at = f" {where}" if where else ""
+        return f"stopped by {signal.Signals(self.signal).name}{at}; `lookax resume {self._folder}` goes on"
 
 
 @contextlib.contextmanager
-def stop_on_signals(leave: Callable[[Stop], None]) -> Iterator[Stop]:
+def stop_on_signals(folder: Path) -> Iterator[Stop]:
     """SIGTERM and SIGINT ask to stop, within; outside of the main thread they mean what they meant before.
 
-    **Arguments:** `leave`, called in a thread of its own where a run has not noticed in time; the process then ends.
+    **Arguments:** the `folder` that is worked in.
     """
-    stop = Stop()
+    stop = Stop(folder)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -47,26 +84,16 @@ def stop_on_signals(leave: Callable[[Stop], None]) -> Iterator[Stop]:
     # the signal comes through a socket to a thread, which is told at once.
     ours, told = socket.socketpair()
     told.setblocking(False)
-
-    def wait() -> None:
-        number = ours.recv(1)
-        if not number:
-            return
-        stop.signal = number[0]
-        if not stop.noticed.wait(GRACE):
-            leave(stop)
-            os._exit(128 + stop.signal)
-
-    watcher = threading.Thread(target=wait, daemon=True)
-    before = {number: signal.signal(number, _ignore_once) for number in SIGNALS}
+    watcher = threading.Thread(target=stop.watch, args=(ours,), daemon=True)
     before_fd = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, _ignore_once) for number in SIGNALS}
     watcher.start()
     try:
         yield stop
     finally:
-        signal.set_wakeup_fd(before_fd)
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(before_fd)
         stop.noticed.set()
         told.close()
         watcher.join()

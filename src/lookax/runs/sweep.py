@@ -16,13 +16,16 @@ from lookax.experiments.shaping_reports import Interval
 from lookax.runs import terminal
 from lookax.runs.config import as_fields, from_fields
 from lookax.runs.devices import use_cores
+from lookax.runs.execute import working_in
 from lookax.runs.folder import RunFolder
 from lookax.runs.loggers import curves
+from lookax.runs.report import write_report
 from lookax.runs.run import Recording, Run
+from lookax.runs.stopping import Stop
 from lookax.runs.training import arranged, train
 
-Engine = Callable[["Sweep", Path], dict[str, str]]
-"""Learns a sweep's runs, or goes on with them, in a folder; returns why runs failed, by their names."""
+Engine = Callable[["Sweep", Path, Stop], dict[str, str]]
+"""Learns a sweep's runs, or goes on with them, in a folder, until told to stop; returns why runs failed, by names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +68,12 @@ class Sweep:
 
 
 def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
-    """Learns a sweep's runs in a folder, or goes on with them; writes their table, `results.csv`, prints it in short.
+    """Learns a sweep's runs in a folder, or goes on with them; writes their table, `results.csv`, and their report.
 
     **Returns:** whether none of them failed.
     """
     top = RunFolder(path)
-    with top.claimed():
+    with working_in(top) as stop:
         top.write_config(
             {
                 "sweep": sweep.preset.name,
@@ -83,25 +86,26 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
         runs = [run for turns in sweep.programs(path) for turn in turns for run in turn]
         for run in runs:
             run.write_config()
-        failures = engine(sweep, path)
+        failures = engine(sweep, path, stop)
         order = {name: place for place, name in enumerate(sweep.combinations())}
         runs.sort(key=lambda run: order[run.name])
         table = results(runs, list(sweep.values))
         table.to_csv(path / "results.csv", index=False)
         closing = _closing(runs, table, failures)
         top.write_table(closing)
+        write_report([path], path / "report.html")
         terminal.print_table(closing)
         terminal.say(f"{len(runs)} settings in {len(sweep.programs(path))} programs; written to {path}")
     return not failures
 
 
-def local(sweep: Sweep, path: Path) -> dict[str, str]:
+def local(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
     """Learns in this process, one program after the other."""
     programs = sweep.programs(path)
     use_cores(max(sum(run.experiment.seeds for run in turn) for turns in programs for turn in turns))
     updates = sum(run.experiment.total_updates for turns in programs for turn in turns for run in turn)
     with terminal.progress(updates) as watch:
-        return train(programs, path, watch)
+        return train(programs, watch, stop)
 
 
 def results(runs: Sequence[Run], fields: Sequence[str]) -> pd.DataFrame:

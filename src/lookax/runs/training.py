@@ -1,8 +1,6 @@
 """The loop over updates: learn, check, record; stop when told, and go on from where a run was."""
 
 import dataclasses
-import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +15,7 @@ from lookax.runs.lanes import Lanes, grouped
 from lookax.runs.metrics import History
 from lookax.runs.recording import Recorder
 from lookax.runs.run import Run
-from lookax.runs.stopping import Stop, StoppedError, stop_on_signals
+from lookax.runs.stopping import Stop
 
 BURST_SECONDS = 0.3
 """Updates that take so long together are recorded at once."""
@@ -53,32 +51,28 @@ def arranged(runs: Sequence[Run], checkpoints: Path) -> list[list[list[Run]]]:
     return [[placed(turn) for turn in turns] for turns in grouped([run.experiment for run in runs])]
 
 
-def train(programs: Sequence[Sequence[Sequence[Run]]], folder: Path, watch: Watch) -> dict[str, str]:
+def train(programs: Sequence[Sequence[Sequence[Run]]], watch: Watch, stop: Stop) -> dict[str, str]:
     """Learns all runs and writes their files as it goes; each from the beginning, or from its newest sound checkpoint.
 
     A run with a metric that is not finite fails: its files hold everything up to the update before. Other runs go on,
     those of the same program too.
 
-    **Arguments:** `programs`, as they are `arranged`; the `folder` that holds all of it, which messages name; `watch`,
-    called as runs go on.
+    **Arguments:** `programs`, as they are `arranged`; `watch`, called as runs go on; `stop`, heeded after every update.
 
     **Returns:** why runs failed, by their names: quantity, update and seed.
 
-    **Raises:** [`StoppedError`][lookax.runs.stopping.StoppedError] after SIGTERM and SIGINT, with a checkpoint written.
+    **Raises:** [`StoppedError`][lookax.runs.stopping.StoppedError] once told to stop, with a checkpoint written.
     `OSError` where files cannot be written.
     """
     failures: dict[str, str] = {}
-    here: list[_Learning] = []
-    with stop_on_signals(lambda stop: here[0].leave(stop) if here else None) as stop:
-        for program in programs:
-            lanes: Lanes | None = None
-            for together in program:
-                experiments = [run.experiment for run in together]
-                lanes = Lanes(experiments) if lanes is None else lanes.with_numbers_of(experiments)
-                here[:] = [_Learning(together, lanes, folder, watch, stop)]
-                failures |= here[0].learn()
-            # Compiled programs are kept, each in a thousand pieces of memory: some sixty are as many as Linux allows.
-            jax.clear_caches()
+    for program in programs:
+        lanes: Lanes | None = None
+        for together in program:
+            experiments = [run.experiment for run in together]
+            lanes = Lanes(experiments) if lanes is None else lanes.with_numbers_of(experiments)
+            failures |= _Learning(together, lanes, watch, stop).learn()
+        # Compiled programs are kept, each in a thousand pieces of memory: some sixty are as many as Linux allows.
+        jax.clear_caches()
     return failures
 
 
@@ -87,9 +81,8 @@ class _AllFailedError(Exception):
 
 
 class _Learning:
-    def __init__(self, runs: Sequence[Run], lanes: Lanes, folder: Path, watch: Watch, stop: Stop):
+    def __init__(self, runs: Sequence[Run], lanes: Lanes, watch: Watch, stop: Stop):
         self._runs = runs
-        self._folder = folder
         self._total = runs[0].experiment.total_updates
         self._lanes = lanes
         self._recorder = Recorder(runs)
@@ -105,19 +98,20 @@ class _Learning:
             if resumed is not None:
                 self._update, self._state = resumed
                 self._watch(self._runs, self._update, {}, resumed=True)
+            self._stop.leave = self._leave
             self._learn()
         except _AllFailedError:
             pass
         finally:
-            self._recorder.close()
+            with self._stop.lock:
+                self._stop.leave = str
+                self._recorder.close()
         return {self._runs[c].name: why for c, why in self._recorder.failures.items()}
 
-    def leave(self, stop: Stop) -> None:
-        """Saves what there is in the middle of an update, from another thread than the one that learns."""
-        with self._recorder.lock:
-            if self._update >= 0 and jax.process_count() == 1:
-                self._recorder.checkpoint(self._update, self._lanes.fetch(self._state))
-            sys.stderr.write(f"lookax: {self._told(stop.signal)}\n")
+    def _leave(self) -> str:
+        if self._update >= 0 and jax.process_count() == 1:
+            self._recorder.checkpoint(self._update, self._lanes.fetch(self._state))
+        return self._where()
 
     def _learn(self) -> None:
         count = 1
@@ -129,24 +123,28 @@ class _Learning:
                 continue
             state, metrics, number = burst
             seconds = time.perf_counter() - began
-            with self._recorder.lock:
+            with self._stop.lock:
                 self._recorder.record(self._update + 1, metrics)
                 self._update, self._state = self._update + number, state
-                self._watch(self._runs, number if self._update else 0, self._headline(metrics))
-                told, due, count = agreed(
-                    self._stop.signal,
-                    int(self._recorder.is_due(self._update)),
-                    max(1, min(2 * count, int(number * BURST_SECONDS / seconds))),
-                )
-                if told:
-                    self._stop.noticed.set()
-                if told or due or self._update == self._total:
-                    fetched = self._lanes.fetch(state)
-                    if self._update == self._total:
+            self._watch(self._runs, number if self._update else 0, self._headline(metrics))
+            # Waiting for other processes is done without the lock, so that nobody is kept from leaving.
+            told, due, count = agreed(
+                self._stop.signal,
+                int(self._recorder.is_due(self._update)),
+                max(1, min(2 * count, int(number * BURST_SECONDS / seconds))),
+            )
+            over = self._update == self._total
+            if told and not over:
+                self._stop.signal = told
+                self._stop.noticed.set()
+            if told or due or over:
+                fetched = self._lanes.fetch(state)
+                with self._stop.lock:
+                    if over:
                         self._recorder.write_policies(fetched)
                     self._recorder.checkpoint(self._update, fetched)
-                if told and self._update < self._total:
-                    raise StoppedError(self._told(told), told)
+            if told and not over:
+                raise self._stop.error(self._where())
 
     def _burst(self, count: int) -> tuple[Rounds, History, int] | None:
         """State and metrics of the next updates, fewer if it is time to stop or for a checkpoint.
@@ -198,20 +196,20 @@ class _Learning:
     def _buried(self, why: Mapping[int, str]) -> _AllFailedError:
         """Buries runs, by their places, and keeps what came before."""
         before = self._lanes.fetch(self._state) if self._update >= 0 else None
-        if before is not None:
-            self._recorder.write_policies(before)
-        self._recorder.bury(why)
-        if before is not None and len(self._recorder.failures) == len(self._runs):
-            self._recorder.checkpoint(self._update, before)
+        with self._stop.lock:
+            if before is not None:
+                self._recorder.write_policies(before)
+            self._recorder.bury(why)
+            if before is not None and len(self._recorder.failures) == len(self._runs):
+                self._recorder.checkpoint(self._update, before)
         return _AllFailedError()
 
     def _headline(self, metrics: History) -> dict[str, float]:
         names = [name for name in self._runs[0].preset.report.headline if name in metrics]
         return {name: float(metrics[name][-1, self._recorder.lanes()].mean()) for name in names}
 
-    def _told(self, number: int) -> str:
-        where = f"at update {self._update} of {self._total}" if self._update >= 0 else "before the first update"
-        return f"stopped by {signal.Signals(number).name} {where}; `lookax resume {self._folder}` goes on from there"
+    def _where(self) -> str:
+        return f"at update {self._update} of {self._total}" if self._update >= 0 else "before the first update"
 
 
 def _not_finite(metrics: History, lanes: Sequence[int]) -> dict[int, str]:
