@@ -72,12 +72,12 @@ def standings(path: Path) -> tuple[list[tuple[Run, Standing]], list[str]]:
 
 
 def listing(found: Sequence[tuple[Run, Standing]], path: Path) -> Table:
-    """Runs and how far they have come, a row each, named by their folders in `path`."""
+    """Runs and how far they have come, a row each, named by their folders in `path`, which may be a run's own."""
     rows = []
     for run, standing in found:
         rows.append(
             [
-                str(run.folder.path.relative_to(path)),
+                path.name if run.folder.path == path else str(run.folder.path.relative_to(path)),
                 preset_and_name(run),
                 standing.state,
                 f"{standing.update or 0} of {run.experiment.total_updates}",
