@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install reproduce test check docs test-slow test-lowest bench lock clean
+.PHONY: install reproduce test check docs test-slow test-cluster test-lowest bench lock clean
 
 install: .venv/installed
 
@@ -28,6 +28,9 @@ docs: install
 
 test-slow: install ## the published settings in full
 	$(BIN)/pytest -m slow
+
+test-cluster: install ## sweeps on a Ray cluster, runs in several processes
+	$(BIN)/pytest -m cluster -s tests/cluster
 
 test-lowest: install ## the tests with the lowest versions that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear .venv-lowest

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+import jax
 import tyro
 
 from lookax import __version__
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import (
     COLLECTIONS,
@@ -24,14 +25,17 @@ from lookax.experiments.registry import (
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.config import read_yaml
+from lookax.runs.devices import is_first_process
+from lookax.runs.distributed import Distribution
 from lookax.runs.evaluate import run_evaluate
-from lookax.runs.execute import Reproduction, reproduce, resume, run_preset
+from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
 from lookax.runs.folder import RunFolder
 from lookax.runs.listing import listing, standings
+from lookax.runs.ray_engine import on_ray
 from lookax.runs.report import write_report
 from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
-from lookax.runs.training import RunFailedError
+from lookax.runs.sweep import Engine, Sweep, local, parse_set, run_sweep, stored_sweep
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 
@@ -45,6 +49,8 @@ usage: lookax COMMAND …
   lookax run PRESET [--field value …] [--out DIR] learn it
   lookax run --config FILE [--field value …]      learn what a run's config.yaml says
   lookax reproduce FIGURE [--seeds N] [--out DIR] learn a published figure's presets, draw it, compare it
+  lookax sweep PRESET --set field=a,b,c … [--engine local|ray] [--out DIR]
+                                                  learn it with every combination of fields' values
   lookax resume DIR [--field value …]             go on with any of these where it stopped
   lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
   lookax evaluate DIR [--update N]                what a run's newest checkpoint gives, or that of update N
@@ -62,6 +68,8 @@ class RunOptions:
     """The preset's settings."""
     recording: Recording = dataclasses.field(default_factory=Recording)
     """What is recorded when."""
+    distribution: Distribution = dataclasses.field(default_factory=Distribution)
+    """Whether it is one of several processes."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
 
@@ -74,6 +82,40 @@ class ResumeOptions:
     """The run's settings."""
     recording: Recording
     """What is recorded when."""
+    distribution: Distribution = dataclasses.field(default_factory=Distribution)
+    """Whether it is one of several processes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """Where a sweep's programs are computed."""
+
+    engine: Literal["local", "ray"] = "local"
+    """One after the other in this process, or as tasks of a Ray cluster (extra cluster)."""
+    address: str | None = None
+    """The Ray cluster's, auto for the one that this machine belongs to; None to start one of this machine's cores."""
+
+    def chosen(self) -> Engine:
+        """The engine.
+
+        **Raises:** `ValueError` for an address without a cluster, and for Ray where it is not installed.
+        """
+        check(self.engine == "ray" or self.address is None, "address", self.address, "None with the local engine")
+        return local if self.engine == "local" else on_ray(self.address)
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOptions:
+    """Learns a preset with every combination of fields' values, into a new folder."""
+
+    experiment: AnyExperiment
+    """Settings that all have in common."""
+    recording: Recording = dataclasses.field(default_factory=Recording)
+    """What is recorded when."""
+    cluster: Cluster = dataclasses.field(default_factory=Cluster)
+    """Where programs are computed."""
+    out: Path | None = None
+    """The folder to make; None for a new one under runs/."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "`lookax resume` the folder",
             1,
         )
+    except jax.errors.JaxRuntimeError as reason:
+        if jax.process_count() == 1:
+            raise
+        told = f"another process has gone ({str(reason).splitlines()[0]}); `lookax resume` the folder with all of them"
+        return _refuse(f"lookax {command}: {told}", 1)
     except KeyboardInterrupt:
         return _refuse(f"lookax {command}: interrupted", 130)
 
@@ -164,6 +211,8 @@ def _show(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     run, rest = _run_named(arguments)
     options = parse(RunOptions(run.experiment, run.recording), rest, "lookax run")
+    options.distribution.validate()
+    options.distribution.join()
     options.experiment.validate()
     options.recording.validate()
     out = _new_folder(options.out, run.name)
@@ -192,11 +241,45 @@ def _reproduce(arguments: Sequence[str]) -> int:
     return 0 if reproduce(reproduction, _new_folder(options.out, name)) else 1
 
 
+def _sweep(arguments: Sequence[str]) -> int:
+    run, rest = _run_named(arguments)
+    values, rest = _taken_out("--set", rest)
+    options = parse(SweepOptions(run.experiment, run.recording), rest, f"lookax sweep {run.name}")
+    options.recording.validate()
+    engine = options.cluster.chosen()
+    preset = dataclasses.replace(run.preset, experiment=options.experiment)
+    sweep = Sweep(preset, parse_set(values), options.recording)
+    compilation_cache.turn_on()
+    return 0 if run_sweep(sweep, _new_folder(options.out, f"{run.name}-sweep"), engine) else 1
+
+
+def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """All values of an option that may be there several times, and the other arguments."""
+    values, rest, words = [], [], iter(arguments)
+    for word in words:
+        if word == option:
+            values.append(next(words, ""))
+        elif word.startswith(f"{option}="):
+            values.append(word.removeprefix(f"{option}="))
+        else:
+            rest.append(word)
+    if not values:
+        raise BadInputError(f"{option[2:]}: is missing; give {option} field=value,value,… for the fields to sweep")
+    return values, rest
+
+
 def _resume(arguments: Sequence[str]) -> int:
     [name], rest = _take(arguments[:1], 1), arguments[1:]
 
+    if "sweep" in (content := RunFolder(Path(name)).config()):
+        cluster = parse(Cluster(), rest, f"lookax resume {name}")
+        compilation_cache.turn_on()
+        return 0 if run_sweep(stored_sweep(content), Path(name), cluster.chosen()) else 1
+
     def changed(run: Run) -> Run:
         options = parse(ResumeOptions(run.experiment, run.recording), rest, f"lookax resume {name}")
+        options.distribution.validate()
+        options.distribution.join()
         options.recording.validate()
         preset = dataclasses.replace(run.preset, experiment=options.experiment)
         return dataclasses.replace(run, preset=preset, recording=options.recording)
@@ -252,6 +335,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "show": _show,
     "run": _run,
     "reproduce": _reproduce,
+    "sweep": _sweep,
     "resume": _resume,
     "runs": _runs,
     "evaluate": _evaluate,
@@ -275,6 +359,8 @@ def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
 
 def _new_folder(out: Path | None, name: str) -> Path:
     folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
+    if not is_first_process():
+        return folder
     try:
         if folder.exists():
             raise BadInputError(

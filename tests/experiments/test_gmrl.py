@@ -158,7 +158,7 @@ def test_learning_learns(cls):
     metrics = first
     for update in range(1, 31):
         state, metrics = lanes.step(update, state)
-    assert (np.asarray(metrics["return_after"]) > np.asarray(first["return_after"]) + 0.05).all()
+    assert (lanes.fetch(metrics)["return_after"] > lanes.fetch(first)["return_after"] + 0.05).all()
     one = jax.tree.map(lambda leaf: leaf[0], lanes.fetch(state))
     assert np.shape(settings.describe(one)["logits"]) == (5, 3)
 

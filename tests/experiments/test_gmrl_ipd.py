@@ -132,9 +132,10 @@ def test_combinations_take_finite_steps(settings):
     settings.validate()
     lanes = Lanes([settings])
     state, metrics = lanes.start()
-    assert metrics["score"].shape == (2, settings.num_players)
+    assert lanes.fetch(metrics)["score"].shape == (2, settings.num_players)
     for update in (1, 2):
         state, metrics = lanes.step(update, state)
+    state, metrics = lanes.fetch(state), lanes.fetch(metrics)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((state.policies, metrics)))
     for name in ("correlation", "inner_correlation", "outer_correlation"):
         assert metrics[name].shape == (2, settings.num_players)

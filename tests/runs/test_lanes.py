@@ -23,7 +23,8 @@ def test_lanes_equal_single_runs(name):
     lanes = Lanes(several)
     state, _ = lanes.start()
     for update in (1, 2):
-        state, metrics = lanes.step(update, state)
+        state, rounds = lanes.step(update, state)
+    metrics = lanes.fetch(rounds)
     for c, s in ((0, 0), (1, 2)):
         alone = several[c]
         key = jax.random.key(5 + s)
@@ -40,8 +41,9 @@ def test_lanes_equal_single_runs(name):
 
 
 def test_what_a_seed_gives_does_not_depend_on_how_many_there_are():
-    few, many = (Lanes([ExactShaping(ALGORITHMS["lola"], seeds=seeds)]).start()[1]["cooperation"] for seeds in (1, 4))
-    np.testing.assert_array_equal(few[0], many[0])
+    few, many = (Lanes([ExactShaping(ALGORITHMS["lola"], seeds=seeds)]) for seeds in (1, 4))
+    one, other = (lanes.fetch(lanes.start()[1])["cooperation"][0] for lanes in (few, many))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_settings_that_differ_in_numbers_share_a_program():
@@ -52,6 +54,7 @@ def test_settings_that_differ_in_numbers_share_a_program():
 
 def test_precision_is_the_experiments_own():
     with jax.enable_x64(False):
-        metrics = Lanes([ExactShaping(ALGORITHMS["lola"])]).start()[1]
+        lanes = Lanes([ExactShaping(ALGORITHMS["lola"])])
+        metrics = lanes.fetch(lanes.start()[1])
         assert not jax.config.values["jax_enable_x64"]
     assert metrics["returns"].dtype == np.float64

@@ -27,12 +27,13 @@ class Progress:
     """How far a program has come.
 
     **Attributes:** the `update` that it has made; the `positions` in bytes where its runs' metrics end; its runs'
-    `settings`, fields by name.
+    `settings`, fields by name; why those that failed did.
     """
 
     update: int
     positions: Sequence[int]
     settings: Sequence[dict[str, Any]]
+    failures: Sequence[str | None]
 
 
 class Checkpoints:

@@ -1,6 +1,7 @@
 """Which device computes what: lanes are dealt out to all devices or, where they are few, the games of each lane are."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,12 @@ from jaxtyping import Array, PyTree
 from lookax import rollouts
 
 LANES = PartitionSpec("lanes")
+
+Rounds = tuple[PyTree, ...]
+"""Arrays of lanes on the devices, by round."""
+
+BLOCKS = 4
+"""Blocks of lanes on processors; more where there are more devices."""
 
 
 def use_cores(lanes: int) -> None:
@@ -46,10 +53,13 @@ def agreed(*numbers: int) -> tuple[int, ...]:
 class Devices:
     """Devices of all processes that share a number of lanes: arrays with a leading axis of lanes.
 
-    Lanes are dealt out in order, padded with copies of the last one so that every device has as many. No device waits
-    for another within a program, and what a lane computes depends on its own numbers alone: it is the same, bit for
-    bit, on any number of devices. Where there are fewer lanes than devices, and lanes play batches of games, the games
-    are dealt out instead; sums over a batch then come in another order, and results agree within rounding.
+    Lanes are dealt out in order, in blocks of as many, padded with copies of the last one; where there are more blocks
+    than devices, in several rounds. No device waits for another within a program, which computes one block. On
+    processors the size of a block does not depend on how many devices there are, up to four, and so neither does what
+    a lane computes, bit for bit: how XLA rounds depends on the sizes of arrays.
+
+    Where there are fewer lanes than devices, and lanes play batches of games, the games are dealt out instead; sums
+    over a batch then come in another order, and results agree within rounding.
 
     **Arguments:** how many `lanes`; `plays`, a function that traces what they compute, to see whether it plays games;
     the `devices`, all of them by default.
@@ -70,38 +80,55 @@ class Devices:
                 self._games = games
                 self._sharding = NamedSharding(games.mesh, PartitionSpec())
         dealt_to = 1 if self._games else len(few)
-        self._own = -(-lanes // dealt_to)
-        self._padded = self._own * dealt_to
+        parts = max(BLOCKS, dealt_to) if devices[0].platform == "cpu" and not self._games else dealt_to
+        self._block = -(-lanes // parts)
+        self._round = self._block * dealt_to
+        replicated = NamedSharding(self._sharding.mesh, PartitionSpec())
+        self._everywhere = jax.jit(lambda tree: tree, out_shardings=replicated)
 
-    def compiled(self, function: Callable[..., PyTree], *inputs: PyTree) -> Callable[..., PyTree]:
-        """A function of lanes as a program, which takes and returns what `put` makes.
+    def compiled(self, function: Callable[..., PyTree], *inputs: PyTree) -> Callable[..., Rounds]:
+        """A function of lanes as a program; of what `put` makes, or returned before, it returns a result per round.
 
         **Arguments:** `inputs`, as shapes and types; those without an axis are the same for all lanes.
         """
-        own = jax.tree.map(lambda leaf: _with_lanes(leaf, self._own), inputs)
+        block = jax.tree.map(lambda leaf: _with_lanes(leaf, self._block), inputs)
         if self._games is not None:
             with rollouts.games_over(self._games):
-                return eqx.filter_jit(_traced(function, own))
-        # Traced before it is mapped: within the map shapes name their mesh, and lineax takes equal ones for different.
-        program = _traced(function, own)
-        places = jax.tree.map(lambda leaf: LANES if leaf.shape else PartitionSpec(), inputs)
-        mapped = jax.shard_map(program, mesh=self._sharding.mesh, in_specs=places, out_specs=LANES, check_vma=False)
-        return eqx.filter_jit(mapped)
+                program = eqx.filter_jit(_traced(function, block))
+        else:
+            # Traced before it is mapped: within the map shapes name their mesh; lineax takes equal ones for different.
+            traced = _traced(function, block)
+            places = jax.tree.map(lambda leaf: LANES if leaf.shape else PartitionSpec(), inputs)
+            mesh = self._sharding.mesh
+            program = eqx.filter_jit(
+                jax.shard_map(traced, mesh=mesh, in_specs=places, out_specs=LANES, check_vma=False)
+            )
 
-    def put(self, tree: PyTree) -> PyTree:
-        """Arrays `[lanes, …]` of NumPy, dealt out."""
+        def in_rounds(*arguments: PyTree) -> Rounds:
+            rounds = max(len(argument) for argument in arguments if isinstance(argument, tuple))
+            return tuple(
+                program(*(argument[r] if isinstance(argument, tuple) else argument for argument in arguments))
+                for r in range(rounds)
+            )
 
-        def dealt_out(leaf: np.ndarray) -> Array:
-            padded = np.concatenate([leaf, np.repeat(leaf[-1:], self._padded - self._lanes, axis=0)])
-            return jax.make_array_from_callback(padded.shape, self._sharding, lambda part: padded[part])
+        return in_rounds
 
-        return jax.tree.map(dealt_out, tree)
+    def put(self, tree: PyTree) -> Rounds:
+        """Arrays `[lanes, …]` of NumPy, dealt out: by round, arrays on the devices."""
 
-    def fetch(self, tree: PyTree) -> PyTree:
-        """Arrays of NumPy, `[lanes, …]`, in every process."""
+        def dealt_out(leaf: np.ndarray, start: int) -> Array:
+            part = leaf[start : start + self._round]
+            padded = np.concatenate([part, np.repeat(leaf[-1:], self._round - len(part), axis=0)])
+            return jax.make_array_from_callback(padded.shape, self._sharding, lambda piece: padded[piece])
+
+        starts = range(0, self._lanes, self._round)
+        return tuple(jax.tree.map(functools.partial(dealt_out, start=start), tree) for start in starts)
+
+    def fetch(self, rounds: Rounds) -> PyTree:
+        """Of results by round, arrays of NumPy, `[lanes, …]`, in every process."""
         if jax.process_count() > 1:
-            tree = multihost_utils.process_allgather(tree, tiled=True)
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[: self._lanes], tree)
+            rounds = tuple(self._everywhere(one) for one in rounds)
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: self._lanes], *rounds)
 
 
 def _traced(function: Callable[..., PyTree], inputs: Sequence[PyTree]) -> Callable[..., PyTree]:

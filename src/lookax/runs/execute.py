@@ -19,19 +19,28 @@ from lookax.runs.run import Recording, Run, read_run
 from lookax.runs.training import arranged, train
 
 
+class RunFailedError(ArithmeticError):
+    """A quantity has become infinite or not a number, or a solver gave up; what was computed before is kept."""
+
+
 def learn(runs: Sequence[Run], checkpoints: Path, top: Path) -> list[Result]:
     """Learns runs, or goes on with them, each in its folder; those that can share a program, in one.
 
     **Arguments:** the folder of their `checkpoints`; the folder that holds everything, `top`, which messages name.
+
+    **Returns:** their results; none in other processes than the first.
+
+    **Raises:** `RunFailedError`, naming the quantity, the update and the seed, when all others have come to their ends.
     """
     programs = arranged(runs, checkpoints)
     if is_first_process():
         for run in (run for turns in programs for turn in turns for run in turn):
             run.write_config()
-            run.folder.add_provenance()
     with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
-        train(programs, top, watch)
-    return [run.result() for run in runs]
+        failures = train(programs, top, watch)
+    if failures:
+        raise RunFailedError("; ".join(failures.values()))
+    return [run.result() for run in runs] if is_first_process() else []
 
 
 def run_preset(run: Run) -> None:
@@ -41,9 +50,10 @@ def run_preset(run: Run) -> None:
     """
     use_cores(run.experiment.seeds)
     with run.folder.claimed():
-        [result] = learn([run], run.checkpoints, run.folder.path)
-        figure = published(run.preset)
-        _close(run.folder, run.preset.report.draw([result]), (figure or run.preset).report.table([result]))
+        results = learn([run], run.checkpoints, run.folder.path)
+        if results:
+            figure = published(run.preset)
+            _close(run.folder, run.preset.report.draw(results), (figure or run.preset).report.table(results))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +102,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
     verdicts: list[bool] = []
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
+    use_cores(max(preset.experiment.seeds for figure in reproduction.figures() for preset in figure.presets))
     with top.claimed():
         top.write_config(
             {
@@ -101,7 +112,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
                 "recording": dataclasses.asdict(reproduction.recording),
             }
         )
-        top.add_provenance()
+        top.add_provenance(devices=True)
         for figure in reproduction.figures():
             folder = top
             if reproduction.collection():
@@ -168,8 +179,7 @@ def _reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
 
 
 def _close(folder: RunFolder, drawing: Any, table: Table) -> None:
-    if is_first_process():
-        folder.write_figure(drawing)
-        folder.write_table(table)
-        terminal.print_table(table)
-        terminal.say(f"written to {folder.path}")
+    folder.write_figure(drawing)
+    folder.write_table(table)
+    terminal.print_table(table)
+    terminal.say(f"written to {folder.path}")

@@ -32,6 +32,7 @@ import numpy as np
 
 from lookax.errors import BadInputError
 from lookax.runs.config import read_yaml, write_yaml
+from lookax.runs.devices import is_first_process
 
 PACKAGES = (
     "lookax",
@@ -72,10 +73,10 @@ class RunFolder:
             raise BadInputError(f"{str(self.path)!r} is not the folder of a run; it has no {CONFIG}")
         return read_yaml(self.path / CONFIG)
 
-    def add_provenance(self) -> None:
-        """Adds an entry to `provenance.json`: what it is run with, from now on."""
+    def add_provenance(self, *, devices: bool) -> None:
+        """Adds an entry to `provenance.json`: what it is run with from now on, and on which `devices`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write_json("provenance.json", [*self.provenance(), provenance()])
+        self._write_json("provenance.json", [*self.provenance(), provenance(devices=devices)])
 
     def provenance(self) -> list[dict[str, Any]]:
         """The entries of `provenance.json`, oldest first; the last is of the latest time that it was resumed."""
@@ -127,8 +128,13 @@ class RunFolder:
     def claimed(self) -> Iterator[None]:
         """Within, no other process works in it; the claim ends with the process, however that ends.
 
+        Of several processes that make one run the first claims it for all.
+
         **Raises:** `ValueError` if another process does.
         """
+        if not is_first_process():
+            yield
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.path / ".lock")
         try:
@@ -165,18 +171,16 @@ class RunFolder:
         return json.loads(file.read_text()) if file.exists() else None
 
 
-def provenance() -> dict[str, Any]:
-    """Versions, devices, source revision where there is one, command line and time."""
+def provenance(*, devices: bool) -> dict[str, Any]:
+    """Versions, source revision where there is one, command line and time; devices, if asked for, which starts JAX."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {package: metadata.version(package) for package in PACKAGES},
-        "devices": [device.device_kind for device in jax.devices()],
-        "processes": jax.process_count(),
         "revision": _revision(),
-    }
+    } | ({"devices": [device.device_kind for device in jax.devices()]} if devices else {})
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from lookax.learners.state import Metrics
-from lookax.runs.devices import Devices
+from lookax.runs.devices import Devices, Rounds
 
 
 @runtime_checkable
@@ -88,46 +88,47 @@ class Lanes:
             """Shapes and types of a state as `fetch` gives it."""
             self._shapes = (*inputs, jax.eval_shape(lambda: jnp.asarray(0)), self.template)
             self._devices = Devices(len(numbers[1]), lambda: jax.eval_shape(self._step_lanes, *self._shapes), devices)
-            self._inputs = self._dealt_out(numbers)
+            self._experiments, self._seeds = self._dealt_out(numbers)
         self._programs: dict[str, Callable[..., Any]] = {}
 
     def with_numbers_of(self, experiments: Sequence[Experiment]) -> "Lanes":
         """As many other experiments of the same tree structure, in the same compiled programs."""
         other = copy.copy(self)
         with jax.enable_x64(self._x64):
-            other._inputs = other._dealt_out(_numbers(experiments))
+            other._experiments, other._seeds = other._dealt_out(_numbers(experiments))
         return other
 
-    def start(self) -> tuple[PyTree, Metrics]:
+    def start(self) -> tuple[Rounds, Rounds]:
         """Everybody's first state, and its evaluation."""
         with jax.enable_x64(self._x64):
-            return self._program("start", self._start_lanes, *self._shapes[:2])(*self._inputs)
+            rounds = self._program("start", self._start_lanes, *self._shapes[:2])(self._experiments, self._seeds)
+            return tuple(state for state, _ in rounds), tuple(metrics for _, metrics in rounds)
 
-    def step(self, number: int, state: PyTree) -> tuple[PyTree, Metrics]:
+    def step(self, number: int, state: Rounds) -> tuple[Rounds, Rounds]:
         """Everybody's update of that number, counting from 1, and its metrics."""
         with jax.enable_x64(self._x64):
             program = self._program("step", self._step_lanes, *self._shapes)
-            return program(*self._inputs, jnp.asarray(number), state)
+            rounds = program(self._experiments, self._seeds, jnp.asarray(number), state)
+            return tuple(after for after, _ in rounds), tuple(metrics for _, metrics in rounds)
 
-    def evaluate(self, state: PyTree) -> Metrics:
+    def evaluate(self, state: Rounds) -> Rounds:
         """Everybody's evaluation of a state."""
         with jax.enable_x64(self._x64):
             program = self._program("evaluate", self._evaluate_lanes, self._shapes[0], self.template)
-            return program(self._inputs[0], state)
+            return program(self._experiments, state)
 
-    def fetch(self, tree: PyTree) -> PyTree:
+    def fetch(self, tree: Rounds) -> PyTree:
         """States or metrics as arrays of NumPy, `[C · S, …]`, in every process."""
         return self._devices.fetch(tree)
 
-    def put(self, state: PyTree) -> PyTree:
+    def put(self, state: PyTree) -> Rounds:
         """A fetched state, on the devices again."""
         with jax.enable_x64(self._x64):
             return self._devices.put(state)
 
-    def _dealt_out(self, numbers: PyTree) -> PyTree:
-        return self._devices.put(
-            jax.tree.map(lambda value, like: value.astype(like.dtype), numbers, tuple(self._shapes[:2]))
-        )
+    def _dealt_out(self, numbers: PyTree) -> tuple[Rounds, Rounds]:
+        typed = jax.tree.map(lambda value, like: value.astype(like.dtype), numbers, tuple(self._shapes[:2]))
+        return self._devices.put(typed[0]), self._devices.put(typed[1])
 
     def _program(self, name: str, function: Callable[..., PyTree], *inputs: PyTree) -> Callable[..., Any]:
         if name not in self._programs:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Recorder:
         self._last_checkpoint = time.monotonic()
         self.lock = threading.RLock()
         """Held while files change."""
+        self.failures: dict[int, str] = {}
+        """Why runs have failed, by their places; nothing more is recorded of them."""
 
     def resume(self, lanes: Lanes) -> tuple[int, PyTree] | None:
         """Update and state of the newest sound checkpoint, files cut back to it; `None` to start from the beginning.
@@ -58,7 +60,12 @@ class Recorder:
         if self._checkpoints is not None:
             found = self._checkpoints.newest(lanes.template, self._is_complete)
             self._check_settings(found)
+            if found is not None and len(self._runs) > 1:
+                self.failures = {c: why for c, why in enumerate(found[1].failures) if why is not None}
             for c, run in enumerate(self._runs):
+                run.folder.add_provenance(devices=True)
+                if c not in self.failures:
+                    run.folder.forget_failure()
                 self._files.append(MetricsFile(run.folder.metrics, found[1].positions[c] if found else 0))
                 self._loggers.append(self._open_loggers(c, found[1].update if found else 0))
         (update,) = agreed(found[1].update if found else -1)
@@ -73,7 +80,7 @@ class Recorder:
         """Appends metrics `[updates, lanes, …]`."""
         if not self._writing or not metrics:
             return
-        for c, run in enumerate(self._runs):
+        for c, run in self._alive():
             own = {name: values[:, self._lanes(c)] for name, values in metrics.items()}
             self._files[c].append(first_update, run.experiment.first_seed, own)
             by_name = curves(own)
@@ -94,18 +101,33 @@ class Recorder:
         """Writes a checkpoint of a fetched state, to which all that was recorded belongs."""
         if self._checkpoints is not None:
             positions = [file.position() for file in self._files]
-            self._checkpoints.save(state, Progress(update, positions, self._settings))
+            failures = [self.failures.get(c) for c in range(len(self._runs))]
+            self._checkpoints.save(state, Progress(update, positions, self._settings, failures))
             self._last_checkpoint = time.monotonic()
 
     def write_policies(self, state: PyTree) -> None:
         """Writes what runs have learned, of a fetched state."""
         if not self._writing:
             return
-        for c, run in enumerate(self._runs):
+        for c, run in self._alive():
             for s in range(run.experiment.seeds):
                 one = jax.tree.map(lambda leaf, lane=c * run.experiment.seeds + s: leaf[lane], state)
                 if learned := run.experiment.describe(one):
                     run.folder.write_policies(run.experiment.first_seed + s, learned)
+
+    def bury(self, why: Mapping[int, str]) -> None:
+        """Records that runs, by their places, have failed, and why."""
+        self.failures |= {
+            c: f"{self._runs[c].name}: {reason}; what came before is in {self._runs[c].folder.path}"
+            for c, reason in why.items()
+        }
+        if self._writing:
+            for c in why:
+                self._runs[c].folder.write_failure(self.failures[c])
+
+    def lanes(self) -> list[int]:
+        """Lanes of runs that have not failed."""
+        return [lane for c, _ in self._alive() for lane in range(self._lanes(c).start, self._lanes(c).stop)]
 
     def close(self) -> None:
         """Closes all files."""
@@ -115,6 +137,9 @@ class Recorder:
             logger.close()
         if self._checkpoints is not None:
             self._checkpoints.close()
+
+    def _alive(self) -> list[tuple[int, Run]]:
+        return [(c, run) for c, run in enumerate(self._runs) if c not in self.failures]
 
     def _lanes(self, c: int) -> slice:
         seeds = self._runs[c].experiment.seeds

@@ -17,8 +17,11 @@ class StoppedError(Exception):
     """A run was told to stop, and has; the message says where."""
 
     def __init__(self, message: str, number: int):
-        super().__init__(message)
+        super().__init__(message, number)
         self.exit_status = 128 + number
+
+    def __str__(self):
+        return str(self.args[0])
 
 
 class Stop:

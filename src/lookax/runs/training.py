@@ -11,9 +11,8 @@ from typing import Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
-from lookax.runs.devices import agreed
+from lookax.runs.devices import Rounds, agreed
 from lookax.runs.lanes import Lanes, grouped
 from lookax.runs.metrics import History
 from lookax.runs.recording import Recorder
@@ -38,10 +37,6 @@ class Watch(Protocol):
         ...
 
 
-class RunFailedError(ArithmeticError):
-    """A quantity has become infinite or not a number, or a solver gave up; what was computed before is kept."""
-
-
 def arranged(runs: Sequence[Run], checkpoints: Path) -> list[list[list[Run]]]:
     """Runs by program: a list per program, in it a list per turn, in it those that learn at once.
 
@@ -58,28 +53,37 @@ def arranged(runs: Sequence[Run], checkpoints: Path) -> list[list[list[Run]]]:
     return [[placed(turn) for turn in turns] for turns in grouped([run.experiment for run in runs])]
 
 
-def train(programs: Sequence[Sequence[Sequence[Run]]], folder: Path, watch: Watch) -> None:
+def train(programs: Sequence[Sequence[Sequence[Run]]], folder: Path, watch: Watch) -> dict[str, str]:
     """Learns all runs and writes their files as it goes; each from the beginning, or from its newest sound checkpoint.
+
+    A run with a metric that is not finite fails: its files hold everything up to the update before. Other runs go on,
+    those of the same program too.
 
     **Arguments:** `programs`, as they are `arranged`; the `folder` that holds all of it, which messages name; `watch`,
     called as runs go on.
 
-    **Raises:** [`RunFailedError`][lookax.runs.training.RunFailedError], naming the quantity, the update and the seed,
-    if a metric is not finite: the files hold everything up to the update before.
-    [`StoppedError`][lookax.runs.stopping.StoppedError] after SIGTERM and SIGINT, with a checkpoint written. `OSError`
-    where files cannot be written.
+    **Returns:** why runs failed, by their names: quantity, update and seed.
+
+    **Raises:** [`StoppedError`][lookax.runs.stopping.StoppedError] after SIGTERM and SIGINT, with a checkpoint written.
+    `OSError` where files cannot be written.
     """
+    failures: dict[str, str] = {}
     here: list[_Learning] = []
-    with stop_on_signals(lambda stop: here[-1].leave(stop) if here else None) as stop:
+    with stop_on_signals(lambda stop: here[0].leave(stop) if here else None) as stop:
         for program in programs:
             lanes: Lanes | None = None
             for together in program:
                 experiments = [run.experiment for run in together]
                 lanes = Lanes(experiments) if lanes is None else lanes.with_numbers_of(experiments)
-                here.append(_Learning(together, lanes, folder, watch, stop))
-                here[-1].learn()
+                here[:] = [_Learning(together, lanes, folder, watch, stop)]
+                failures |= here[0].learn()
             # Compiled programs are kept, each in a thousand pieces of memory: some sixty are as many as Linux allows.
             jax.clear_caches()
+    return failures
+
+
+class _AllFailedError(Exception):
+    """No run of a program is left."""
 
 
 class _Learning:
@@ -91,22 +95,22 @@ class _Learning:
         self._recorder = Recorder(runs)
         self._watch = watch
         self._stop = stop
-        self._update, self._state = -1, None
+        self._update = -1
+        self._state: Rounds = ()
 
-    def learn(self) -> None:
-        """From where it was to the end."""
+    def learn(self) -> dict[str, str]:
+        """From where it was to the end; returns why runs failed, by their names."""
         try:
             resumed = self._recorder.resume(self._lanes)
             if resumed is not None:
                 self._update, self._state = resumed
                 self._watch(self._runs, self._update, {}, resumed=True)
-                if self._update >= self._total:
-                    return
-            for run in self._runs:
-                run.folder.forget_failure()
             self._learn()
+        except _AllFailedError:
+            pass
         finally:
             self._recorder.close()
+        return {self._runs[c].name: why for c, why in self._recorder.failures.items()}
 
     def leave(self, stop: Stop) -> None:
         """Saves what there is in the middle of an update, from another thread than the one that learns."""
@@ -144,7 +148,7 @@ class _Learning:
                 if told and self._update < self._total:
                     raise StoppedError(self._told(told), told)
 
-    def _burst(self, count: int) -> tuple[PyTree, History, int] | None:
+    def _burst(self, count: int) -> tuple[Rounds, History, int] | None:
         """State and metrics of the next updates, fewer if it is time to stop or for a checkpoint.
 
         `None` if one of them fails, which is then to be found by itself.
@@ -160,23 +164,19 @@ class _Learning:
                     metrics.append(entry)
                     if self._stop.signal and jax.process_count() == 1:
                         break
-            fetched = self._lanes.fetch(metrics)
+            fetched = [self._lanes.fetch(entry) for entry in metrics]
         except eqx.EquinoxRuntimeError:
             if count > 1:
                 return None
-            names = ", ".join(run.name for run in self._runs)
-            raise self._failed(
-                f"{names}: a solver did not converge at update {self._update + 1} of some seed"
-            ) from None
+            # Which lane it was, XLA does not tell.
+            why = f"a solver did not converge at update {self._update + 1} of some seed"
+            raise self._buried(dict.fromkeys(range(len(self._runs)), why)) from None
         history = {name: np.stack([entry[name] for entry in fetched]) for name in fetched[0]}
-        bad = _not_finite(history)
-        if bad is not None and count > 1:
+        bad = _not_finite(history, self._recorder.lanes())
+        if bad and count > 1:
             return None
-        if bad is not None:
-            name, lane = bad
-            run = self._runs[lane // self._runs[0].experiment.seeds]
-            seed = run.experiment.first_seed + lane % run.experiment.seeds
-            raise self._failed(f"{run.name}: {name} is not finite at update {self._update + 1} of seed {seed}")
+        if bad:
+            self._fail(bad)
         return state, history, len(metrics)
 
     def _most(self, count: int) -> int:
@@ -184,30 +184,40 @@ class _Learning:
         until_due = count if every is None else every - self._update % every
         return min(count, until_due, self._total - self._update)
 
-    def _failed(self, what: str) -> RunFailedError:
-        """Keeps what came before, and says so."""
-        if self._update >= 0:
-            before = self._lanes.fetch(self._state)
+    def _fail(self, names: Mapping[int, str]) -> None:
+        """Buries the runs of lanes that have a metric, named, that is not finite after the next update."""
+        first_seed, seeds = self._runs[0].experiment.first_seed, self._runs[0].experiment.seeds
+        why: dict[int, str] = {}
+        for lane, name in names.items():
+            told = f"{name} is not finite at update {self._update + 1} of seed {first_seed + lane % seeds}"
+            why.setdefault(lane // seeds, told)
+        failed = self._buried(why)
+        if len(self._recorder.failures) == len(self._runs):
+            raise failed
+
+    def _buried(self, why: Mapping[int, str]) -> _AllFailedError:
+        """Buries runs, by their places, and keeps what came before."""
+        before = self._lanes.fetch(self._state) if self._update >= 0 else None
+        if before is not None:
             self._recorder.write_policies(before)
+        self._recorder.bury(why)
+        if before is not None and len(self._recorder.failures) == len(self._runs):
             self._recorder.checkpoint(self._update, before)
-        message = f"{what}; what came before is in {self._runs[0].folder.path}"
-        for run in self._runs:
-            run.folder.write_failure(message)
-        return RunFailedError(message)
+        return _AllFailedError()
 
     def _headline(self, metrics: History) -> dict[str, float]:
         names = [name for name in self._runs[0].preset.report.headline if name in metrics]
-        return {name: float(metrics[name][-1].mean()) for name in names}
+        return {name: float(metrics[name][-1, self._recorder.lanes()].mean()) for name in names}
 
     def _told(self, number: int) -> str:
         where = f"at update {self._update} of {self._total}" if self._update >= 0 else "before the first update"
         return f"stopped by {signal.Signals(number).name} {where}; `lookax resume {self._folder}` goes on from there"
 
 
-def _not_finite(metrics: History) -> tuple[str, int] | None:
-    """A metric and a lane of it where it is not finite, if any; metrics are `[updates, lanes, …]`."""
+def _not_finite(metrics: History, lanes: Sequence[int]) -> dict[int, str]:
+    """Of each of these lanes with a metric that is not finite, the first one's name; metrics `[updates, lanes, …]`."""
+    found: dict[int, str] = {}
     for name, values in metrics.items():
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=(0, *range(2, values.ndim))))
-        if bad.size:
-            return name, int(bad[0])
-    return None
+        finite = np.asarray(np.isfinite(values).all(axis=(0, *range(2, values.ndim))))
+        found |= {lane: found.get(lane, name) for lane in lanes if not finite[lane]}
+    return dict(sorted(found.items()))

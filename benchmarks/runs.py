@@ -1,0 +1,104 @@
+"""What surrounds learning: recording, checkpoints every minute and progress; and lanes on one device and on two.
+
+The loop alone and the whole run take turns in one process. Devices are made before JAX starts, so this is a program of
+its own: `python -m benchmarks.runs`.
+"""
+
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from lookax.experiments.registry import PRESETS
+from lookax.runs import terminal
+from lookax.runs.devices import use_cores
+from lookax.runs.folder import RunFolder
+from lookax.runs.lanes import Lanes
+from lookax.runs.run import Recording, Run
+from lookax.runs.training import arranged, train
+
+# Preset: seeds and updates that take about a minute.
+RUNS = {"ipd-lola": (20, 20_000), "ipd-lola-dice": (10, 1500), "gmrl-tabular-maml-learning-lvc": (10, 1500)}
+
+THROUGHPUT = {"ipd-lola-dice": (8, 60), "pola-figure3-pola-mlp-1.25": (20, 10), "gmrl-ipd-off-policy": (8, 10)}
+
+
+def alone(experiment) -> tuple[float, float]:
+    """Wall and CPU seconds of the loop over updates, and nothing else; its program compiled before."""
+    lanes = Lanes([experiment])
+    state, _ = lanes.start()
+    state, metrics = lanes.step(1, state)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for update in range(2, experiment.total_updates + 1):
+        state, metrics = lanes.step(update, state)
+    lanes.fetch(metrics)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def recorded(name: str, experiment) -> tuple[float, float]:
+    """Wall and CPU seconds from the second update to the end of a run, checkpoint, figures' data and all."""
+    began: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as folder, terminal.progress(experiment.total_updates) as follow:
+
+        def watch(runs, updates, metrics, *, resumed=False):
+            follow(runs, updates, metrics, resumed=resumed)
+            if updates and not began:
+                began.append((time.perf_counter(), time.process_time()))
+
+        preset = dataclasses.replace(PRESETS[name], experiment=experiment)
+        path = Path(folder) / "run"
+        run = Run(name, preset, RunFolder(path), Recording(checkpoint_minutes=1.0))
+        run.write_config()
+        assert not train(arranged([run], path / "checkpoints"), path, watch)
+        [(wall, cpu)] = began
+        return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def overhead() -> Table:
+    """The table of what recording costs."""
+    table = Table(title="A run with and without recording: seconds after compiling")
+    for column in ("preset", "seeds", "updates", "CPU-s alone", "CPU-s recorded", "cost", "wall: cost"):
+        table.add_column(column, justify="left" if column == "preset" else "right")
+    for name, (seeds, updates) in RUNS.items():
+        experiment = dataclasses.replace(PRESETS[name].experiment, seeds=seeds, total_updates=updates)
+        (wall, cpu), (wall_recorded, cpu_recorded) = alone(experiment), recorded(name, experiment)
+        table.add_row(
+            name, str(seeds), str(updates), f"{cpu:.1f}", f"{cpu_recorded:.1f}",
+            f"{cpu_recorded / cpu - 1:.1%}", f"{wall_recorded / wall - 1:.1%}",
+        )  # fmt: skip
+    return table
+
+
+def devices() -> Table:
+    """The table of updates per second on one device and on two."""
+    table = Table(title="Seeds on one and on two devices: seconds per update")
+    for column in ("preset", "seeds", "one device", "two", "ratio"):
+        table.add_column(column, justify="left" if column == "preset" else "right")
+    for name, (seeds, updates) in THROUGHPUT.items():
+        experiment = dataclasses.replace(PRESETS[name].experiment, seeds=seeds)
+        seconds = []
+        for number in (1, 2):
+            lanes = Lanes([experiment], jax.devices()[:number])
+            state, _ = lanes.start()
+            state, metrics = lanes.step(1, state)
+            began = time.perf_counter()
+            for update in range(2, 2 + updates):
+                state, metrics = lanes.step(update, state)
+            lanes.fetch(metrics)
+            seconds.append((time.perf_counter() - began) / updates)
+        table.add_row(name, str(seeds), *(f"{one:.4f}" for one in seconds), f"{seconds[0] / seconds[1]:.2f}x")
+    return table
+
+
+def main() -> None:
+    """Prints the tables."""
+    use_cores(2)
+    Console(width=120).print(devices(), overhead())
+
+
+if __name__ == "__main__":
+    main()

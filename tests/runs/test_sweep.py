@@ -1,0 +1,100 @@
+"""Sweeps on this machine."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lookax.cli import main
+from lookax.runs.metrics import read_history, read_metrics
+
+BASE = ["--seeds", "2", "--total-updates", "3"]
+SWEEP = ["sweep", "ipd-lola", "--set", "learning_rate=0.5,1", "--set=inner-steps=1,2", *BASE]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sweep") / "out"
+    assert main([*SWEEP, "--out", str(path)]) == 0
+    return path
+
+
+def test_every_combination_is_a_run_of_its_own(swept):
+    names = [f"learning_rate={rate},inner_steps={steps}" for rate in (0.5, 1.0) for steps in (1, 2)]
+    table = pd.read_csv(swept / "results.csv")
+    assert list(table.columns) == [
+        "learning_rate",
+        "inner_steps",
+        "seed",
+        "update",
+        "returns/1",
+        "returns/2",
+        "tit_for_tat",
+    ]
+    assert list(zip(table["learning_rate"], table["inner_steps"], table["seed"], strict=True)) == [
+        (rate, steps, seed) for rate in (0.5, 1.0) for steps in (1, 2) for seed in (0, 1)
+    ]
+    for i, name in enumerate(names):
+        frame = read_metrics(swept / name)
+        assert list(frame["update"]) == [u for u in range(4) for _ in range(2)]
+        assert frame["returns"].iloc[-1] == list(table[["returns/1", "returns/2"]].iloc[2 * i + 1])
+
+
+def test_numbers_share_a_program_and_shapes_do_not(swept):
+    # Of four settings those with equally many inner steps learn together.
+    assert sorted(folder.name for folder in (swept / "checkpoints").iterdir()) == ["000", "001"]
+
+
+def test_a_run_of_a_sweep_is_what_it_would_be_alone(swept, tmp_path):
+    alone = tmp_path / "alone"
+    assert main(["run", "ipd-lola", "--learning-rate", "0.5", "--inner-steps", "2", *BASE, "--out", str(alone)]) == 0
+    own, swept_one = read_history(alone), read_history(swept / "learning_rate=0.5,inner_steps=2")
+    for name, values in own.items():
+        np.testing.assert_allclose(values, swept_one[name], rtol=1e-9, err_msg=name)
+
+
+def test_resuming_a_finished_sweep_changes_nothing(swept, capsys):
+    before = (swept / "results.csv").read_bytes()
+    assert main(["resume", str(swept)]) == 0
+    assert (swept / "results.csv").read_bytes() == before
+    assert "4 settings in 2 programs" in capsys.readouterr().out
+
+
+def test_a_run_that_fails_leaves_the_others_alone(tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["sweep", "ipd-naive", "--set", "learning_rate=1,1e308", "--contribution-factor", "1e9", *BASE]
+    assert main([*words, "--out", str(out)]) == 1
+    assert "learning_rate=1e+308: returns is not finite at update" in capsys.readouterr().out
+    table = pd.read_csv(out / "results.csv")
+    assert list(table["update"] < 3) == [False, False, True, True]
+    assert (out / "learning_rate=1e+308" / "failed.txt").exists()
+    assert not (out / "learning_rate=1.0" / "failed.txt").exists()
+    # It stays failed, and the other one finished.
+    assert main(["resume", str(out)]) == 1
+    assert pd.read_csv(out / "results.csv").equals(table)
+    assert len(json.loads((out / "learning_rate=1.0" / "provenance.json").read_text())) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["ipd-lola"], "set: is missing; give --set field=value,value,…"),
+        (["ipd-lola", "--set", "learning_rate"], "set: 'learning_rate' is not allowed; it must be field=value,value,…"),
+        (["ipd-lola", "--set", "learning_rate=1,,2"], "it must be field=value,value,…"),
+        (["ipd-lola", "--set", "learning_rte=1,2"], "learning_rte: is not a field (did you mean learning_rate?)"),
+        (["ipd-lola", "--set", "learning_rate=1,fast"], "could not convert string to float"),
+        (["ipd-lola", "--set", "learning_rate=1,-2"], "learning_rate: -2.0 is not allowed"),
+        (["ipd-lola", "--set", "learning_rate=1,1.0"], "set: learning_rate=1.0 is there twice"),
+        (["ipd-lola", "--set", "learning_rate=1", "--set", "learning-rate=2"], "set: learning_rate is there twice"),
+        (["ipd-lola", "--set", "discount=0.5,0.9", "--address", "auto"], "address: 'auto' is not allowed"),
+        (["ipd-lola", "--set", "discount=0.5,0.9", "--engine", "slurm"], "invalid choice 'slurm'"),
+    ],
+)
+def test_mistakes_get_one_line_and_leave_nothing(words, complaint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", *words]) == 2
+    said = capsys.readouterr()
+    assert complaint in said.err
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
