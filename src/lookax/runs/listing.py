@@ -92,8 +92,9 @@ def listing(found: Sequence[tuple[Run, Standing]], path: Path) -> Table:
 
 
 def preset_and_name(run: Run) -> str:
-    """The preset's name, and the run's where it has one of its own."""
-    return run.preset.name if run.name == run.preset.name else f"{run.preset.name}: {run.name}"
+    """The preset's name, and the run's where it has one of its own that its folder does not tell."""
+    told = run.name in (run.preset.name, run.folder.path.resolve().name)
+    return run.preset.name if told else f"{run.preset.name}: {run.name}"
 
 
 def _state(run: Run, update: int | None) -> str:
