@@ -6,10 +6,13 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from lookax.cli import main
 from lookax.runs.folder import RunFolder
+from lookax.runs.metrics import read_history
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -39,6 +42,12 @@ def _opened(page, script, tmp_path):
     found = re.search('data-told="([^"]*)"', done.stdout)
     assert found is not None, done.stderr
     return json.loads(html.unescape(found[1])), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def _data(page):
+    found = re.search('id="data">(.*?)</script>', page.read_text(), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
 
 
 @needs_browser
@@ -118,18 +127,43 @@ def test_many_runs_are_limited_and_the_page_says_so(run_to_change, tmp_path):
     assert "One of 30 runs:" in text
 
 
-def test_studies_of_one_update_and_figures_are_reported(run_to_change, tmp_path, capsys):
+def test_figures_tables_and_runs_named_twice_are_told_once(run_to_change, tmp_path, capsys):
     (run_to_change.parent / "table.json").write_text(
         json.dumps({"columns": ["setting"], "rows": [["one"]], "verdicts": [True], "notes": []})
     )
     out = tmp_path / "report.html"
-    # The same run, named twice.
     assert main(["report", str(run_to_change), "-o", str(out), str(run_to_change.parent)]) == 0
     assert "1 run in" in capsys.readouterr().out
-    page = out.read_text()
-    told = json.loads(re.search('id="data">(.*?)</script>', page, re.DOTALL)[1])  # pyright: ignore[reportOptionalSubscript]
+    told = _data(out)
     assert [table["title"] for table in told["tables"]] == ["runs", "ipd-lola"]
     assert told["tables"][0]["verdicts"] == [True]
+
+
+def test_curves_are_means_with_intervals_by_update(small_run, tmp_path):
+    out = tmp_path / "report.html"
+    main(["report", str(small_run), "-o", str(out)])
+    curves = {curve["name"]: curve["runs"]["0"] for curve in _data(out)["curves"]}
+    history = read_history(small_run)
+    returns, found = history["returns"][:, :, 1], history["tit_for_tat"]
+    interval = stats.t.interval(0.95, 2, returns.mean(axis=1), stats.sem(returns, axis=1))
+    curve = curves["returns/2"]
+    assert curve["updates"] == list(range(6))
+    for part, expected in {"means": returns.mean(axis=1), "lows": interval[0], "highs": interval[1]}.items():
+        # Six digits are written.
+        np.testing.assert_allclose(curve[part], expected, rtol=1e-5)
+    shares = [stats.binomtest(int(count), 3).proportion_ci(method="exact") for count in found.sum(axis=1)]
+    np.testing.assert_allclose(curves["tit_for_tat"]["highs"], [share.high for share in shares], rtol=1e-5)
+
+
+def test_long_curves_are_thinned_between_their_ends(run_to_change, tmp_path):
+    lines = (run_to_change / "metrics.jsonl").read_text().splitlines()[:3]
+    rows = [json.loads(line) for line in lines]
+    more = [json.dumps(row | {"update": update}) for update in range(2001) for row in rows]
+    (run_to_change / "metrics.jsonl").write_text("\n".join(more) + "\n")
+    out = tmp_path / "report.html"
+    main(["report", str(run_to_change), "-o", str(out)])
+    updates = _data(out)["curves"][0]["runs"]["0"]["updates"]
+    assert (len(updates), updates[0], updates[-1]) == (500, 0, 2000)
 
 
 @pytest.mark.parametrize(

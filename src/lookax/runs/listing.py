@@ -72,12 +72,12 @@ def standings(path: Path) -> tuple[list[tuple[Run, Standing]], list[str]]:
 
 
 def listing(found: Sequence[tuple[Run, Standing]], path: Path) -> Table:
-    """Runs and how far they have come, a row each, named by their folders in `path`."""
+    """Runs and how far they have come, a row each, named by their folders in `path`, which may be a run's own."""
     rows = []
     for run, standing in found:
         rows.append(
             [
-                str(run.folder.path.relative_to(path)),
+                path.name if run.folder.path == path else str(run.folder.path.relative_to(path)),
                 preset_and_name(run),
                 standing.state,
                 f"{standing.update or 0} of {run.experiment.total_updates}",
@@ -92,8 +92,9 @@ def listing(found: Sequence[tuple[Run, Standing]], path: Path) -> Table:
 
 
 def preset_and_name(run: Run) -> str:
-    """The preset's name, and the run's where it has one of its own."""
-    return run.preset.name if run.name == run.preset.name else f"{run.preset.name}: {run.name}"
+    """The preset's name, and the run's where it has one of its own that its folder does not tell."""
+    told = run.name in (run.preset.name, run.folder.path.resolve().name)
+    return run.preset.name if told else f"{run.preset.name}: {run.name}"
 
 
 def _state(run: Run, update: int | None) -> str:

@@ -72,6 +72,12 @@ def read_history(path: Path) -> History:
     return {name: np.array([[row[name] for row in rows] for rows in updates if name in rows[0]]) for name in names}
 
 
+def first_update(path: Path) -> int:
+    """The first update in a run's file of metrics: 0 where states are evaluated before any; its first line is whole."""
+    with path.open("rb") as file:
+        return _parsed(path, [file.readline()])[0]["update"]
+
+
 def last_rows(path: Path, seeds: int) -> list[dict[str, Any]]:
     """The rows of the last update that is complete, one per seed; none if there is none, or no such file.
 

@@ -23,7 +23,7 @@ from lookax.runs.config import as_fields
 from lookax.runs.folder import RunFolder
 from lookax.runs.listing import Standing, preset_and_name, standings
 from lookax.runs.loggers import curves_by_seed
-from lookax.runs.metrics import History, read_history
+from lookax.runs.metrics import History, first_update, read_history
 from lookax.runs.run import Run
 
 POINTS = 500
@@ -43,16 +43,22 @@ TITLED = 4
 class Told:
     """A run that is told of.
 
-    **Attributes:** the `run` and how far it has come: `standing`; its `history`, as far as it goes.
+    **Attributes:** the `run` and how far it has come: `standing`; its `history`, to which a run that goes on may have
+    added since; the `last` update in it, -1 without any.
     """
 
     run: Run
     standing: Standing
     history: History
+    last: int
 
-    def first_update(self, entries: int) -> int:
-        """The update of the first entry, of a metric that has so many."""
-        return (self.standing.update or 0) + 1 - entries
+    @classmethod
+    def of(cls, run: Run, standing: Standing) -> "Told":
+        """A run as it stands."""
+        if standing.update is None:
+            return cls(run, standing, {}, -1)
+        history = read_history(run.folder.metrics)
+        return cls(run, standing, history, first_update(run.folder.metrics) + max(map(len, history.values())) - 1)
 
 
 def write_report(paths: Sequence[Path], out: Path) -> tuple[int, list[str]]:
@@ -105,11 +111,9 @@ def _gathered(paths: Sequence[Path]) -> tuple[list[Told], list[str]]:
         complaints += unreadable
         for run, standing in runs:
             try:
-                history = {} if standing.update is None else read_history(run.folder.metrics)
+                found[run.folder.path.resolve()] = Told.of(run, standing)
             except BadInputError as complaint:
                 complaints.append(str(complaint))
-                continue
-            found[run.folder.path.resolve()] = Told(run, standing, history)
     return list(found.values()), complaints
 
 
@@ -173,7 +177,7 @@ def _curves(told: Sequence[Told]) -> tuple[list[dict[str, Any]], int]:
     found = []
     for name in names:
         own = {
-            str(number): _curve(curves[name], one.first_update(len(curves[name])), points)
+            str(number): _curve(curves[name], one.last, points)
             for number, (one, curves) in enumerate(zip(told, by_run, strict=True))
             if name in curves
         }
@@ -182,13 +186,13 @@ def _curves(told: Sequence[Told]) -> tuple[list[dict[str, Any]], int]:
     return found, points
 
 
-def _curve(values: np.ndarray, first_update: int, points: int) -> dict[str, list[float | int | None]]:
-    """Of values `[updates, seeds]`, as many as there are points for, from the first to the last."""
+def _curve(values: np.ndarray, last: int, points: int) -> dict[str, list[float | int | None]]:
+    """Of values `[updates, seeds]` up to the last update, as many as there are points for."""
     chosen = np.unique(np.linspace(0, len(values) - 1, min(points, len(values))).round().astype(int))
     means = values[chosen].mean(axis=1)
     lows, highs = _shares(values[chosen]) if values.dtype == bool else _means(values[chosen])
     return {
-        "updates": (first_update + chosen).tolist(),
+        "updates": (last + 1 - len(values) + chosen).tolist(),
         "means": _short(means),
         "lows": _short(lows),
         "highs": _short(highs),
@@ -241,7 +245,7 @@ def _maps(told: Sequence[Told]) -> list[dict[str, Any]]:
         found += [
             {
                 "run": number,
-                "update": one.standing.update,
+                "update": one.last,
                 "title": heat_map.title,
                 "rows": heat_map.rows,
                 "columns": heat_map.columns,

@@ -1,7 +1,7 @@
 "use strict";
 
 // What is shown at first, of many; the rest is a click away, and the page says so.
-const SHOWN_RUNS = 16, OPEN_CHARTS = 16, MAPS_AT_ONCE = 6, TOLD_CELLS = 130, FILTERED_FROM = 15, TALL = 45, NAMED_RUNS = 6;
+const SHOWN_RUNS = 16, OPEN_CHARTS = 16, MAPS_AT_ONCE = 6, TOLD_COLUMNS = 10, FILTERED_FROM = 15, TALL = 45, NAMED_RUNS = 6;
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const main = document.querySelector("main");
@@ -139,14 +139,15 @@ function curveCard(curve) {
 
 function mapCard(map) {
   const box = element("div", [], {class: "chart map"});
-  box.style.height = `${Math.max(7.5, 4.5 + 1.9 * map.rows.length)}rem`;
+  const told = map.columns.length <= TOLD_COLUMNS;
+  box.style.height = `${Math.min(60, (told ? 3.7 : 6) + 1.9 * map.rows.length)}rem`;
   const found = map.values.flat();
   const areShares = Math.min(...found) >= 0 && Math.max(...found) <= 1;
   drawnWhenSeen(box, () => Plotly.react(box, [{
     type: "heatmap", x: map.columns.map(plain), y: map.rows.map(plain), z: map.values, xgap: 2, ygap: 2,
     colorscale: "Cividis", ...(areShares ? {zmin: 0, zmax: 1} : {}),
-    ...(found.length <= TOLD_CELLS ? {texttemplate: "%{z:.2f}"} : {}),
-    colorbar: {thickness: 10, outlinewidth: 0, len: 1}, showscale: found.length > TOLD_CELLS, hovertemplate: "%{y}, %{x}: %{z:.4~g}<extra></extra>",
+    ...(told ? {texttemplate: "%{z:.2f}"} : {}),
+    colorbar: {thickness: 10, outlinewidth: 0, len: 1}, showscale: !told, hovertemplate: "%{y}, %{x}: %{z:.4~g}<extra></extra>",
   }], layout({
     xaxis: {type: "category", showgrid: false}, yaxis: {type: "category", autorange: "reversed", showgrid: false},
   }), CONFIG));
