@@ -5,6 +5,8 @@ import hashlib
 import json
 import logging
 import math
+import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ class Progress:
     update: int
     positions: Sequence[int]
     settings: Sequence[dict[str, Any]]
-    failures: Sequence[str | None]
+    failures: Sequence[str | None] = ()
 
 
 class Checkpoints:
@@ -98,8 +100,11 @@ class Checkpoints:
             return
         except OSError:
             raise
-        except Exception as reason:  # tensorstore's words for a full disk among them
-            raise OSError(f"{self.path}: {str(reason).splitlines()[0]}") from reason
+        except Exception as reason:  # tensorstore's words for a full disk among them, pages of them
+            number = re.search(r"os_error_code='(\d+)'", str(reason))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(self.path)) from reason
 
     def newest(self, template: PyTree, complete: Callable[[Progress], bool]) -> tuple[PyTree, Progress] | None:
         """State and progress of the newest sound checkpoint, `None` without one; a warning for every newer one.
@@ -113,7 +118,7 @@ class Checkpoints:
                 state, progress = self.read(update, template)
                 if complete(progress):
                     return state, progress
-                damage = self._told(update, "is longer than the metrics that belong to it")
+                damage = self._told(update, "belongs to metrics that are not there any more")
             except DamagedError as error:
                 damage = str(error)
             self._damaged.add(update)
