@@ -26,6 +26,10 @@ from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
 from lookax.runs.training import RunFailedError
 
+NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
+NO_FILE = "the file is missing; name the config.yaml of a run"
+NO_FOLDER = "the folder is missing; name a run's, such as those in runs/"
+
 HELP = ("-h", "--help", "help")
 
 USAGE = """\
@@ -144,7 +148,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str]]:
     """The run that a preset's name or `--config FILE` stands for, and what comes after it."""
     if arguments[:1] == ["--config"]:
-        [file], rest = _take(arguments[1:2], 1), arguments[2:]
+        [file], rest = _take(arguments[1:2], 1, NO_FILE), arguments[2:]
         return read_config(read_yaml(Path(file)), Path(file), RunFolder(Path())), rest
     [name], rest = _take(arguments[:1], 1), arguments[1:]
     preset = _preset(name)
@@ -161,7 +165,7 @@ def _reproduce(arguments: Sequence[str]) -> int:
 
 
 def _resume(arguments: Sequence[str]) -> int:
-    [name], rest = _take(arguments[:1], 1), arguments[1:]
+    [name], rest = _take(arguments[:1], 1, NO_FOLDER), arguments[1:]
 
     def changed(run: Run) -> Run:
         options = parse(ResumeOptions(run.experiment, run.recording), rest, f"lookax resume {name}")
@@ -188,9 +192,9 @@ def _preset(name: str) -> Preset:
     return look_up("preset", name, PRESETS)
 
 
-def _take(arguments: Sequence[str], number: int) -> Sequence[str]:
+def _take(arguments: Sequence[str], number: int, missing: str = NO_NAME) -> Sequence[str]:
     if len(arguments) < number:
-        raise BadInputError("the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets")
+        raise BadInputError(missing)
     if len(arguments) > number:
         raise BadInputError(f"{' '.join(arguments[number:])!r} is not allowed; it takes {number or 'no'} name")
     return arguments

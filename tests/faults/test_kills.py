@@ -4,13 +4,10 @@ Learning, and writing checkpoints while at it, takes up most of each run; progra
 """
 
 import collections
-import dataclasses
-import multiprocessing
 import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +15,12 @@ import orbax.checkpoint as ocp
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.faults import child
+from tests.faults.process import PATIENCE, Process
 
 KILLS = {signal.SIGKILL: 50, signal.SIGTERM: 10}
 
 STOPPED = {signal.SIGKILL: (-signal.SIGKILL,), signal.SIGTERM: (-signal.SIGTERM, 128 + signal.SIGTERM)}
 """Exit statuses; a signal that comes before the command is at work ends its process at once."""
-
-PATIENCE = 300
 
 COMMANDS = {
     "naive": "run ipd-naive --total-updates 1500 --seeds 4 --checkpoint-updates 100",
@@ -41,41 +36,6 @@ COMMANDS = {
     "LIRPG": "run gmrl-tabular-lirpg-learning-lvc --total-updates 25 --seeds 2 --checkpoint-updates 2",
     "gradients, many presets": "reproduce gmrl-tabular-hessian-bias --seeds 1 --checkpoint-updates 1",
 }
-
-
-@dataclasses.dataclass
-class Process:
-    """The command, at work in a folder."""
-
-    words: Sequence[str]
-    folder: Path
-
-    def __post_init__(self):
-        self.said, self._phase = self.folder.with_suffix(".said"), self.folder.with_suffix(".phase")
-        self._phase.unlink(missing_ok=True)
-        self.began = time.monotonic()
-        self._process = SERVER.Process(target=child.run, args=(self.words, str(self.said), str(self._phase)))
-        self._process.start()
-
-    def wait(self, seconds: float) -> int | None:
-        """Its exit status, None if it is still at work then."""
-        self._process.join(seconds)
-        return self._process.exitcode
-
-    def send(self, number: signal.Signals) -> int:
-        """Exit status of the process, to which a signal is sent."""
-        (self._process.kill if number == signal.SIGKILL else self._process.terminate)()
-        status = self.wait(PATIENCE)
-        assert status is not None
-        return status
-
-    def phase(self) -> str:
-        """What it was at."""
-        return child.PHASES[self._phase.read_bytes() if self._phase.exists() else b"s"]
-
-
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([child.__name__])
 
 
 @pytest.mark.faults

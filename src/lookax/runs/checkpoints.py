@@ -5,6 +5,8 @@ import hashlib
 import json
 import logging
 import math
+import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,8 +96,11 @@ class Checkpoints:
             return
         except OSError:
             raise
-        except Exception as reason:  # tensorstore's words for a full disk among them
-            raise OSError(f"{self.path}: {str(reason).splitlines()[0]}") from reason
+        except Exception as reason:  # tensorstore's words for a full disk among them, pages of them
+            number = re.search(r"os_error_code='(\d+)'", str(reason))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(self.path)) from reason
 
     def newest(self, template: PyTree, complete: Callable[[Progress], bool]) -> tuple[PyTree, Progress] | None:
         """State and progress of the newest sound checkpoint, `None` without one; a warning for every newer one.
@@ -109,7 +114,7 @@ class Checkpoints:
                 state, progress = self.read(update, template)
                 if complete(progress):
                     return state, progress
-                damage = self._told(update, "is longer than the metrics that belong to it")
+                damage = self._told(update, "belongs to metrics that are not there any more")
             except DamagedError as error:
                 damage = str(error)
             self._damaged.add(update)
@@ -151,7 +156,7 @@ def updates_in(path: Path) -> list[int]:
     return sorted(int(folder.name) for folder in path.glob("*") if folder.name.isdecimal()) if path.is_dir() else []
 
 
-def _leaves(data: np.ndarray, forms: Sequence[tuple[str, Sequence[int]]]) -> list[np.ndarray]:
+def _leaves(data: np.ndarray, forms: Sequence[Sequence[Any]]) -> list[np.ndarray]:
     """Arrays of the types and shapes named, cut from all of their bytes."""
     sizes = [np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in forms]
     parts = np.split(data, np.cumsum(sizes)[:-1])

@@ -12,9 +12,9 @@ from lookax.experiments.preset import Collection, Figure, Preset, Result, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS, figure_of, look_up
 from lookax.runs import terminal
 from lookax.runs.checkpoints import updates_in
-from lookax.runs.config import as_fields, differing, from_fields
+from lookax.runs.config import as_fields, differing, fields_of, from_fields
 from lookax.runs.devices import is_first_process, use_cores
-from lookax.runs.folder import RunFolder
+from lookax.runs.folder import CONFIG, RunFolder
 from lookax.runs.recording import MAY_CHANGE, refusal
 from lookax.runs.run import Recording, Run, read_run
 from lookax.runs.stopping import Stop, stop_on_signals
@@ -46,9 +46,9 @@ def working_in(folder: RunFolder) -> Iterator[Stop]:
         with folder.claimed(), stop_on_signals(folder.path) as stop:
             yield stop
     except OSError as reason:
+        what = f"{reason.strerror} ({reason.filename or folder.path})"
         raise OSError(
-            f"{reason}; what was written before is kept: once {str(folder.path)!r} can be written to, "
-            f"`lookax resume {folder.path}` goes on"
+            f"{what}; what was written before is kept: mend that, and `lookax resume {folder.path}` goes on"
         ) from reason
 
 
@@ -180,9 +180,13 @@ def published(preset: Preset) -> Figure | None:
 def _reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
     name = content.get("figure") or content.get("collection")
     if name is None:
-        raise BadInputError(f"{str(path)!r} holds nothing that can be resumed")
-    recording = from_fields(Recording(), content["recording"], str(path))
-    return Reproduction(str(name), content["seeds"], content["first_seed"], recording)
+        raise BadInputError(f"{str(path / CONFIG)!r} names no preset, figure or collection; put back what it said")
+    fields = {field: content[field] for field in ("seeds", "first_seed") if field in content}
+    try:
+        as_it_is = Reproduction(str(name), None, 0, Recording())
+        return from_fields(as_it_is, fields | fields_of("recording", content), str(path))
+    except BadInputError as mistake:
+        raise BadInputError(f"{path / CONFIG}: {mistake}") from None
 
 
 def _close(folder: RunFolder, drawing: Any, table: Table) -> None:

@@ -66,7 +66,8 @@ class RunFolder:
         **Raises:** `ValueError`, in one line, if this is no folder of a run, or one of a later release.
         """
         if not (self.path / CONFIG).exists():
-            raise BadInputError(f"{str(self.path)!r} is not the folder of a run; it has no {CONFIG}")
+            what = f"is not the folder of a run (it has no {CONFIG})" if self.path.exists() else "does not exist"
+            raise BadInputError(f"{str(self.path)!r} {what}; name a run's, such as those in runs/")
         return read_yaml(self.path / CONFIG)
 
     def add_provenance(self) -> None:

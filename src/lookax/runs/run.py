@@ -9,7 +9,7 @@ from typing import Any
 from lookax.errors import BadInputError, check_at_least, check_positive
 from lookax.experiments.preset import Preset, Result
 from lookax.experiments.registry import PRESETS, look_up
-from lookax.runs.config import as_fields, from_fields
+from lookax.runs.config import as_fields, fields_of, from_fields
 from lookax.runs.folder import CONFIG, RunFolder
 from lookax.runs.loggers import check_wandb
 from lookax.runs.metrics import read_history
@@ -80,6 +80,16 @@ class Run:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where a run's checkpoints are."""
+
+    folder: str = "checkpoints"
+    """Relative to the run's own."""
+    place: int = 0
+    """Which of the runs it is that learn together."""
+
+
 def read_run(path: Path) -> Run:
     """The run of a folder.
 
@@ -100,25 +110,22 @@ def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Ru
     """
     if unknown := [name for name in content if name not in (*_PARTS, "format")]:
         raise BadInputError(f"{file}: {unknown[0]} is not known; it may have {', '.join(_PARTS)}")
-    for name in ("settings", "recording", "checkpoints"):
-        if not isinstance(content.get(name, {}), dict):
-            raise BadInputError(f"{file}: {name}: {content[name]!r} is not allowed; it must be fields and values")
     try:
         preset = look_up("preset", str(content.get("preset")), PRESETS)
-        experiment = from_fields(preset.experiment, content.get("settings", {}), str(file))
-        recording = from_fields(Recording(), content.get("recording", {}), str(file))
+        experiment = from_fields(preset.experiment, fields_of("settings", content), str(file))
+        recording = from_fields(Recording(), fields_of("recording", content), str(file))
+        place = from_fields(_Place(), fields_of("checkpoints", content), str(file))
         experiment.validate()
         recording.validate()
     except BadInputError as mistake:
         raise BadInputError(f"{file}: {mistake}") from None
-    place = content.get("checkpoints", {"folder": "checkpoints", "place": 0})
     return Run(
         str(content.get("name", preset.name)),
         dataclasses.replace(preset, experiment=experiment),
         folder,
         recording,
-        (folder.path / place["folder"]).resolve(),
-        int(place["place"]),
+        (folder.path / place.folder).resolve(),
+        place.place,
     )
 
 

@@ -1,0 +1,82 @@
+"""Configurations: what makes a run, and what makes no sense."""
+
+import pytest
+import yaml
+
+from lookax.cli import main
+from lookax.experiments.registry import PRESETS
+from lookax.runs.config import as_fields, from_fields
+from lookax.runs.run import read_run
+
+
+def test_settings_of_every_preset_survive_their_configuration():
+    for preset in PRESETS.values():
+        fields = yaml.safe_load(yaml.safe_dump(as_fields(preset.experiment)))
+        assert from_fields(preset.experiment, fields, "test") == preset.experiment, preset.name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ipd-lola-taylor --hidden-sizes 3 4 --total-updates 2 --policy mlp",
+        "pola-b16-pola-mlp --total-updates 1 --inner-steps 2",
+        "gmrl-tabular-decompose-loaded-dice-lll-32 --num-states 4 --horizon 5 --inner-trajectories 7",
+        "gmrl-tabular-lirpg-learning-lvc --num-states 4 --horizon 5 --total-updates 2 --no-restart",
+        "gmrl-ipd-off-policy --horizon 5 --buffer-size 8 --inner-batch-size 4 --outer-batch-size 4 --total-updates 2",
+    ],
+)
+def test_a_configuration_is_a_run(words, tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    assert main(["run", *words.split(), "--seeds", "2", "--out", str(one)]) == 0
+    assert main(["run", "--config", str(one / "config.yaml"), "--out", str(other)]) == 0
+    for name in ("metrics.jsonl", "config.yaml", "table.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    assert read_run(other).experiment == read_run(one).experiment
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"format": 2}, "is of format 2, and this release reads up to 1; use a later one"),
+        ({"colour": "blue"}, "config.yaml: colour is not known; it may have name, preset, settings"),
+        ({"settings": {"discont": 0.9}}, "config.yaml: discont: is not a field (did you mean discount?)"),
+        ({"settings": {"discount": 2}}, "config.yaml: discount: 2.0 is not allowed; it must be "),
+        ({"settings": {"memory": "much"}}, "config.yaml: Error parsing --memory: invalid literal for int()"),
+        ({"settings": [1]}, "config.yaml: settings: [1] is not allowed; it must be fields and values"),
+        ({"recording": None}, "config.yaml: recording: None is not allowed; it must be fields and values"),
+        ({"recording": {"keep_last": 0}}, "config.yaml: keep_last: 0 is not allowed; it must be at least 1"),
+        ({"checkpoints": {"place": "first"}}, "config.yaml: Error parsing --place: invalid literal"),
+        ({"preset": "ipd-nave"}, "config.yaml: preset: 'ipd-nave' is not known; did you mean ipd-naive"),
+    ],
+)
+def test_configurations_that_make_no_sense_are_told_in_a_line(changes, complaint, folder, capsys):
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes))
+    before = file.read_text()
+    assert main(["resume", str(folder)]) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
+    assert main(["run", "--config", str(file), "--out", str(folder / "new")]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (folder / "new").exists()
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("preset: [", "config.yaml' is not YAML (line 1)"),
+        ("format: 1\n", "names no preset, figure or collection; put back what it said"),
+        ("format: 1\nfigure: pola-figure9\n", "config.yaml: figure: 'pola-figure9' is not known; did you mean"),
+        ("format: 1\nfigure: pola-figure1\nseeds: many\n", "config.yaml: Error parsing --seeds"),
+        ("format: 1\nfigure: pola-figure1\nrecording: 3\n", "config.yaml: recording: 3 is not allowed"),
+        ("preset: ipd-naive", "is not a configuration of lookax; it has no format"),
+    ],
+)
+def test_other_texts_are_told_in_a_line(text, complaint, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(text)
+    assert main(["resume", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
