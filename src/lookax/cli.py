@@ -41,10 +41,6 @@ NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
 NO_FILE = "the file is missing; name the config.yaml of a run"
 
-NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
-NO_FILE = "the file is missing; name the config.yaml of a run"
-NO_FOLDER = "the folder is missing; name a run's, such as those in runs/"
-
 HELP = ("-h", "--help", "help")
 
 USAGE = """\

@@ -131,6 +131,20 @@ class Checkpoints:
         **Raises:** `DamagedError` if it is not sound; `ValueError` if its arrays are not those of the `template`, which
         may be one of fewer lanes.
         """
+        data, forms, progress = self._sound(update)
+        form = [[leaf.dtype.name, list(leaf.shape[1:])] for leaf in jax.tree.leaves(template)]
+        if form != [[dtype, shape[1:]] for dtype, shape in forms]:
+            raise BadInputError(self._told(update, "is of another form than this release's; use the one that wrote it"))
+        return jax.tree.unflatten(jax.tree.structure(template), _leaves(data, forms)), progress
+
+    def progress(self, update: int) -> Progress:
+        """Progress of an update's checkpoint.
+
+        **Raises:** `DamagedError` if it is not sound.
+        """
+        return self._sound(update)[2]
+
+    def _sound(self, update: int) -> tuple[np.ndarray, list[Any], Progress]:
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(), progress=ocp.args.JsonRestore())
         try:
             read = self._manager.restore(update, args=arguments)
@@ -142,10 +156,7 @@ class Checkpoints:
             raise DamagedError(self._told(update, f"cannot be read ({type(reason).__name__})")) from reason
         if not sound:
             raise DamagedError(self._told(update, "has changed since it was written"))
-        form = [[leaf.dtype.name, list(leaf.shape[1:])] for leaf in jax.tree.leaves(template)]
-        if form != [[dtype, shape[1:]] for dtype, shape in forms]:
-            raise BadInputError(self._told(update, "is of another form than this release's; use the one that wrote it"))
-        return jax.tree.unflatten(jax.tree.structure(template), _leaves(data, forms)), progress
+        return data, forms, progress
 
     def close(self) -> None:
         """Lets go of it."""

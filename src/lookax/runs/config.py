@@ -60,17 +60,6 @@ def fields_of(part: str, content: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def fields_of(part: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields in a part of a configuration, none of one that is missing.
-
-    **Raises:** `ValueError`, in one line, if it holds something else.
-    """
-    fields = content.get(part, {})
-    if not isinstance(fields, dict):
-        raise BadInputError(f"{part}: {fields!r} is not allowed; it must be fields and values")
-    return fields
-
-
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Fields whose values are not the same, with both; None for one that is missing."""
     names = [*old, *(name for name in new if name not in old)]

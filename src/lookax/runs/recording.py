@@ -1,5 +1,6 @@
 """What runs that share a program write while they learn: metrics, curves, checkpoints, policies."""
 
+import functools
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
 from lookax.errors import BadInputError
-from lookax.runs.checkpoints import Checkpoints, Progress
+from lookax.runs.checkpoints import Checkpoints, DamagedError, Progress, updates_in
 from lookax.runs.config import as_fields, differing
 from lookax.runs.devices import agreed, is_first_process
 from lookax.runs.lanes import Lanes
@@ -55,8 +56,9 @@ class Recorder:
         """
         found = None
         if self._checkpoints is not None:
-            found = self._checkpoints.newest(lanes.template, self._is_complete)
-            self._check_settings(found)
+            found = self._checkpoints.newest(lanes.template, functools.partial(_is_complete, self._runs))
+            if found is not None:
+                _check_settings(self._runs, found[1])
             if found is not None and len(self._runs) > 1:
                 self.failures = {c: why for c, why in enumerate(found[1].failures) if why is not None}
             for c, run in enumerate(self._runs):
@@ -151,19 +153,45 @@ class Recorder:
             loggers.append(WeightsAndBiases(project, run.name, self._settings[c], run.folder.path))
         return loggers
 
-    def _is_complete(self, progress: Progress) -> bool:
-        return all(
-            os.path.exists(run.folder.metrics) and os.path.getsize(run.folder.metrics) >= position
-            for run, position in zip(self._runs, progress.positions, strict=True)
-        )
 
-    def _check_settings(self, found: tuple[PyTree, Progress] | None) -> None:
-        if found is None:
-            return
-        for run, before, now in zip(self._runs, found[1].settings, self._settings, strict=True):
-            changed = {name: pair for name, pair in differing(before, now).items() if name not in MAY_CHANGE}
-            if changed:
-                raise BadInputError(refusal(run.folder.path, changed))
+def finished(runs: Sequence[Run]) -> dict[str, str] | None:
+    """Of runs that learn together and have come to their end, why those failed that did, by name; `None` before.
+
+    **Raises:** `ValueError` if settings have changed since that may not.
+    """
+    total = runs[0].experiment.total_updates
+    # Of several processes only the first sees the files for certain.
+    if jax.process_count() > 1 or total not in updates_in(runs[0].checkpoints):
+        return None
+    checkpoints = Checkpoints(runs[0].checkpoints)
+    try:
+        progress = checkpoints.progress(total)
+    except DamagedError:
+        return None
+    finally:
+        checkpoints.close()
+    if _sizes(runs) != list(progress.positions):
+        return None
+    _check_settings(runs, progress)
+    why = progress.failures or [None] * len(runs)
+    return {run.name: reason for run, reason in zip(runs, why, strict=True) if reason is not None}
+
+
+def _is_complete(runs: Sequence[Run], progress: Progress) -> bool:
+    return all(size >= position for size, position in zip(_sizes(runs), progress.positions, strict=True))
+
+
+def _sizes(runs: Sequence[Run]) -> list[int]:
+    """Of files of metrics, in bytes; −1 for none."""
+    return [os.path.getsize(run.folder.metrics) if run.folder.metrics.exists() else -1 for run in runs]
+
+
+def _check_settings(runs: Sequence[Run], progress: Progress) -> None:
+    for run, before in zip(runs, progress.settings, strict=True):
+        now = as_fields(run.experiment)
+        changed = {name: pair for name, pair in differing(before, now).items() if name not in MAY_CHANGE}
+        if changed:
+            raise BadInputError(refusal(run.folder.path, changed))
 
 
 def refusal(path: Path, changed: dict[str, tuple[Any, Any]]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from lookax.runs.devices import Rounds, agreed
 from lookax.runs.lanes import Lanes, grouped
 from lookax.runs.metrics import History
-from lookax.runs.recording import Recorder
+from lookax.runs.recording import Recorder, finished
 from lookax.runs.run import Run
 from lookax.runs.stopping import Stop
 
@@ -68,6 +68,11 @@ def train(programs: Sequence[Sequence[Sequence[Run]]], watch: Watch, stop: Stop)
     for program in programs:
         lanes: Lanes | None = None
         for together in program:
+            over = finished(together)
+            if over is not None:
+                watch(together, together[0].experiment.total_updates, {}, resumed=True)
+                failures |= over
+                continue
             experiments = [run.experiment for run in together]
             lanes = Lanes(experiments) if lanes is None else lanes.with_numbers_of(experiments)
             failures |= _Learning(together, lanes, watch, stop).learn()
