@@ -98,6 +98,7 @@ def test_numbers_of_trajectories_share_a_program_and_take_turns():
     assert jax.tree.structure(eight) != jax.tree.structure(other)
 
 
+@pytest.mark.slow
 def test_lanes_give_what_single_runs_give():
     settings = MAMLGradient(
         **SMALL, inner_estimator="dice", hessian_estimator="loaded-dice", outer_estimator="lvc",
@@ -118,6 +119,7 @@ def estimated(part, surrogate) -> dict[str, Any]:
     return {f"{part}_estimator": surrogate}
 
 
+@pytest.mark.slow
 def test_first_derivatives_do_not_depend_on_the_surrogate():
     for part in ("inner", "outer"):
         rows = [
