@@ -23,7 +23,7 @@ from lookax.runs.stopping import Stop
 from lookax.runs.training import arranged, train
 
 # Preset: seeds and updates that take about a minute.
-RUNS = {"ipd-lola": (20, 20_000), "ipd-lola-dice": (10, 1500), "gmrl-tabular-maml-learning-lvc": (10, 1500)}
+RUNS = {"ipd-lola": (20, 8_000), "ipd-lola-dice": (10, 600)}
 
 THROUGHPUT = {"ipd-lola-dice": (8, 60), "pola-figure3-pola-mlp-1.25": (20, 10), "gmrl-ipd-off-policy": (8, 10)}
 
