@@ -178,6 +178,11 @@ def finished(runs: Sequence[Run]) -> dict[str, str] | None:
 
 
 def _is_complete(runs: Sequence[Run], progress: Progress) -> bool:
+    if len(progress.positions) != len(runs):
+        raise BadInputError(
+            f"{str(runs[0].checkpoints)!r} is of {len(progress.positions)} runs that learn together, and "
+            f"{len(runs)} of them do in this release; use the one that wrote it"
+        )
     return all(size >= position for size, position in zip(_sizes(runs), progress.positions, strict=True))
 
 
