@@ -15,14 +15,25 @@ def test_settings_of_every_preset_survive_their_configuration():
         assert from_fields(preset.experiment, fields, "test") == preset.experiment, preset.name
 
 
+GAMES = "--horizon 5 --inner-batch-size 4 --hessian-batch-size 4 --outer-batch-size 4 --buffer-size 8"
+TABULAR = "--num-states 4 --horizon 5"
+
+
 @pytest.mark.parametrize(
     "words",
     [
         "ipd-lola-taylor --hidden-sizes 3 4 --total-updates 2 --policy mlp",
-        "pola-b16-pola-mlp --total-updates 1 --inner-steps 2",
-        "gmrl-tabular-decompose-loaded-dice-lll-32 --num-states 4 --horizon 5 --inner-trajectories 7",
-        "gmrl-tabular-lirpg-learning-lvc --num-states 4 --horizon 5 --total-updates 2 --no-restart",
-        "gmrl-ipd-off-policy --horizon 5 --buffer-size 8 --inner-batch-size 4 --outer-batch-size 4 --total-updates 2",
+        *(
+            pytest.param(words, marks=pytest.mark.slow)
+            for words in (
+                "pola-b16-pola-mlp --total-updates 1 --inner-steps 2",
+                f"gmrl-ipd-off-policy --total-updates 2 {GAMES}",
+                f"gmrl-tabular-decompose-loaded-dice-lll-32 --inner-trajectories 7 {TABULAR}",
+                f"gmrl-tabular-lirpg-steps-score-function-1-16 {TABULAR}",
+                f"gmrl-tabular-maml-learning-lvc --total-updates 2 --num-tasks 2 {TABULAR}",
+                f"gmrl-tabular-lirpg-learning-lvc --total-updates 2 --no-restart {TABULAR}",
+            )
+        ),
     ],
 )
 def test_a_configuration_is_a_run(words, tmp_path):

@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from lookax.cli import main
-from lookax.experiments.registry import FIGURES
 from lookax.runs import stopping
 from lookax.runs.checkpoints import Checkpoints, Progress, updates_in
 from lookax.runs.folder import RunFolder
@@ -135,14 +134,14 @@ def files_of_at_most(size):
 
 
 def full_disk(words: Sequence[str], said: str, phase: str) -> None:
-    """The command, where files end at 30 kB."""
-    with files_of_at_most(30_000):
+    """The command, where files end at 10 kB."""
+    with files_of_at_most(10_000):
         child.run(words, said, phase)
 
 
 def test_a_full_disk_is_told_in_a_line_and_leaves_checkpoints_as_they_were(tmp_path):
     out = tmp_path / "run"
-    process = Process([*NAIVE, str(out), "--total-updates", "300", "--checkpoint-updates", "10"], out, full_disk)
+    process = Process([*NAIVE, str(out), "--total-updates", "60", "--checkpoint-updates", "5"], out, full_disk)
     assert process.wait(PATIENCE) == 1
     told = process.said.read_text()
     assert told == (
@@ -151,9 +150,9 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_checkpoints_as_they_were(tmp_p
     )
     last = updates_in(out / "checkpoints")[-1]
     assert resumed(out) == 0
-    assert last < 300
+    assert last < 60
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(301) for s in range(2)]
+    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(61) for s in range(2)]
 
 
 def test_a_checkpoint_that_does_not_fit_is_told_in_few_words_and_the_last_one_stays(tmp_path):
@@ -239,15 +238,12 @@ def test_what_is_no_run_is_not_resumed(tmp_path, capsys):
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_member_of_a_figure_names_the_folder_to_resume(tmp_path, capsys):
-    out = tmp_path / "figure"
-    assert main(["reproduce", "pola-figure1", "--out", str(out)]) == 0
-    capsys.readouterr()
-    assert resumed(out / FIGURES["pola-figure1"].presets[0].name) == 2
-    assert f"learns together with others; resume {str(out)!r}" in capsys.readouterr().err
-    before = {file: file.read_bytes() for file in out.rglob("metrics.jsonl")}
-    assert resumed(out) == 0
-    assert before == {file: file.read_bytes() for file in out.rglob("metrics.jsonl")}
+def test_a_member_of_a_figure_names_the_folder_to_resume(folder, capsys):
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["checkpoints"] = {"folder": "../checkpoints/000", "place": 0}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert resumed(folder) == 2
+    assert f"learns together with others; resume {str(folder.parent)!r}" in capsys.readouterr().err
 
 
 def test_a_folder_that_a_killed_run_left_empty_may_be_used(tmp_path):

@@ -83,12 +83,12 @@ def _unknown(argument: str, fields: list[str]) -> str:
 def _one_line(boxed: str) -> str:
     """What tyro says in the box that it draws, without the pointer to its help: the mistake, and the field's form."""
     paragraphs: list[list[str]] = [[]]
-    for line in boxed.splitlines()[1:-1]:
-        text = line.strip("│─ ")
-        if text:
+    for line in boxed.splitlines()[1:]:
+        text = line.strip("│╰╯ ")
+        if text.strip("─-"):  # rules are of these, the latter where a terminal knows ASCII alone
             paragraphs[-1].append(text)
-        else:
+        elif paragraphs[-1]:
             paragraphs.append([])
     mistake = " ".join(paragraphs[0])
-    form = [p[1] for p in paragraphs[1:] if p[0].startswith("Argument helptext")]
+    form = [p[1] for p in paragraphs[1:] if p and p[0].startswith("Argument helptext")]
     return f"{mistake} ({form[0]})" if form else mistake
