@@ -97,10 +97,9 @@ class Checkpoints:
         except OSError:
             raise
         except Exception as reason:  # tensorstore's words for a full disk among them, pages of them
-            number = re.search(r"os_error_code='(\d+)'", str(reason))
-            if number is None:
-                raise
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(self.path)) from reason
+            if number := re.search(r"os_error_code='(\d+)'", str(reason)):
+                raise OSError(int(number[1]), os.strerror(int(number[1])), str(self.path)) from reason
+            raise OSError(f"{self.path}: {str(reason).splitlines()[0][:200]}") from reason
 
     def newest(self, template: PyTree, complete: Callable[[Progress], bool]) -> tuple[PyTree, Progress] | None:
         """State and progress of the newest sound checkpoint, `None` without one; a warning for every newer one.

@@ -46,7 +46,7 @@ def working_in(folder: RunFolder) -> Iterator[Stop]:
         with folder.claimed(), stop_on_signals(folder.path) as stop:
             yield stop
     except OSError as reason:
-        what = f"{reason.strerror} ({reason.filename or folder.path})"
+        what = f"{reason.strerror} ({reason.filename or folder.path})" if reason.strerror else str(reason)
         raise OSError(
             f"{what}; what was written before is kept: mend that, and `lookax resume {folder.path}` goes on"
         ) from reason

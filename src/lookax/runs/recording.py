@@ -127,6 +127,11 @@ class Recorder:
         return loggers
 
     def _is_complete(self, progress: Progress) -> bool:
+        if len(progress.positions) != len(self._runs):
+            raise BadInputError(
+                f"{str(self._runs[0].checkpoints)!r} is of {len(progress.positions)} runs that learn together, and "
+                f"{len(self._runs)} of them do in this release; use the one that wrote it"
+            )
         return all(
             os.path.exists(run.folder.metrics) and os.path.getsize(run.folder.metrics) >= position
             for run, position in zip(self._runs, progress.positions, strict=True)

@@ -58,7 +58,8 @@ class Stop:
                     message = self._told(self.leave())
                 except Exception as reason:
                     message = f"{self._told('')}; what came last could not be saved ({reason})"
-                sys.stderr.write(f"lookax: {message}\n")
+                bar_ends = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""  # progress hides the cursor
+                sys.stderr.write(f"{bar_ends}lookax: {message}\n")
                 sys.stderr.flush()
                 os._exit(128 + self.signal)
 
