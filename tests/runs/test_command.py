@@ -150,7 +150,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
     words = ["run", "ipd-pola-implicit", "--inner-beta", "1e-5", "--learning-rate", "25", "--seeds", "2"]
     status = main([*words, "--total-updates", "20", "--out", str(out)])
     assert status == 1
-    assert re.match(r"lookax run: ipd-pola-implicit: .* at update \d+ of ", capsys.readouterr().err)
+    assert re.search(r"lookax run: ipd-pola-implicit: .* at update \d+ of ", capsys.readouterr().err)
     assert (out / "policies" / "seed-0.json").exists()
 
 

@@ -143,10 +143,9 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_checkpoints_as_they_were(tmp_p
     out = tmp_path / "run"
     process = Process([*NAIVE, str(out), "--total-updates", "60", "--checkpoint-updates", "5"], out, full_disk)
     assert process.wait(PATIENCE) == 1
-    told = process.said.read_text()
-    assert told == (
+    assert process.said.read_text().splitlines()[-1] == (
         f"lookax run: File too large ({out}); what was written before is kept: mend that, and "
-        f"`lookax resume {out}` goes on\n"
+        f"`lookax resume {out}` goes on"
     )
     last = updates_in(out / "checkpoints")[-1]
     assert resumed(out) == 0
@@ -212,10 +211,10 @@ def test_more_updates_end_as_if_they_had_been_asked_for_at_once(undisturbed, tmp
 def test_a_run_that_failed_keeps_its_last_sound_checkpoint_and_fails_again(tmp_path, capsys):
     out = tmp_path / "run"
     assert main([*NAIVE, str(out), "--learning-rate", "1e308", "--contribution-factor", "1e9"]) == 1
-    told = capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()[-1]
     failed = re.search(r"ipd-naive: (\w+) is not finite at update (\d) of seed (\d); what came before is in", told)
     assert failed is not None, told
-    assert (out / "failed.txt").read_text() in told
+    assert (out / "failed.txt").read_text().strip() in told
     last = int(failed[2]) - 1
     run = read_run(out)
     checkpoints = Checkpoints(out / "checkpoints", 3, None)
@@ -224,7 +223,7 @@ def test_a_run_that_failed_keeps_its_last_sound_checkpoint_and_fails_again(tmp_p
     assert progress.update == last
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
     assert resumed(out) == 1
-    assert capsys.readouterr().err == told.replace("lookax run", "lookax resume")
+    assert capsys.readouterr().err.splitlines()[-1] == told.replace("lookax run", "lookax resume")
 
 
 def test_what_is_no_run_is_not_resumed(tmp_path, capsys):
