@@ -104,7 +104,8 @@ class _Learning:
                 self._update, self._state = resumed
                 self._watch(self._runs, self._update, {}, resumed=True)
             self._stop.leave = self._leave
-            self._learn()
+            if len(self._recorder.failures) < len(self._runs):
+                self._learn()
         except _AllFailedError:
             pass
         finally:
