@@ -122,8 +122,12 @@ def test_a_ring_need_not_fit_batches_that_are_not_added_to_it():
             **TINY, inner_estimator="off-policy-dice", hessian_estimator="off-policy-dice-baseline", inner_steps=2,
             ratio_ceiling=2.0, self_normalised=True, outer_estimator="loaded-dice", gae_lambda=0.9,
         ),
-        SampledShaping(
-            **TINY, game="contribution", num_players=3, policy="mlp", hidden_sizes=(3,), hessian_estimator="loaded-dice"
+        pytest.param(
+            SampledShaping(
+                **TINY, game="contribution", num_players=3, policy="mlp", hidden_sizes=(3,),
+                hessian_estimator="loaded-dice",
+            ),
+            marks=pytest.mark.slow,
         ),
         SampledShaping(**TINY, inner_estimator="exact", outer_estimator="exact", game="stag-hunt", memory=2),
     ],
@@ -154,6 +158,7 @@ def test_the_score_is_the_mean_reward_per_step():
         np.testing.assert_allclose(settings.evaluate(state)["score"], -1.5)
 
 
+@pytest.mark.slow
 def test_a_state_that_was_saved_goes_on_as_if_it_had_not_been():
     settings = SampledShaping(**TINY, inner_estimator="off-policy-dice-baseline")
     lanes = Lanes([settings])

@@ -199,7 +199,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["runs", "none"], "'none' is not a folder"),
         (["runs", "here", "there"], "'there' is not allowed; it takes 1 name"),
         (["evaluate"], "the folder of a run is missing; `lookax runs` names those there are"),
-        (["evaluate", "none"], "'none' is not the folder of a run"),
+        (["evaluate", "none"], "'none' does not exist"),
         (["evaluate", "none", "--updat", "3"], "updat: is not a field (did you mean update?)"),
         (
             ["evaluate", "none", "--update", "last"],

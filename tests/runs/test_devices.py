@@ -45,7 +45,11 @@ def spread(name: str, updates: int, **changes):
     ("name", "changes"),
     [
         ("ipd-lola", {"seeds": 5}),
-        ("ipd-lola-dice", {"seeds": 4, "horizon": 10, "inner_batch_size": 8, "outer_batch_size": 8}),
+        pytest.param(
+            "ipd-lola-dice",
+            {"seeds": 4, "horizon": 10, "inner_batch_size": 8, "outer_batch_size": 8},
+            marks=pytest.mark.slow,
+        ),
         pytest.param("ipd-pola-implicit", {"seeds": 5}, marks=pytest.mark.slow),
         pytest.param(
             "gmrl-tabular-lirpg-learning-lvc", {"seeds": 6, "num_states": 3, "horizon": 4}, marks=pytest.mark.slow
@@ -60,6 +64,7 @@ def test_seeds_are_the_same_bit_for_bit_on_any_number_of_devices(name, changes):
             np.testing.assert_array_equal(one, several)
 
 
+@pytest.mark.slow
 def test_a_single_seeds_games_are_dealt_out_and_agree_within_rounding():
     told = spread("ipd-lola-dice", 2, seeds=1, horizon=50, inner_batch_size=128, outer_batch_size=128)
     assert [used for used, _ in told.values()] == [1, 2, 4]
