@@ -38,8 +38,8 @@ def use_cores(lanes: int) -> None:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes."""
-    return jax.process_index() == 0
+    """Whether this process is the one that writes; asking does not start JAX."""
+    return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 def agreed(*numbers: int) -> tuple[int, ...]:
