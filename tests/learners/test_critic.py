@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from lookax.learners.critic import TabularCritic
-from lookax.rollouts import Trajectory
+from lookax.rollouts.tables import Trajectory
 
 DISCOUNT = 0.5
 

@@ -7,7 +7,7 @@ import pytest
 
 from lookax.learners.game_returns import PlayedReturn, ReplayedReturn, play_games, ring_sample_size
 from lookax.learners.replay import ring
-from lookax.rollouts import Trajectory
+from lookax.rollouts.tables import Trajectory
 
 KEY = jax.random.key(1)
 

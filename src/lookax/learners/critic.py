@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree, ScalarLike
 
 from lookax.errors import check
 from lookax.lookahead.ascent import ascent_step
-from lookax.rollouts import Trajectory
+from lookax.rollouts.tables import Trajectory
 from lookax.surrogates.returns import discounted_returns
 
 CriticTarget = Literal["returns", "rewards"]

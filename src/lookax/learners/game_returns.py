@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 from lookax.errors import BadInputError, check, check_at_least, check_positive, known
 from lookax.games.exact_play import ExactPlay, Policies
 from lookax.learners.replay import Ring
-from lookax.rollouts import Trajectory, game_rollout, look_up
+from lookax.rollouts.tables import Trajectory, game_rollout, look_up
 from lookax.surrogates.by_name import surrogate_by_name
 from lookax.surrogates.dice import self_normalised_dice
 from lookax.surrogates.off_policy import effective_sample_size, off_policy_dice

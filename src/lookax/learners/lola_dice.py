@@ -17,7 +17,7 @@ from lookax.learners.game_returns import GameReturn, PlayedReturn
 from lookax.learners.state import Initial, Metrics
 from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.unrolled import Adjoint, unrolled
-from lookax.rollouts import Trajectory
+from lookax.rollouts.tables import Trajectory
 
 
 class LOLADiCEState(eqx.Module):

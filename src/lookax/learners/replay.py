@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from lookax.errors import BadInputError
-from lookax.rollouts import Trajectory
+from lookax.rollouts.tables import Trajectory
 
 
 class Ring(eqx.Module):

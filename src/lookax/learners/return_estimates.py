@@ -13,7 +13,7 @@ from lookax.games.exact_mdp import expected_return, policy_log_probs, state_valu
 from lookax.games.exact_play import Policy
 from lookax.games.markov_chain import check_discount
 from lookax.games.tabular_mdp import TabularMDP
-from lookax.rollouts import rollout
+from lookax.rollouts.tables import rollout
 from lookax.surrogates.by_name import Surrogate, surrogate_by_name
 
 ReturnEstimate = Callable[[TabularMDP, Policy, Key[Array, ""]], Float[Array, ""]]

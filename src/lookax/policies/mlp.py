@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key
 from lookax.policies.tabular import with_reference_action
 
 Activation = Literal["tanh", "leaky-relu"]
-Initialiser = Literal["pytorch", "glorot", "orthogonal"]
+Initialiser = Literal["pytorch", "lecun", "glorot", "orthogonal"]
 
 ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {"tanh": jnp.tanh, "leaky-relu": jax.nn.leaky_relu}
 
@@ -25,15 +25,16 @@ class Dense(eqx.Module):
     weight: Float[Array, "out in"]
     bias: Float[Array, " out"]
 
-    def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
-        """Wx + b."""
-        return self.weight @ x + self.bias
+    def __call__(self, x: Float[Array, " in *B"]) -> Float[Array, " out *B"]:
+        """Wx + b; of one x, or of as many as there are columns."""
+        return self.weight @ x + (self.bias if x.ndim == 1 else self.bias[:, None])
 
 
 def dense(key: Key[Array, ""], inputs: int, outputs: int, initialiser: Initialiser) -> Dense:
     """A freshly initialised layer.
 
     - `"pytorch"`: weights and biases uniform in ±1/√inputs, as `torch.nn.Linear` does (the published runs' choice).
+    - `"lecun"`: weights normal with variance 1/inputs, cut at two deviations, biases zero, as flax does.
     - `"glorot"`: weights uniform in ±√(6/(inputs + outputs)), biases zero (Glorot & Bengio 2010).
     - `"orthogonal"`: orthogonal weights, biases zero (Saxe et al. 2014).
     """
@@ -43,9 +44,11 @@ def dense(key: Key[Array, ""], inputs: int, outputs: int, initialiser: Initialis
         bound = inputs**-0.5
         weight = jax.random.uniform(weight_key, shape, minval=-bound, maxval=bound)
         return Dense(weight, jax.random.uniform(bias_key, (outputs,), minval=-bound, maxval=bound))
-    draw = {"glorot": jax.nn.initializers.glorot_uniform(-1, -2), "orthogonal": jax.nn.initializers.orthogonal()}[
-        initialiser
-    ]
+    draw = {
+        "lecun": jax.nn.initializers.lecun_normal(-1, -2),
+        "glorot": jax.nn.initializers.glorot_uniform(-1, -2),
+        "orthogonal": jax.nn.initializers.orthogonal(),
+    }[initialiser]
     return Dense(draw(weight_key, shape, float), jnp.zeros(outputs))
 
 

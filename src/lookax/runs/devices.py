@@ -14,7 +14,7 @@ from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
-from lookax import rollouts
+from lookax.rollouts.dealing import games_over
 
 LANES = PartitionSpec("lanes")
 
@@ -74,7 +74,7 @@ class Devices:
         self._games: NamedSharding | None = None
         if lanes < len(devices):
             games = NamedSharding(Mesh(np.array(devices), ("games",)), PartitionSpec("games"))
-            with rollouts.games_over(games) as sizes:
+            with games_over(games) as sizes:
                 plays()
             if sizes:
                 self._games = games
@@ -93,7 +93,7 @@ class Devices:
         """
         block = jax.tree.map(lambda leaf: _with_lanes(leaf, self._block), inputs)
         if self._games is not None:
-            with rollouts.games_over(self._games):
+            with games_over(self._games):
                 program = eqx.filter_jit(_traced(function, block))
         else:
             # Traced before it is mapped: within the map shapes name their mesh; lineax takes equal ones for different.

@@ -9,7 +9,7 @@ from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.policies.kinds import PolicyMaker
-from lookax.rollouts import game_rollout
+from lookax.rollouts.tables import game_rollout
 
 KEY = jax.random.key(3)
 

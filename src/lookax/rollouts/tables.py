@@ -1,52 +1,16 @@
-"""Playing: trajectories of policies in a tabular MDP or in a matrix game, many at once.
+"""Trajectories of policies that are tables over the states of an MDP or of a matrix game."""
 
-Dimension letters, here and in all of lookax:
-
-| letter | counts |
-|---|---|
-| T | time steps |
-| B | trajectories of a batch |
-| N | players |
-| S | states |
-| A | actions (Aᵢ of player i) |
-| J | joint actions, A₁ · … · A_N |
-| K | learning steps of a lookahead |
-| D | entries of an observation |
-
-Arrays are time-major: `[T, B]`, and `[T, N, B]` with an axis of players.
-"""
-
-import contextlib
-import contextvars
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Key
 
 from lookax.errors import BadInputError, check_at_least
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.tabular_mdp import TabularMDP, check_log_probs, cumulative, draw
-
-_DEALING = contextvars.ContextVar[tuple[NamedSharding, list[int]] | None]("dealing", default=None)
-
-
-@contextlib.contextmanager
-def games_over(sharding: NamedSharding) -> Iterator[list[int]]:
-    """Deals the games of rollouts traced within out to the devices of a sharding along one axis.
-
-    Batch sizes that the number of devices does not divide stay together. What is drawn does not depend on it.
-
-    **Yields:** a list, to which the sizes of batches that are dealt out are added.
-    """
-    sizes: list[int] = []
-    token = _DEALING.set((sharding, sizes))
-    try:
-        yield sizes
-    finally:
-        _DEALING.reset(token)
+from lookax.rollouts.dealing import dealt_out
 
 
 class Trajectory(eqx.Module):
@@ -93,7 +57,7 @@ def rollout(
     **Raises:** `ValueError` for a horizon or batch size below 1, or log-probabilities of another shape than the MDP's.
     """
     check_log_probs(mdp, log_probs)
-    _check_sizes(horizon, batch_size)
+    check_sizes(horizon, batch_size)
     transitions = cumulative(jax.lax.stop_gradient(mdp.transitions))
     uniforms = jax.random.uniform(key, (2 * horizon + 1, batch_size))
     first = draw(cumulative(jax.lax.stop_gradient(mdp.start)), uniforms[0])
@@ -133,7 +97,7 @@ def game_rollout(
     shapes = tuple((game.num_states, actions) for actions in game.num_actions)
     if (given := tuple(table.shape for table in log_probs)) != shapes:
         raise BadInputError(f"log_probs: shapes {given} are not allowed; they must be (S, Aᵢ), which is {shapes} here")
-    _check_sizes(horizon, batch_size)
+    check_sizes(horizon, batch_size)
     successors = jnp.asarray(game.histories.successors)
     states, joint = _play(
         jax.lax.stop_gradient(game.joint_action_probabilities(log_probs)),
@@ -170,7 +134,7 @@ def _play(
     One uniform number per draw, inverted through the distribution function: A − 1 fewer than a Gumbel trick takes.
     """
     distribution = cumulative(policy)
-    uniforms = _dealt_out(uniforms)
+    uniforms = dealt_out(uniforms, 2)
 
     def step(states, uniforms):
         actions = draw(distribution[states], uniforms[0])
@@ -180,17 +144,7 @@ def _play(
     return jnp.concatenate([states, last[None]]), actions
 
 
-def _dealt_out(uniforms: Float[Array, "T U B"]) -> Float[Array, "T U B"]:
-    """On the devices that `games_over` named; what is computed from it follows it there."""
-    dealing = _DEALING.get()
-    if dealing is None or uniforms.shape[-1] % dealing[0].mesh.size:
-        return uniforms
-    sharding, sizes = dealing
-    sizes.append(uniforms.shape[-1])
-    over_last = PartitionSpec(None, None, *sharding.spec)
-    return jax.lax.with_sharding_constraint(uniforms, NamedSharding(sharding.mesh, over_last))
-
-
-def _check_sizes(horizon: int, batch_size: int) -> None:
+def check_sizes(horizon: int, batch_size: int) -> None:
+    """Raises `ValueError` unless both are at least 1."""
     check_at_least("horizon", horizon, 1)
     check_at_least("batch_size", batch_size, 1)

@@ -1,0 +1,140 @@
+"""Who sits at a game: something that remembers what it has seen, and acts on what it remembers.
+
+Everything is of B games at once, whose axis is the last: products then have it as their long, contiguous side.
+(`jax.vmap` over the last axis of functions of one game would move it to the front wherever a bias is added.)
+"""
+
+import abc
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from lookax.games.game import Game, Seen
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.observations import action_one_hot
+
+
+@runtime_checkable
+class Recurrence(Protocol):
+    """What is remembered: mₜ = remember(mₜ₋₁, seenₜ)."""
+
+    def first_memory(self, batch_size: int) -> PyTree:
+        """The memory before anything was seen, `[…, B]`."""
+        ...
+
+    def remember(self, memory: Any, seen: Seen) -> Any:
+        """The memory `[…, B]` once this was seen too, `[…, B]`."""
+        ...
+
+
+@runtime_checkable
+class Actor(Protocol):
+    """Plays from a seat of a game: remembers by its `recurrence`, and acts on what it remembers.
+
+    Outputs are action logits, or for a critic one value.
+    """
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """What it remembers, and no parameters that do not matter to that."""
+        ...
+
+    def act(self, memory: Any) -> Float[Array, "A B"]:
+        """Outputs on what is remembered, `[…, B]`."""
+        ...
+
+
+class Unit(eqx.Module):
+    """A unit with a memory of numbers, which encoded observations reach one after the other."""
+
+    @abc.abstractmethod
+    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
+        """The memory before anything was seen."""
+
+    @abc.abstractmethod
+    def update(self, memory: Float[Array, "H B"], encoded: Float[Array, "E B"]) -> Float[Array, "H B"]:
+        """The memory after an encoded observation."""
+
+
+class Network(eqx.Module):
+    """A network that takes one observation after the other: an `encoder` of each, a `unit` that remembers, a `head`."""
+
+    encoder: Callable[[Float[Array, "D B"]], Float[Array, "E B"]]
+    unit: Unit
+    head: Callable[[Float[Array, "H B"]], Float[Array, "A B"]]
+
+    def seated(self, game: Game, player: int) -> Actor:
+        """The network in a player's seat; what it does there can be differentiated in the network.
+
+        A matrix game has few states: all are encoded once, and play picks from them.
+        """
+        if isinstance(game, MatrixGame):
+            observations = jnp.asarray(action_one_hot(game, player).T, float)
+            return _Seated(_OverStates(self.unit, self.encoder(observations)), self.head)
+        return _Seated(_OverObservations(self.unit, self.encoder, game, player), self.head)
+
+
+class _Seated(eqx.Module):
+    recurrence: Recurrence
+    head: Callable[[Float[Array, "H B"]], Float[Array, "A B"]]
+
+    def act(self, memory: Float[Array, "H B"]) -> Float[Array, "A B"]:
+        return self.head(memory)
+
+
+class _OverStates(eqx.Module):
+    unit: Unit
+    encoded: Float[Array, "E S"]
+
+    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
+        return self.unit.first_memory(batch_size)
+
+    def remember(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
+        # By a product: a gather of columns costs as much as a whole step of a network on a processor.
+        state = jax.nn.one_hot(seen.state, self.encoded.shape[1], dtype=self.encoded.dtype, axis=0)
+        return self.unit.update(memory, self.encoded @ state)
+
+
+class _OverObservations(eqx.Module):
+    unit: Unit
+    encoder: Callable[[Float[Array, "D B"]], Float[Array, "E B"]]
+    game: Game
+    player: int = eqx.field(static=True)
+
+    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
+        return self.unit.first_memory(batch_size)
+
+    def remember(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
+        observations = jax.vmap(lambda state: self.game.observe(state, self.player), -1, -1)(seen.state)
+        return self.unit.update(memory, self.encoder(observations))
+
+
+class OneByOne(eqx.Module):
+    """An actor made of one that plays a single game, such as a fixed strategy.
+
+    **Attributes:** `single`, with `first_memory()`, `remember(memory, seen)` and `act(memory)` of one game.
+    """
+
+    single: Any
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """Itself."""
+        return self
+
+    def first_memory(self, batch_size: int) -> PyTree:
+        """Its first memory in every game."""
+        first = jax.tree.map(jnp.asarray, self.single.first_memory())
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[..., None], (*leaf.shape, batch_size)), first)
+
+    def remember(self, memory: Any, seen: Seen) -> Any:
+        """Its memory in every game."""
+        return jax.vmap(self.single.remember, -1, -1)(memory, seen)
+
+    def act(self, memory: Any) -> Float[Array, "A B"]:
+        """Its action logits in every game."""
+        return jax.vmap(self.single.act, -1, -1)(memory)

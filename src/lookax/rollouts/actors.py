@@ -1,0 +1,143 @@
+"""Games of players with memories: played, and gone through once more to be differentiated."""
+
+import functools
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from lookax.games.game import Game, Seen
+from lookax.policies.actor import Actor, Recurrence
+
+
+class Games(eqx.Module):
+    """What happened in B games of T steps, as constants.
+
+    Players are not all of one kind, so what they remember is a tuple over them.
+
+    **Attributes:**
+
+    - `states`: s₀ … s_T, a pytree of `[T+1, B]`.
+    - `actions`: a₀ … a_{T−1}, `[T, N, B]`.
+    - `rewards`: r₀ … r_{T−1}, `[T, N, B]`.
+    - `memories`: per player, what it remembered once it had seen s₀ … s_T, `[T+1, …, B]`.
+    - `weights`: of each game in means over them, `[B]`.
+    """
+
+    states: PyTree
+    actions: Int[Array, "T N B"]
+    rewards: Float[Array, "T N B"]
+    memories: tuple[PyTree, ...]
+    weights: Float[Array, " B"]
+
+    @property
+    def seen(self) -> Seen:
+        """What players were shown at every step, `[T+1, …, B]`."""
+        actions, rewards = (
+            jnp.concatenate([jnp.full_like(leaf[:1], before), leaf])
+            for leaf, before in ((self.actions, -1), (self.rewards, 0))
+        )
+        return Seen(self.states, actions, rewards)
+
+
+def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, horizon: int, batch_size: int) -> Games:
+    """Plays `batch_size` games of `horizon` steps, independently.
+
+    Actions are drawn by one uniform number each, inverted through the distribution function.
+    """
+    reset_key, action_key, step_key = jax.random.split(key, 3)
+    states = jax.vmap(game.reset, out_axes=-1)(jax.random.split(reset_key, batch_size))
+    uniforms = jax.random.uniform(action_key, (horizon + 1, len(actors), batch_size))
+    shape = (len(actors), batch_size)
+    first = Seen(states, jnp.full(shape, -1), jnp.zeros(shape, uniforms.dtype))
+    recurrences = [actor.recurrence for actor in actors]
+    memories = tuple(own.first_memory(batch_size) for own in recurrences)
+
+    def step(carry, now):
+        (seen, memories), (uniforms, key) = carry, now
+        memories = tuple(own.remember(past, seen) for own, past in zip(recurrences, memories, strict=True))
+        drawn = [
+            _drawn(actor.act(own), uniform) for actor, own, uniform in zip(actors, memories, uniforms, strict=True)
+        ]
+        actions = jnp.stack(drawn)
+        keys = jax.random.split(key, batch_size)
+        states, rewards = jax.vmap(game.step, (0, -1, -1), -1)(keys, seen.state, actions)
+        return (Seen(states, actions, rewards), memories), (seen.state, actions, rewards, memories)
+
+    # One step more than is played: what is remembered of the last state is wanted, and no second copy of the step.
+    inputs = uniforms, jax.random.split(step_key, horizon + 1)
+    states, actions, rewards, memories = jax.lax.scan(step, (first, memories), inputs)[1]
+    weights = jnp.full(batch_size, 1 / batch_size)
+    return jax.lax.stop_gradient(Games(states, actions[:-1], rewards[:-1], memories, weights))
+
+
+def watched(recurrence: Recurrence, games: Games) -> PyTree:
+    """What is remembered by looking on at games, `[T+1, …, B]`."""
+
+    def step(memories, seen):
+        memories = recurrence.remember(memories, seen)
+        return memories, memories
+
+    return jax.lax.scan(step, recurrence.first_memory(games.weights.shape[0]), games.seen)[1]
+
+
+def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
+    """What is remembered of what was seen, given that it is `memories`, `[T+1, …, B]`.
+
+    Differentiable in the recurrence. Going through games once more needs no pass forward: with mₜ = f(mₜ₋₁, oₜ; θ)
+    known, only
+
+        dmₜ = ∂f/∂m(mₜ₋₁, oₜ; θ) dmₜ₋₁ + ∂f/∂θ(mₜ₋₁, oₜ; θ) dθ
+
+    is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
+    """
+    moving, fixed = eqx.partition(recurrence, eqx.is_inexact_array)
+
+    @jax.custom_jvp
+    def known(moving, seen, memories):
+        del moving, seen
+        return memories
+
+    @known.defjvp
+    def _(primals, tangents):
+        (moving, seen, memories), (d_moving, *_) = primals, tangents
+        # By itself: what the derivative depends on has derivatives, too.
+        memories = known(moving, seen, memories)
+
+        def start(moving):
+            return eqx.combine(moving, fixed).first_memory(jax.tree.leaves(memories)[0].shape[-1])
+
+        first, d_first = jax.jvp(start, (moving,), (d_moving,))
+        before = jax.tree.map(lambda start, later: jnp.concatenate([start[None], later[:-1]]), first, memories)
+
+        # Recomputed on the way back: a step's intermediates are many times what it takes to compute them again.
+        @functools.partial(jax.checkpoint, prevent_cse=False)
+        def linearised(moving, d_moving, memory, d_memory, seen):
+            def update(moving, memory):
+                return eqx.combine(moving, fixed).remember(memory, seen)
+
+            return jax.jvp(update, (moving, memory), (d_moving, d_memory))[1]
+
+        def step(d_memory, now):
+            d_memory = linearised(moving, d_moving, now[0], d_memory, now[1])
+            return d_memory, d_memory
+
+        return memories, jax.lax.scan(step, d_first, (before, seen))[1]
+
+    return known(moving, seen, memories)
+
+
+def outputs(actor: Actor, memories: PyTree) -> Float[Array, "T A B"]:
+    """An actor's outputs on its memories of T steps of B games, `[T, …, B]`."""
+    return jax.vmap(actor.act)(memories)
+
+
+def _drawn(logits: Float[Array, "A B"], uniforms: Float[Array, " B"]) -> Int[Array, " B"]:
+    # Added up one by one: there are few actions, and XLA's cumulative sum takes longer than all else here.
+    below, actions = jnp.zeros_like(uniforms), jnp.zeros(uniforms.shape, int)
+    for probability in jax.nn.softmax(logits, axis=0)[:-1]:
+        below = below + probability
+        actions = actions + (uniforms >= below)
+    return actions
