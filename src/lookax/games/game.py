@@ -1,24 +1,17 @@
-"""What a game is, and what its players see of it."""
+"""What every game offers to those who play it."""
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 
-class Seen(NamedTuple):
-    """What players are shown at a step: the `state`; everybody's last `actions` and `rewards`.
-
-    Before the first step actions are −1 and rewards 0.
-    """
-
-    state: PyTree
-    actions: Int[Array, "..."]
-    rewards: Float[Array, "..."]
-
-
 @runtime_checkable
 class Game(Protocol):
-    """A stochastic game of N players who act at once. Everything is of one game; `jax.vmap` plays many."""
+    """A stochastic game of N players: one game per call, many at once by `jax.vmap`.
+
+    A state is a pytree of arrays whose shapes never change. Play goes on for as long as it is stepped: horizons and
+    discounts are no part of a game.
+    """
 
     @property
     def num_players(self) -> int:
@@ -31,13 +24,25 @@ class Game(Protocol):
         ...
 
     def reset(self, key: Key[Array, ""]) -> Any:
-        """A state to start in, a pytree of arrays."""
+        """A state to start from."""
         ...
 
     def step(self, key: Key[Array, ""], state: Any, actions: Int[Array, " N"]) -> tuple[Any, Float[Array, " N"]]:
-        """The state that follows, and everybody's reward."""
+        """Plays everybody's actions at once: the next state and each player's reward."""
         ...
 
     def observe(self, state: Any, player: int) -> Float[Array, " D"]:
-        """What a player sees of a state, as numbers for a network."""
+        """What `player` sees of a state; D may differ between players."""
         ...
+
+
+class Seen(NamedTuple):
+    """What there is to be seen when the players of one game are about to act.
+
+    **Attributes:** the game's present `state`; everybody's last `actions`, −1 before the first step; everybody's last
+    `rewards`, 0 before the first step.
+    """
+
+    state: PyTree
+    actions: Int[Array, " N"]
+    rewards: Float[Array, " N"]

@@ -82,3 +82,13 @@ def histories(num_actions: tuple[int, ...], memory: int, start: Start) -> Histor
     first = {"separate": len(states) - 1, "all-defect": 0, "all-cooperate": len(joint_actions) ** memory - 1}
     # 32 bits in either precision: an array that JAX has once seen in double keeps 64 in single (jax 0.10).
     return Histories(np.array(padded), np.array(successors, np.int32), first[start])
+
+
+def remembered_one_hot(num_actions: tuple[int, ...], states: Histories) -> np.ndarray:
+    """One-hots of every remembered action, one more category standing for `NOTHING_YET`; `[S, memory·Σᵢ(Aᵢ+1)]`.
+
+    Oldest step first, and within a step the first player first.
+    """
+    seen = np.where(states.actions == NOTHING_YET, num_actions, states.actions)
+    blocks = [np.eye(n + 1)[step[:, i]] for step in np.moveaxis(seen, 1, 0) for i, n in enumerate(num_actions)]
+    return np.concatenate(blocks, axis=1)

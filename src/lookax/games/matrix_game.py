@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from lookax.errors import BadInputError
-from lookax.games.histories import Histories, Start, histories
+from lookax.games.histories import Histories, Start, histories, remembered_one_hot
 
 
 class MatrixGame(eqx.Module):
@@ -70,7 +70,7 @@ class MatrixGame(eqx.Module):
     def reset(self, key: Key[Array, ""]) -> Int[Array, ""]:
         """The state in which the game starts. The key is there for games whose start is random."""
         del key
-        return jnp.asarray(self.histories.start)
+        return jnp.asarray(self.histories.start, jnp.int32)
 
     def step(
         self, key: Key[Array, ""], state: Int[Array, ""], actions: Int[Array, " N"]
@@ -80,6 +80,11 @@ class MatrixGame(eqx.Module):
         joint = jnp.ravel_multi_index(tuple(actions), self.num_actions, mode="clip")
         rewards = self.payoffs.reshape(self.num_players, -1)[:, joint]
         return jnp.asarray(self.histories.successors)[state, joint], rewards
+
+    def observe(self, state: Int[Array, ""], player: int) -> Float[Array, " D"]:
+        """The state's row of [`action_one_hot`][lookax.games.observations.action_one_hot]."""
+        del player
+        return jnp.asarray(remembered_one_hot(self.num_actions, self.histories), float)[state]
 
     def joint_action_probabilities(self, log_probs: Sequence[Float[Array, "S _"]]) -> Float[Array, "S J"]:
         """π(a|s) = Πᵢ πᵢ(aᵢ|s) for every state and joint action, from each player's own log π `[S, Aᵢ]`."""

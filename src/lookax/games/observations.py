@@ -5,7 +5,7 @@ There are few states, so a policy is applied to the table of all of them at once
 
 import numpy as np
 
-from lookax.games.histories import NOTHING_YET, histories
+from lookax.games.histories import histories, remembered_one_hot
 from lookax.games.matrix_game import MatrixGame
 
 
@@ -34,9 +34,4 @@ def action_one_hot(game: MatrixGame, player: int) -> np.ndarray:
     same network do not act the same in mirrored states.
     """
     del player
-    blocks = []
-    for step in range(game.memory):
-        for other, actions in enumerate(game.num_actions):
-            seen = game.histories.actions[:, step, other]
-            blocks.append(np.eye(actions + 1)[np.where(seen == NOTHING_YET, actions, seen)])
-    return np.concatenate(blocks, axis=1)
+    return remembered_one_hot(game.num_actions, game.histories)

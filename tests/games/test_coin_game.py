@@ -1,0 +1,237 @@
+"""Cells of a 3 × 3 grid are numbered 0 1 2 / 3 4 5 / 6 7 8."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from lookax.games.coin_game import OneCoinGame, OneCoinState, TwoCoinGame, TwoCoinState, moved
+
+KEY = jax.random.key(0)
+RIGHT, LEFT, DOWN, UP, STAY = range(5)
+RED, BLUE = 0, 1
+DRAWS = 20_000
+
+
+def one_coin(red, blue, coin, colour):
+    return OneCoinState(*(jnp.array(x, jnp.int32) for x in ([red, blue], coin, colour)))
+
+
+def two_coins(red, blue, red_coin, blue_coin):
+    return TwoCoinState(*(jnp.array(x, jnp.int32) for x in ([red, blue], [red_coin, blue_coin])))
+
+
+@pytest.mark.parametrize("game", [OneCoinGame, TwoCoinGame])
+def test_tiny_grids_are_refused(game):
+    with pytest.raises(ValueError, match="grid_size: 2 is not allowed; it must be at least 3"):
+        game(grid_size=2)
+
+
+def test_moves_go_round_the_torus():
+    corners = {0: [1, 2, 3, 6, 0], 2: [0, 1, 5, 8, 2], 6: [7, 8, 0, 3, 6], 8: [6, 7, 2, 5, 8], 4: [5, 3, 7, 1, 4]}
+    for cell, neighbours in corners.items():
+        np.testing.assert_array_equal(moved(3, jnp.array(cell), jnp.arange(5)), neighbours)
+
+
+def test_a_game_with_one_coin_by_hand():
+    game = OneCoinGame()
+    # Red is at the top left, blue at the bottom right, a red coin in the middle.
+    state = one_coin(0, 8, 4, RED)
+
+    # Nobody gets there: both leave the grid and come back at the other side.
+    state, rewards = game.step(KEY, state, jnp.array([LEFT, DOWN]))
+    np.testing.assert_array_equal(state.players, [2, 2])
+    assert (state.coin, state.colour) == (4, RED)
+    np.testing.assert_array_equal(rewards, [0, 0])
+
+    state, rewards = game.step(KEY, state, jnp.array([DOWN, LEFT]))
+    np.testing.assert_array_equal(state.players, [5, 1])
+    np.testing.assert_array_equal(rewards, [0, 0])
+
+    # Blue takes red's coin, and the next one is blue.
+    np.testing.assert_array_equal(game.picked(state, jnp.array([UP, DOWN])), [[False, False], [True, False]])
+    state, rewards = game.step(KEY, state, jnp.array([UP, DOWN]))
+    np.testing.assert_array_equal(state.players, [2, 4])
+    np.testing.assert_array_equal(rewards, [-2, 1])
+    assert state.colour == BLUE
+    assert state.coin not in state.players
+
+    # Blue takes its own, and the next one is red.
+    state, rewards = game.step(KEY, state._replace(coin=jnp.array(3)), jnp.array([RIGHT, LEFT]))
+    np.testing.assert_array_equal(rewards, [0, 1])
+    assert state.colour == RED
+
+    # Both step onto red's coin at once: red is paid and pays.
+    state = one_coin(0, 2, 1, RED)
+    actions = jnp.array([RIGHT, LEFT])
+    np.testing.assert_array_equal(game.picked(state, actions), [[True, False], [True, False]])
+    state, rewards = game.step(KEY, state, actions)
+    np.testing.assert_array_equal(rewards, [-1, 1])
+    assert state.colour == BLUE
+    assert state.coin != 1
+
+
+@pytest.mark.parametrize(
+    ("shared", "colour", "expected"),
+    [
+        (False, RED, [3 - 7, 5]),
+        (True, RED, [1.5 - 3.5, 2.5]),
+        (False, BLUE, [5, 3 - 7]),
+        (True, BLUE, [2.5, 1.5 - 3.5]),
+    ],
+)
+def test_both_at_once_under_other_rewards(shared, colour, expected):
+    game = OneCoinGame(3.0, 5.0, -7.0, shared_coins=shared)
+    _, rewards = game.step(KEY, one_coin(0, 2, 1, colour), jnp.array([RIGHT, LEFT]))
+    np.testing.assert_array_equal(rewards, expected)
+    # Alone, nothing is halved.
+    _, rewards = game.step(KEY, one_coin(0, 2, 1, colour), jnp.array([RIGHT, DOWN]))
+    np.testing.assert_array_equal(rewards, [3, 0] if colour == RED else [5, -7])
+
+
+def test_an_observation_of_one_coin_by_hand():
+    expected = np.zeros((4, 3, 3))
+    expected[0, 0, 2] = expected[1, 1, 0] = expected[3, 2, 1] = 1
+    for player in (RED, BLUE):
+        seen = OneCoinGame().observe(one_coin(2, 3, 7, BLUE), player)
+        np.testing.assert_array_equal(seen.reshape(4, 3, 3), expected)
+    seen = OneCoinGame(grid_size=4).observe(one_coin(0, 15, 5, RED), RED)
+    np.testing.assert_array_equal(np.flatnonzero(seen), [0, 16 + 15, 32 + 5])
+
+
+def test_a_game_with_two_coins_by_hand():
+    game = TwoCoinGame()
+    # Red takes blue's coin while blue stays; red's own coin lies where it lay.
+    state = two_coins(0, 8, 4, 1)
+    actions = jnp.array([RIGHT, STAY])
+    np.testing.assert_array_equal(game.picked(state, actions), [[False, True], [False, False]])
+    state, rewards = game.step(KEY, state, actions)
+    np.testing.assert_array_equal(state.players, [1, 8])
+    np.testing.assert_array_equal(rewards, [1, -2])
+    assert state.coins[RED] == 4
+
+    # Each takes its own, one of them by staying on it.
+    _, rewards = game.step(KEY, two_coins(1, 8, 4, 8), jnp.array([DOWN, STAY]))
+    np.testing.assert_array_equal(rewards, [1, 1])
+
+    # Each takes the other's.
+    _, rewards = game.step(KEY, two_coins(1, 8, 8, 1), jnp.array([STAY, STAY]))
+    np.testing.assert_array_equal(rewards, [-1, -1])
+
+    # Both coins on one cell: who comes alone takes both, and two together pay each other.
+    state = two_coins(0, 2, 1, 1)
+    _, rewards = game.step(KEY, state, jnp.array([RIGHT, STAY]))
+    np.testing.assert_array_equal(rewards, [2, -2])
+    _, rewards = game.step(KEY, state, jnp.array([RIGHT, LEFT]))
+    np.testing.assert_array_equal(rewards, [0, 0])
+    _, rewards = TwoCoinGame(shared_coins=True, other_coin_cost=-3.0).step(KEY, state, jnp.array([RIGHT, LEFT]))
+    np.testing.assert_array_equal(rewards, [1 - 1.5, 1 - 1.5])
+
+
+def test_observations_of_two_coins_by_hand():
+    state = two_coins(0, 5, 7, 2)
+    as_red, as_blue = np.zeros((2, 9, 4))
+    as_red[[0, 5, 7, 2], range(4)] = 1
+    as_blue[[5, 0, 2, 7], range(4)] = 1
+    game = TwoCoinGame()
+    np.testing.assert_array_equal(game.observe(state, RED), as_red.reshape(-1))
+    np.testing.assert_array_equal(game.observe(state, BLUE), as_blue.reshape(-1))
+
+
+def test_observations_from_the_middle_by_hand():
+    # Red at the top left moves to the middle by one row and one column; so does everything else, round the torus.
+    game = TwoCoinGame(egocentric=True)
+    expected = np.zeros((9, 4))
+    expected[[4, 6, 2, 3], range(4)] = 1
+    np.testing.assert_array_equal(game.observe(two_coins(0, 5, 7, 2), RED), expected.reshape(-1))
+    # Blue moves one column to the left.
+    expected = np.zeros((9, 4))
+    expected[[4, 2, 1, 6], range(4)] = 1
+    np.testing.assert_array_equal(game.observe(two_coins(0, 5, 7, 2), BLUE), expected.reshape(-1))
+
+
+def assert_uniform(draws, among):
+    """By χ² at a level of 10⁻⁴: one seed in ten thousand would fail."""
+    cells, counts = np.unique(np.asarray(draws), return_counts=True)
+    np.testing.assert_array_equal(cells, among)
+    expected = len(draws) / len(among)
+    assert ((counts - expected) ** 2 / expected).sum() < chi2.isf(1e-4, len(among) - 1)
+
+
+@pytest.mark.parametrize(
+    ("red", "blue", "free"),
+    [(0, 2, [1, 3, 4, 5, 6, 7, 8]), (8, 4, [0, 1, 2, 3, 5, 6, 7]), (4, 4, [*range(4), *range(5, 9)])],
+)
+def test_a_coin_reappears_uniformly_on_free_cells(red, blue, free):
+    game = OneCoinGame()
+    # Where they stand after the step; red steps there from the left, onto the coin.
+    state = one_coin(
+        int(moved(3, jnp.array(red), jnp.array(LEFT))), int(moved(3, jnp.array(blue), jnp.array(UP))), red, 0
+    )
+    keys = jax.random.split(KEY, DRAWS)
+    states, _ = jax.jit(jax.vmap(lambda key: game.step(key, state, jnp.array([RIGHT, DOWN]))))(keys)
+    assert_uniform(states.coin, free)
+
+
+def test_two_coins_reappear_uniformly_anywhere():
+    game = TwoCoinGame()
+    state = two_coins(0, 4, 1, 1)
+    keys = jax.random.split(KEY, DRAWS)
+    states, _ = jax.jit(jax.vmap(lambda key: game.step(key, state, jnp.array([RIGHT, STAY]))))(keys)
+    assert_uniform(states.coins[:, 0] * 9 + states.coins[:, 1], range(81))
+
+
+def test_first_states_are_uniform_and_independent():
+    keys = jax.random.split(KEY, DRAWS)
+    states = jax.jit(jax.vmap(OneCoinGame().reset))(keys)
+    assert_uniform(states.players[:, 0] * 9 + states.players[:, 1], range(81))
+    # The original's one key for both made the first coin's colour follow from its cell.
+    assert_uniform(states.coin * 2 + states.colour, range(18))
+    assert not (states.coin[:, None] == states.players).any()
+    states = jax.jit(jax.vmap(TwoCoinGame().reset))(keys)
+    assert_uniform(states.players[:, 1] * 9 + states.coins[:, 0], range(81))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def play(kind, grid_size, shared, key, actions):
+    game = kind(grid_size=grid_size, shared_coins=shared)
+    first, *rest = jax.random.split(key, len(actions) + 1)
+
+    def step(state, what):
+        key, actions = what
+        following, rewards = game.step(key, state, actions)
+        return following, (following, rewards, game.picked(state, actions))
+
+    _, played = jax.lax.scan(step, game.reset(first), (jnp.stack(rest), actions))
+    return played
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from([OneCoinGame, TwoCoinGame]), st.sampled_from([3, 4]), st.booleans(), st.integers(0, 2**32 - 1))
+def test_what_holds_in_any_game(kind, grid_size, shared, seed):
+    key, actions_key = jax.random.split(jax.random.key(seed))
+    actions = jax.random.randint(actions_key, (40, 2), 0, kind().num_actions[0])
+    states, rewards, picked = play(kind, grid_size, shared, key, actions)
+    for cells in (states.players, states.coin if kind is OneCoinGame else states.coins):
+        assert (cells >= 0).all()
+        assert (cells < grid_size**2).all()
+    # +1 for every coin that somebody picks up, −2 for every one picked up by another than its owner.
+    took = picked / jnp.maximum(picked.sum(1, keepdims=True), 1) if shared else picked.astype(float)
+    np.testing.assert_allclose(rewards.sum(1), took.sum((1, 2)) - 2 * (took[:, 0, 1] + took[:, 1, 0]))
+    if kind is OneCoinGame:
+        changed = np.diff(states.colour) != 0
+        np.testing.assert_array_equal(changed, np.asarray(picked.any((1, 2)))[1:])
+        assert not (states.coin[:, None] == states.players).any()
+
+
+def test_greedy_players_earn_nothing_on_average():
+    """The dilemma: +1 for each coin, and half of them cost 2."""
+    actions = jax.random.randint(KEY, (20_000, 2), 0, 4)
+    _, rewards, picked = play(OneCoinGame, 3, False, KEY, actions)
+    assert abs(rewards.mean()) < 0.05
+    assert abs(picked[:, 0, 0].mean() - picked[:, 0, 1].mean()) < 0.02
