@@ -200,14 +200,14 @@ def test_first_states_are_uniform_and_independent():
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def play(kind, grid_size, shared, key, actions):
     game = kind(grid_size=grid_size, shared_coins=shared)
-    first, *rest = jax.random.split(key, len(actions) + 1)
+    keys = jax.random.split(key, len(actions) + 1)
 
     def step(state, what):
         key, actions = what
         following, rewards = game.step(key, state, actions)
         return following, (following, rewards, game.picked(state, actions))
 
-    _, played = jax.lax.scan(step, game.reset(first), (jnp.stack(rest), actions))
+    _, played = jax.lax.scan(step, game.reset(keys[0]), (keys[1:], actions))
     return played
 
 
@@ -229,8 +229,8 @@ def test_what_holds_in_any_game(kind, grid_size, shared, seed):
         assert not (states.coin[:, None] == states.players).any()
 
 
-def test_greedy_players_earn_nothing_on_average():
-    """The dilemma: +1 for each coin, and half of them cost 2."""
+def test_players_who_take_any_coin_earn_nothing_on_average():
+    """The dilemma: +1 for each coin, and half of them cost 2. Five standard errors, a little more."""
     actions = jax.random.randint(KEY, (20_000, 2), 0, 4)
     _, rewards, picked = play(OneCoinGame, 3, False, KEY, actions)
     assert abs(rewards.mean()) < 0.05

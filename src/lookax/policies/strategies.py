@@ -1,0 +1,162 @@
+"""Fixed strategies, to sit in a seat against a learner.
+
+A strategy is in one of two moods, to cooperate or to defect, and reacts to what it sees by changing it:
+
+| name | cooperates in a matrix game of two actions | cooperates in a coin game |
+|---|---|---|
+| `always-defect` | never | never |
+| `always-cooperate` | always | always |
+| `tit-for-tat` | first, and iff all others did at the last step | first, and iff its last nonzero reward was positive |
+| `grim` | until another one has defected | until a reward of its own has been negative |
+| `win-stay-lose-shift` | first, and iff everybody did the same at the last step | – |
+
+`random` draws every action uniformly, in any game. Tit-for-tat in the coin game is that of POLA's code: it judges by
+what it was paid, not by which coin was taken. With the usual rewards it is paid less than nothing iff the other takes a
+coin of its colour, except that in the two-coin game taking two coins at that very step outweighs it.
+
+Where the two moods go in a coin game stands in [`lookax.policies.coin_moves`][].
+"""
+
+import abc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from lookax.errors import check
+from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
+from lookax.games.game import Game, Seen
+from lookax.games.matrix_game import MatrixGame
+from lookax.policies.coin_moves import OneCoinMoves, TwoCoinMoves
+
+Reaction = Callable[[Bool[Array, ""], Array], Bool[Array, ""]]
+"""From the mood (whether to cooperate) and what happened to the next mood."""
+
+NEVER = -1e9
+"""Logit of an action that is not played: its probability is zero in either precision."""
+
+
+class Memory(NamedTuple):
+    """Whether the strategy `cooperates` from now on, and the `action` that this means at present."""
+
+    cooperates: Bool[Array, ""]
+    action: Int[Array, ""]
+
+
+class Strategy(eqx.Module):
+    """A fixed strategy: no parameters, a mood for a memory. One game per call, many at once by `jax.vmap`.
+
+    **Attributes:** the `player` whose seat it takes; `num_actions`, how many that one has.
+    """
+
+    player: int = eqx.field(static=True)
+    num_actions: int = eqx.field(static=True)
+
+    def first_memory(self) -> Memory:
+        """Before anything was seen."""
+        return Memory(jnp.array(True), jnp.array(0, jnp.int32))
+
+    def view(self, game: Game, player: int) -> Callable[[Seen], Seen]:
+        """What a strategy is shown: everything."""
+        del game, player
+        return lambda seen: seen
+
+    @abc.abstractmethod
+    def remember(self, memory: Memory, seen: Seen) -> Memory:
+        """The next memory; to be called once per step, before acting."""
+
+    def act(self, memory: Memory) -> Float[Array, " A"]:
+        """Action logits: 0 for the action that is played, −10⁹ for the others."""
+        return jnp.where(jnp.arange(self.num_actions) == memory.action, 0.0, NEVER)
+
+
+class RandomStrategy(Strategy):
+    """Every action with the same probability."""
+
+    def remember(self, memory: Memory, seen: Seen) -> Memory:
+        """Nothing is remembered."""
+        del seen
+        return memory
+
+    def act(self, memory: Memory) -> Float[Array, " A"]:
+        """Zeros."""
+        del memory
+        return jnp.zeros(self.num_actions)
+
+
+class MatrixStrategy(Strategy):
+    """A strategy in a matrix game with two actions, of which 0 defects and 1 cooperates.
+
+    **Attributes:** `reaction` to everybody's last actions, its own first; −1 (not 0, and the same for all) before the
+    first step.
+    """
+
+    reaction: Reaction = eqx.field(static=True)
+
+    def remember(self, memory: Memory, seen: Seen) -> Memory:
+        """Reacts to the last actions."""
+        cooperates = self.reaction(memory.cooperates, jnp.roll(seen.actions, -self.player))
+        return Memory(cooperates, cooperates.astype(jnp.int32))
+
+
+class CoinStrategy(Strategy):
+    """A strategy in a coin game.
+
+    **Attributes:** `reaction` to its own last reward, 0 before the first step; `move`, from the state, the player and
+    whether it cooperates to an action.
+    """
+
+    reaction: Reaction = eqx.field(static=True)
+    move: Callable[[Any, int, Bool[Array, ""]], Int[Array, ""]] = eqx.field(static=True)
+
+    def remember(self, memory: Memory, seen: Seen) -> Memory:
+        """Reacts to the last reward and looks where to go."""
+        cooperates = self.reaction(memory.cooperates, seen.rewards[self.player])
+        return Memory(cooperates, self.move(seen.state, self.player, cooperates))
+
+
+MATRIX_REACTIONS: dict[str, Reaction] = {
+    "always-defect": lambda cooperates, _: jnp.zeros_like(cooperates),
+    "always-cooperate": lambda cooperates, _: jnp.ones_like(cooperates),
+    "tit-for-tat": lambda _, actions: (actions[1:] != 0).all(),
+    "grim": lambda cooperates, actions: cooperates & (actions[1:] != 0).all(),
+    "win-stay-lose-shift": lambda _, actions: (actions == actions[0]).all(),
+}
+
+COIN_REACTIONS: dict[str, Reaction] = {
+    "always-defect": MATRIX_REACTIONS["always-defect"],
+    "always-cooperate": MATRIX_REACTIONS["always-cooperate"],
+    "tit-for-tat": lambda cooperates, reward: jnp.where(reward == 0, cooperates, reward > 0),
+    "grim": lambda cooperates, reward: cooperates & (reward >= 0),
+}
+
+
+def strategy_names(game: Game) -> tuple[str, ...]:
+    """The strategies that a game has."""
+    return (*_reactions(game), "random")
+
+
+def strategy(name: str, game: Game, player: int) -> Strategy:
+    """The strategy of that name, for a seat in a game.
+
+    **Raises:** `ValueError` for a name that is unknown or that the game does not have, or a player it does not have.
+    """
+    check(name in strategy_names(game), "strategy", name, f"one of {', '.join(strategy_names(game))} in this game")
+    check(0 <= player < game.num_players, "player", player, f"one of 0 … {game.num_players - 1}")
+    num_actions = game.num_actions[player]
+    if name == "random":
+        return RandomStrategy(player, num_actions)
+    reaction = _reactions(game)[name]
+    if isinstance(game, OneCoinGame):
+        return CoinStrategy(player, num_actions, reaction, OneCoinMoves(game.grid_size))
+    if isinstance(game, TwoCoinGame):
+        return CoinStrategy(player, num_actions, reaction, TwoCoinMoves(game.grid_size))
+    return MatrixStrategy(player, num_actions, reaction)
+
+
+def _reactions(game: Game) -> dict[str, Reaction]:
+    if isinstance(game, CoinGame):
+        return COIN_REACTIONS
+    return MATRIX_REACTIONS if isinstance(game, MatrixGame) and set(game.num_actions) == {2} else {}
