@@ -15,14 +15,18 @@ from lookax.experiments import (
     pola_b16,
     pola_figure1,
     pola_figure3,
+    pola_figure4,
 )
 from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.memory_shaping import MemoryShaping
 from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
 from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.preset import Collection, Figure, Preset
 from lookax.experiments.sampled_shaping import SampledShaping
 
-AnyExperiment = ExactShaping | SampledShaping | MAMLGradient | LIRPGGradient | MAMLLearning | LIRPGLearning
+AnyExperiment = (
+    ExactShaping | SampledShaping | MemoryShaping | MAMLGradient | LIRPGGradient | MAMLLearning | LIRPGLearning
+)
 """The settings that presets have."""
 
 GMRL_TABULAR = Collection(
@@ -47,6 +51,7 @@ FIGURES: dict[str, Figure] = {
     for figure in (
         pola_figure1.FIGURE,
         pola_figure3.FIGURE,
+        pola_figure4.FIGURE,
         pola_b16.FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,

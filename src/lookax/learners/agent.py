@@ -113,6 +113,19 @@ class SampledObjectives:
 
         return mean_over_games(of_piece, critic, watched)
 
+    def likelihood(self, actor: Actor, player: int, name: str, watched: Watched) -> Float[Array, ""]:
+        """The mean over steps and games of log π(aₜ|history), of a player's actions, by an actor that has watched.
+
+        Differentiable in the actor, who has watched under a `name`.
+        """
+
+        def of_piece(actor: Actor, piece: Watched) -> Float[Array, ""]:
+            memories = replayed(actor.recurrence, piece.games.seen, piece.memories[name])
+            log_probs = jax.nn.log_softmax(outputs(actor, memories), axis=1)
+            return _taken(log_probs[:-1], piece.games.actions[:, player]).mean(axis=0) @ piece.games.weights
+
+        return mean_over_games(of_piece, actor, watched)
+
     def _surrogate(
         self, log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], values: Float[Array, "_ 1 B"] | None
     ) -> Float[Array, " B"]:

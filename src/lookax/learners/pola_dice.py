@@ -13,7 +13,7 @@ from lookax.errors import check_at_least
 from lookax.learners.agent import Agent, SampledObjectives, Watched, seats, watch
 from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.unrolled import Adjoint, unrolled
-from lookax.policies.actor import Actor
+from lookax.policies.actor import Actor, Network, Trembling
 from lookax.rollouts.pieces import Play
 
 
@@ -48,6 +48,8 @@ class POLADiCE:
     - `inner_beta`, `outer_beta`: β; `None` for no divergence.
     - `keep_optimisers`: optimisers go on from one update to the next; else they start afresh, as published.
     - `critic_after_loop`: the critic stays as it is in the M steps, and then takes M on games of the new policy.
+    - `tremble`: ε with which every learner's hand trembles in the games that are learned from, as it does in D; `None`
+      for steady hands. States off the path of play are then never left to chance.
     - `adjoint`: how the opponent's steps are differentiated, as in [`lookax.lookahead.unrolled`][].
 
     **Raises:** `ValueError` for numbers of steps out of range.
@@ -65,6 +67,7 @@ class POLADiCE:
     outer_beta: ScalarLike | None = None
     keep_optimisers: bool = False
     critic_after_loop: bool = False
+    tremble: ScalarLike | None = None
     adjoint: Adjoint = "forward-over-reverse"
 
     def __post_init__(self):
@@ -164,11 +167,18 @@ class POLADiCE:
         return watch(
             self.play(actors, key),
             critic=None if agent.critic is None else agent.critic.seated(game, learner),
-            reference=None if reference is None else reference.seated(game, learner),
+            reference=None if reference is None else self._seats(player, reference, reference)[learner],
         )
 
     def _seats(self, player: int, mine: Any, theirs: Any) -> tuple[Actor, ...]:
-        return seats(self.play.game, (mine, theirs) if player == 0 else (theirs, mine))
+        everybody = (mine, theirs) if player == 0 else (theirs, mine)
+        actors = seats(self.play.game, everybody)
+        if self.tremble is None:
+            return actors
+        return tuple(
+            Trembling(actor, self.tremble) if isinstance(own, Network) else actor
+            for own, actor in zip(everybody, actors, strict=True)
+        )
 
     def _critic_objective(self, player: int, watched: Watched):
         return lambda critic: self.objectives.critic(critic.seated(self.play.game, player), player, watched)

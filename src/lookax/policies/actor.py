@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, ScalarLike
 
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
@@ -111,6 +111,29 @@ class _OverObservations(eqx.Module):
     def remember(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
         observations = jax.vmap(lambda state: self.game.observe(state, self.player), -1, -1)(seen.state)
         return self.unit.update(memory, self.encoder(observations))
+
+
+class Trembling(eqx.Module):
+    """An actor whose hand trembles: with probability ε it plays any action, each as likely (Selten 1975).
+
+        log π_ε(a|m) = log((1 − ε) π(a|m) + ε/A)
+
+    **Attributes:** the `actor`, with policy π; `probability`, ε.
+    """
+
+    actor: Actor
+    probability: ScalarLike
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The actor's."""
+        return self.actor.recurrence
+
+    def act(self, memory: Any) -> Float[Array, "A B"]:
+        """Log π_ε."""
+        log_probs = jax.nn.log_softmax(self.actor.act(memory), axis=0)
+        any_action = jnp.log(self.probability / log_probs.shape[0])
+        return jnp.logaddexp(jnp.log1p(-jnp.asarray(self.probability)) + log_probs, any_action)
 
 
 class OneByOne(eqx.Module):

@@ -63,7 +63,7 @@ def evaluate(run: Run, update: int | None) -> Evaluation:
         raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint yet")
     if update is not None and update not in existing:
         raise BadInputError(f"update: {update} has no checkpoint; there are those of {', '.join(map(str, existing))}")
-    use_cores(run.experiment.seeds)
+    use_cores(run.experiment.seeds, run.experiment.spreads_games)
     lanes = Lanes([run.experiment])
     found, state = _read(run, update, lanes)
     quantities = lanes.fetch(lanes.evaluate(lanes.put(state)))

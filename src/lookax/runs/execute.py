@@ -66,7 +66,7 @@ def run_preset(run: Run) -> None:
 
     It is compared with the published result if nothing but seeds differs from what was published.
     """
-    use_cores(run.experiment.seeds)
+    use_cores(run.experiment.seeds, run.experiment.spreads_games)
     with working_in(run.folder) as stop:
         results = learn([run], run.checkpoints, stop)
         if results:
@@ -120,7 +120,8 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
     verdicts: list[bool] = []
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
-    use_cores(max(preset.experiment.seeds for figure in reproduction.figures() for preset in figure.presets))
+    experiments = [preset.experiment for figure in reproduction.figures() for preset in figure.presets]
+    use_cores(max(own.seeds for own in experiments), any(own.spreads_games for own in experiments))
     with working_in(top) as stop:
         top.write_config(
             {

@@ -20,6 +20,8 @@ class Experiment(Protocol):
     precision: ClassVar[Literal["float32", "float64"]]
     settings_in_lanes: ClassVar[bool]
     """Whether settings that share a program are lanes of one call of it, or take turns with it, as seeds never do."""
+    spreads_games: ClassVar[bool]
+    """Whether it pays to deal the games of a seed out to processors, where there are more of them than seeds."""
 
     @property
     def total_updates(self) -> int:

@@ -102,7 +102,8 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
 def local(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
     """Learns in this process, one program after the other."""
     programs = sweep.programs(path)
-    use_cores(max(sum(run.experiment.seeds for run in turn) for turns in programs for turn in turns))
+    lanes = max(sum(run.experiment.seeds for run in turn) for turns in programs for turn in turns)
+    use_cores(lanes, sweep.preset.experiment.spreads_games)
     updates = sum(run.experiment.total_updates for turns in programs for turn in turns for run in turn)
     with terminal.progress(updates) as watch:
         return train(programs, watch, stop)

@@ -1,0 +1,49 @@
+"""How agents fare: against each other, against fixed strategies, and in which coins they pick up."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from lookax.games.coin_game import CoinGame
+from lookax.games.game import Game
+from lookax.learners.agent import seats
+from lookax.policies.strategies import strategy
+from lookax.rollouts.actors import Games, actor_rollout
+
+
+def match(game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int) -> Games:
+    """Games of networks or fixed strategies, in their seats."""
+    return actor_rollout(game, seats(game, players), key, horizon=horizon, batch_size=batch_size)
+
+
+def scores(games: Games) -> Float[Array, " N"]:
+    """Everybody's mean reward per step, not discounted."""
+    return games.rewards.mean(axis=0) @ games.weights
+
+
+def scores_against(
+    name: str, game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int
+) -> Float[Array, " N"]:
+    """Each player's score from its own seat, against a fixed strategy in the other one."""
+    own = []
+    for player, policy in enumerate(players):
+        there = strategy(name, game, 1 - player)
+        seated = (policy, there) if player == 0 else (there, policy)
+        own.append(scores(match(game, seated, jax.random.fold_in(key, player), horizon, batch_size))[player])
+    return jnp.stack(own)
+
+
+def coins(game: CoinGame, games: Games) -> Float[Array, "picker colour"]:
+    """How many coins of each colour each player picks up in a game, mean over games."""
+    before = jax.tree.map(lambda leaf: leaf[:-1], games.states)
+    picked = jax.vmap(jax.vmap(game.picked, -1, -1))(before, games.actions)
+    return picked.astype(games.weights.dtype).sum(axis=0) @ games.weights
+
+
+def own_coin_share(coins: Float[Array, "picker colour"]) -> Float[Array, ""]:
+    """The share of coins that were of their picker's colour; 1/2 where none was picked up."""
+    total = coins.sum()
+    return jnp.where(total > 0, jnp.trace(coins) / jnp.where(total > 0, total, 1), 0.5)

@@ -1,0 +1,129 @@
+"""Tables and drawings of agents with a memory: how they fare with each other and against fixed strategies."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+
+from lookax.experiments.exact_reports import tidy
+from lookax.experiments.intervals import Interval
+from lookax.experiments.memory_shaping import AGAINST
+from lookax.experiments.preset import HeatMap, Report, Result, Table
+from lookax.experiments.shaping_reports import draw_band
+
+COLOURS = ("#0072b2", "#009e73", "#d55e00", "#000000", "#cc79a7")
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """Numbers read off a published figure: mean rewards per step, and the share of own coins where there are coins."""
+
+    self_play: float
+    against_always_defect: float
+    own_coin_share: float | None = None
+
+
+TOLERANCE = 0.05
+"""How far a mean may lie outside our interval and agree: intervals of the published means are of about that size."""
+
+
+def by_seed(result: Result, metric: str) -> np.ndarray:
+    """Mean over both players by update and seed, `[updates + 1, seeds]`."""
+    values = result.history[metric]
+    return values if values.ndim == 2 else values.mean(axis=-1)
+
+
+def _metrics(results: Sequence[Result]) -> dict[str, str]:
+    """Metrics that a table has, and their titles."""
+    against = {f"against_{name.replace('-', '_')}": f"against {name}" for name in AGAINST}
+    names = {"score": "self-play", **against}
+    if any("own_coin_share" in result.history for result in results):
+        names["own_coin_share"] = "own coins"
+    return names
+
+
+def memory_table(results: Sequence[Result], references: Mapping[str, Published]) -> Table:
+    """Per setting: scores at the last update with intervals over seeds, and how many pairs are reciprocal."""
+    metrics = _metrics(results)
+    reciprocal = any("reciprocal" in result.history for result in results)
+    rows, verdicts = [], []
+    for result in results:
+        cells, verdict = [result.name], None
+        for metric in metrics:
+            if metric not in result.history:
+                cells.append("–")
+                continue
+            interval = Interval.of(by_seed(result, metric)[-1])
+            theirs = getattr(references.get(result.name), {"score": "self_play"}.get(metric, metric), None)
+            cells.append(f"{interval}{'' if theirs is None else f' ({theirs})'}")
+            if theirs is not None:
+                near = interval.low - TOLERANCE <= theirs <= interval.high + TOLERANCE
+                verdict = near if verdict is None else verdict and near
+        if reciprocal:
+            cells.append(_reciprocal(result))
+        rows.append(cells)
+        verdicts.append(verdict)
+    notes = ["Rewards per step at the last update, means over seeds and seats with 95 % intervals."]
+    if reciprocal:
+        notes.append(
+            "Reciprocal: pairs whose self-play is at least 0.25 while the worse agent gets at least −0.06 against "
+            "always-defect; at the last update, and at any."
+        )
+    if references:
+        notes.append(f"In parentheses the published figure's; agrees: within {TOLERANCE} of our interval.")
+    columns = ["setting", *metrics.values(), *(["reciprocal at the end (ever)"] if reciprocal else [])]
+    return Table(columns, rows, verdicts, notes)
+
+
+def _reciprocal(result: Result) -> str:
+    pairs = result.history.get("reciprocal")
+    if pairs is None:
+        return "–"
+    return f"{int(pairs[-1].sum())} of {pairs.shape[1]} ({int(pairs.any(axis=0).sum())})"
+
+
+def draw_memory(results: Sequence[Result]) -> Drawing:
+    """A panel per metric: means over seeds by outer steps of the policies, a line per setting."""
+    metrics = _metrics(results)
+    drawing = Drawing(figsize=(3.4 * len(metrics), 3.3), layout="constrained")
+    panels = drawing.subplots(1, len(metrics))
+    for panel, (metric, title) in zip(panels, metrics.items(), strict=True):
+        for result, colour in zip(results, COLOURS, strict=False):
+            if metric in result.history:
+                draw_band(panel, by_seed(result, metric), 0, color=colour, label=result.name)
+        panel.set(xlabel="updates", title=title)
+        tidy(panel)
+    panels[0].set_ylabel("reward per step")
+    panels[0].legend(frameon=False, fontsize=7)
+    return drawing
+
+
+def draw_run(results: Sequence[Result]) -> Drawing:
+    """A panel per metric of one setting: every seed, and the mean."""
+    [result] = results
+    metrics = _metrics(results)
+    drawing = Drawing(figsize=(3.4 * len(metrics), 3.3), layout="constrained")
+    for panel, (metric, title) in zip(drawing.subplots(1, len(metrics)), metrics.items(), strict=True):
+        values = by_seed(result, metric)
+        panel.plot(values, color=COLOURS[0], linewidth=0.6, alpha=0.6)
+        panel.plot(values.mean(axis=1), color=COLOURS[0], linewidth=2)
+        panel.set(xlabel="updates", title=title)
+        tidy(panel)
+    drawing.suptitle(f"{result.name}, seeds: {result.experiment.seeds}")
+    return drawing
+
+
+def coin_maps(result: Result, learned: Sequence[Mapping[str, object]]) -> Sequence[HeatMap]:
+    """Coins by who picked them up and of which colour, at the last update; none in other games."""
+    del learned
+    if "coins" not in result.history:
+        return ()
+    coins = result.history["coins"][-1].mean(axis=0)
+    return (HeatMap("coins per game", ("red picks up", "blue picks up"), ("red coins", "blue coins"), coins),)
+
+
+HEADLINE = ("score", "against_always_defect", "own_coin_share")
+
+RUN = Report(draw_run, lambda results: memory_table(results, {}), HEADLINE, coin_maps)
+"""Of a single run."""

@@ -1,0 +1,47 @@
+"""Figure 4 of POLA (Zhao et al. 2022): agents with a memory in the iterated prisoner's dilemma, from sampled games.
+
+At published scale, presets do what the published commands do: Adam starts afresh at every update, and models of
+opponents are fitted with the step sizes of policies (the code never reads those that its commands give).
+"""
+
+import dataclasses
+
+from lookax.experiments.memory_reports import HEADLINE, RUN, Published, draw_memory, memory_table
+from lookax.experiments.memory_shaping import MemoryShaping
+from lookax.experiments.preset import Figure, Preset, Report
+
+PREFIX = "pola-figure4"
+
+POLA = MemoryShaping(total_updates=101)
+LOLA = dataclasses.replace(
+    POLA,
+    outer_steps=1,
+    inner_steps=1,
+    inner_learning_rate=0.05,
+    outer_beta=None,
+    inner_beta=None,
+    total_updates=20_001,
+)
+
+PRESETS = tuple(
+    Preset(f"{PREFIX}-{name}", f"{description}, iterated prisoner's dilemma", experiment, RUN)
+    for name, description, experiment in (
+        ("pola-dice", "POLA-DiCE", POLA),
+        ("pola-om", "POLA-DiCE with models of the opponent", dataclasses.replace(POLA, opponent_model=True)),
+        ("lola-dice", "LOLA-DiCE", LOLA),
+    )
+)
+
+# Read off the plot in the original's README (updated 2023-07-03), at 20 000 outer steps.
+REFERENCES = {
+    f"{PREFIX}-pola-dice": Published(0.31, -0.036),
+    f"{PREFIX}-pola-om": Published(0.315, -0.036),
+    f"{PREFIX}-lola-dice": Published(0.107, -0.006),
+}
+
+FIGURE = Figure(
+    PREFIX,
+    "POLA and LOLA with memory in the iterated prisoner's dilemma, at published scale (days on a processor)",
+    PRESETS,
+    Report(draw_memory, lambda results: memory_table(results, REFERENCES), HEADLINE),
+)
