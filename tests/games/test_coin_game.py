@@ -94,6 +94,13 @@ def test_both_at_once_under_other_rewards(shared, colour, expected):
     np.testing.assert_array_equal(rewards, [3, 0] if colour == RED else [5, -7])
 
 
+def test_rewards_may_differ_between_lanes():
+    def step(cost):
+        return OneCoinGame(other_coin_cost=cost).step(KEY, one_coin(0, 8, 1, BLUE), jnp.array([RIGHT, UP]))[1]
+
+    np.testing.assert_array_equal(jax.jit(jax.vmap(step))(jnp.array([-2.0, -3.0])), [[1, -2], [1, -3]])
+
+
 def test_an_observation_of_one_coin_by_hand():
     expected = np.zeros((4, 3, 3))
     expected[0, 0, 2] = expected[1, 1, 0] = expected[3, 2, 1] = 1

@@ -1,1 +1,1 @@
-"""What is played: matrix games, and the closed-form values of policies that play them."""
+"""What is played: matrix games with the closed-form values of policies that play them, coin games, tabular MDPs."""
