@@ -147,6 +147,8 @@ class POLADiCE:
         keys = jax.random.split(key, self.inner_steps)
         # At its start the divergence has no slope, nor does its curvature matter to a step from a constant.
         first = inner_step(opponent, keys[0], None)
+        if self.inner_steps == 1:
+            return first.policy
         reference = None if self.inner_beta is None else opponent.policy
         last, _ = jax.lax.scan(lambda theirs, key: (inner_step(theirs, key, reference), None), first, keys[1:])
         return last.policy
