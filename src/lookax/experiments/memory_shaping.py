@@ -125,6 +125,8 @@ class MemoryShaping:
     """Size of their dense layers and memories."""
     num_layers: int = 1
     """How many dense layers come before the memory."""
+    shared_memory: bool = False
+    """The critic is a head on the policy's memory, instead of a network of its own."""
     initialiser: Initialiser = "lecun"
     """Initialisation of all layers."""
 
@@ -233,12 +235,11 @@ class MemoryShaping:
         1.33, whether the pair is `reciprocal`. Games are drawn by the same numbers at every evaluation.
         """
         game, policies = self.played(), tuple(agent.policy for agent in state.agents)
-        keys = jax.random.split(jax.random.key(0), 1 + len(AGAINST))
-        games = match(game, policies, keys[0], self.horizon, self.evaluation_games)
+        match_key, key = jax.random.split(jax.random.key(0))
+        games = match(game, policies, match_key, self.horizon, self.evaluation_games)
+        against = scores_against(AGAINST, game, policies, key, self.horizon, self.evaluation_games)
         metrics = {"score": scores(games)}
-        for name, key in zip(AGAINST, keys[1:], strict=True):
-            against = scores_against(name, game, policies, key, self.horizon, self.evaluation_games)
-            metrics[f"against_{name.replace('-', '_')}"] = against
+        metrics |= {f"against_{name.replace('-', '_')}": own for name, own in zip(AGAINST, against, strict=True)}
         if isinstance(game, CoinGame):
             metrics["coins"] = coins(game, games)
             metrics["own_coin_share"] = own_coin_share(metrics["coins"])
@@ -272,6 +273,8 @@ class MemoryShaping:
             )
 
         critic = fresh(critic_key, 1) if self.baseline == "critic" else None
+        if critic is not None and self.shared_memory:
+            critic = critic.head
         return Agent(fresh(policy_key, game.num_actions[player]), critic)
 
     def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[Agent, Agent]]:

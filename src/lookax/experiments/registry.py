@@ -53,6 +53,7 @@ FIGURES: dict[str, Figure] = {
         pola_figure1.FIGURE,
         pola_figure3.FIGURE,
         pola_figure4.FIGURE,
+        pola_figure4.LAPTOP_FIGURE,
         pola_figure5.FIGURE,
         pola_b16.FIGURE,
         *GMRL_TABULAR.figures,

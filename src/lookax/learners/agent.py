@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 from lookax.errors import check
 from lookax.games.game import Game
 from lookax.policies.actor import Actor, Network, OneByOne
+from lookax.policies.mlp import Dense
 from lookax.rollouts.actors import Games, outputs, replayed, watched
 from lookax.rollouts.pieces import in_pieces, mean_over_games
 from lookax.surrogates.by_name import surrogate_by_name
@@ -21,10 +22,21 @@ Baseline = Literal["critic", "zero", "none"]
 
 
 class Agent(eqx.Module):
-    """A `policy`, and a `critic` with networks of their own; `None` for no critic."""
+    """A `policy` and a `critic`: a network of its own, or a head on the policy's memory; `None` for no critic."""
 
-    policy: Network
-    critic: Network | None
+    policy: Any
+    critic: Network | Dense | None
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether the critic is a head on the policy's memory."""
+        return isinstance(self.critic, Dense)
+
+    def values(self) -> Network | None:
+        """The network that tells values; that of the policy but for its head, where they share a memory."""
+        if isinstance(self.critic, Dense):
+            return Network(self.policy.encoder, self.policy.unit, self.critic)
+        return self.critic
 
 
 class Watched(NamedTuple):
@@ -147,9 +159,14 @@ class SampledObjectives:
         return jnp.mean(jnp.sum(jnp.exp(p) * (p - q), axis=1), axis=0)
 
 
-def seats(game: Game, players: Sequence[Any]) -> tuple[Actor, ...]:
-    """Everybody in their seats: networks as actors there, fixed strategies as they are."""
-    return tuple(own.seated(game, i) if isinstance(own, Network) else OneByOne(own) for i, own in enumerate(players))
+def seated(game: Game, policy: Any, player: int) -> Actor:
+    """A policy in a seat: a network as an actor there, a fixed strategy as it is."""
+    return policy.seated(game, player) if isinstance(policy, Network) else OneByOne(policy)
+
+
+def seats(game: Game, policies: Sequence[Any]) -> tuple[Actor, ...]:
+    """Everybody in their seats."""
+    return tuple(seated(game, policy, player) for player, policy in enumerate(policies))
 
 
 def _taken(log_probs: Float[Array, "T A B"], actions: Int[Array, "T B"]) -> Float[Array, "T B"]:

@@ -46,8 +46,8 @@ class Imitation:
         def step(carry, games):
             model, states = carry
             policy = model.policy.seated(game, they)
-            critic = None if model.critic is None else model.critic.seated(game, they)
-            watched = watch(games, model=policy, critic=critic)
+            values = model.values()
+            watched = watch(games, model=policy, critic=None if values is None else values.seated(game, they))
 
             def likelihood(policy):
                 return self.objectives.likelihood(policy.seated(game, they), they, "model", watched)
@@ -56,7 +56,13 @@ class Imitation:
             improved, policy_state = ascent_step(slope, model.policy, states[0], self.optimiser)
             if model.critic is None:
                 return (Agent(improved, None), (policy_state, states[1])), -value
-            slope = jax.grad(lambda own: self.objectives.critic(own.seated(game, they), they, watched))(model.critic)
+
+            def accuracy(critic):
+                values = Agent(model.policy, critic).values()
+                assert values is not None
+                return self.objectives.critic(values.seated(game, they), they, watched)
+
+            slope = jax.grad(accuracy)(model.critic)
             critic, critic_state = ascent_step(slope, model.critic, states[1], self.critic_optimiser)
             return (Agent(improved, critic), (policy_state, critic_state)), -value
 

@@ -89,8 +89,11 @@ class POLADiCE:
             agent, optimisers = carry
             slope, watched = self.gradient(key, player, agent, opponent, reference)
             policy, policy_state = ascent_step(slope, agent.policy, optimisers.policy, self.optimiser)
-            after = Agent(policy, agent.critic), Optimisers(policy_state, optimisers.critic)
-            return (after if self.critic_after_loop else self._improve_critic(player, *after, watched)), None
+            optimisers = Optimisers(policy_state, optimisers.critic)
+            if self.critic_after_loop:
+                return (Agent(policy, agent.critic), optimisers), None
+            critic, optimisers = self._improved_critic(player, agent, optimisers, watched)
+            return (Agent(policy, critic), optimisers), None
 
         start = agent, optimisers if self.keep_optimisers else self.init(agent)
         (agent, optimisers), _ = jax.lax.scan(outer_step, start, jax.random.split(loop_key, self.outer_steps))
@@ -99,7 +102,8 @@ class POLADiCE:
             def critic_step(carry: tuple[Agent, Optimisers], key: Key[Array, ""]):
                 agent, optimisers = carry
                 watched = self._watched(key, player, agent.policy, opponent.policy, player, agent)
-                return self._improve_critic(player, agent, optimisers, watched), None
+                critic, optimisers = self._improved_critic(player, agent, optimisers, watched)
+                return (Agent(agent.policy, critic), optimisers), None
 
             keys = jax.random.split(critic_key, self.outer_steps)
             (agent, optimisers), _ = jax.lax.scan(critic_step, (agent, optimisers), keys)
@@ -119,7 +123,7 @@ class POLADiCE:
         watched = self._watched(play_key, player, mine, theirs, player, agent, beside)
 
         def objective(mine: Any, theirs: Any) -> Float[Array, ""]:
-            return self.objectives.policy(self._seats(player, mine, theirs), player, watched, self.outer_beta)
+            return self._objective(player, mine, theirs, player, watched, self.outer_beta, agent)
 
         if pull_back is None:
             return jax.grad(objective)(mine, theirs), watched
@@ -135,12 +139,12 @@ class POLADiCE:
             watched = self._watched(key, player, mine, theirs.policy, they, theirs, reference)
 
             def objective(policy: Any) -> Float[Array, ""]:
-                return self.objectives.policy(self._seats(player, mine, policy), they, watched, self.inner_beta)
+                return self._objective(player, mine, policy, they, watched, self.inner_beta, theirs)
 
             policy = unrolled(objective, theirs.policy, optimiser=self.inner_optimiser, steps=1, adjoint=self.adjoint)
             if theirs.critic is None:
                 return Agent(policy, None)
-            slope = jax.grad(self._critic_objective(they, watched))(theirs.critic)
+            slope = self._critic_slope(they, theirs, watched)
             start = self.inner_critic_optimiser.init(theirs.critic)
             return Agent(policy, ascent_step(slope, theirs.critic, start, self.inner_critic_optimiser)[0])
 
@@ -166,9 +170,10 @@ class POLADiCE:
         """Games of both policies, watched by the critic of the one who is to learn from them and by its reference."""
         game = self.play.game
         actors = jax.lax.stop_gradient(self._seats(player, mine, theirs))
+        values = agent.values()
         return watch(
             self.play(actors, key),
-            critic=None if agent.critic is None else agent.critic.seated(game, learner),
+            critic=None if values is None else values.seated(game, learner),
             reference=None if reference is None else self._seats(player, reference, reference)[learner],
         )
 
@@ -182,14 +187,30 @@ class POLADiCE:
             for own, actor in zip(everybody, actors, strict=True)
         )
 
-    def _critic_objective(self, player: int, watched: Watched):
-        return lambda critic: self.objectives.critic(critic.seated(self.play.game, player), player, watched)
+    def _objective(
+        self, player: int, mine: Any, theirs: Any, learner: int, watched: Watched, beta: ScalarLike | None, agent: Agent
+    ) -> Float[Array, ""]:
+        """What a learner's policy climbs; where its critic shares the memory, the critic's objective too."""
+        objective = self.objectives.policy(self._seats(player, mine, theirs), learner, watched, beta)
+        if not agent.shares_memory or self.critic_after_loop:
+            return objective
+        values = Agent(mine if learner == player else theirs, agent.critic).values()
+        assert values is not None
+        return objective + self.objectives.critic(values.seated(self.play.game, learner), learner, watched)
 
-    def _improve_critic(
+    def _critic_slope(self, player: int, agent: Agent, watched: Watched) -> Any:
+        def objective(critic: Any) -> Float[Array, ""]:
+            values = Agent(agent.policy, critic).values()
+            assert values is not None
+            return self.objectives.critic(values.seated(self.play.game, player), player, watched)
+
+        return jax.grad(objective)(agent.critic)
+
+    def _improved_critic(
         self, player: int, agent: Agent, optimisers: Optimisers, watched: Watched
-    ) -> tuple[Agent, Optimisers]:
+    ) -> tuple[Any, Optimisers]:
         if agent.critic is None:
-            return agent, optimisers
-        slope = jax.grad(self._critic_objective(player, watched))(agent.critic)
+            return None, optimisers
+        slope = self._critic_slope(player, agent, watched)
         critic, state = ascent_step(slope, agent.critic, optimisers.critic, self.critic_optimiser)
-        return Agent(agent.policy, critic), Optimisers(optimisers.policy, state)
+        return critic, Optimisers(optimisers.policy, state)

@@ -161,3 +161,33 @@ class OneByOne(eqx.Module):
     def act(self, memory: Any) -> Float[Array, "A B"]:
         """Its action logits in every game."""
         return jax.vmap(self.single.act, -1, -1)(memory)
+
+
+class SideBySide(eqx.Module):
+    """Several `actors` in one seat, each in as many games: the first in the first of them, and so on."""
+
+    actors: tuple[Actor, ...]
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """Itself."""
+        return self
+
+    def first_memory(self, batch_size: int) -> PyTree:
+        """Everybody's first memory of their share."""
+        return tuple(own.recurrence.first_memory(batch_size // len(self.actors)) for own in self.actors)
+
+    def remember(self, memory: Any, seen: Seen) -> Any:
+        """Everybody's memory of their share."""
+        shares = [jax.tree.map(lambda leaf, i=i: self._share(leaf, i), seen) for i in range(len(self.actors))]
+        return tuple(
+            own.recurrence.remember(past, now) for own, past, now in zip(self.actors, memory, shares, strict=True)
+        )
+
+    def act(self, memory: Any) -> Float[Array, "A B"]:
+        """Everybody's outputs."""
+        return jnp.concatenate([own.act(past) for own, past in zip(self.actors, memory, strict=True)], axis=-1)
+
+    def _share(self, leaf: Array, number: int) -> Array:
+        size = leaf.shape[-1] // len(self.actors)
+        return leaf[..., number * size : (number + 1) * size]
