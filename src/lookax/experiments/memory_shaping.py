@@ -186,7 +186,7 @@ class MemoryShaping:
 
     def objectives(self) -> SampledObjectives:
         """What is climbed."""
-        return SampledObjectives(self.played(), self.discount, self.gae_lambda, self.baseline, self.reversed_divergence)
+        return SampledObjectives(self.discount, self.gae_lambda, self.baseline, self.reversed_divergence)
 
     def learner(self) -> POLADiCE:
         """The learner in the first seat."""

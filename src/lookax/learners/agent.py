@@ -64,7 +64,6 @@ class SampledObjectives:
 
     **Attributes:**
 
-    - `game`: what is played.
     - `discount`: γ; `gae_lambda`: λ.
     - `baseline`: Loaded DiCE with advantages by the agent's critic, or with values of zero; `"none"`: DiCE.
     - `reversed_divergence`: D(π, θ) is KL(θ ‖ π) instead of KL(π ‖ θ).
@@ -72,7 +71,6 @@ class SampledObjectives:
     **Raises:** `ValueError` for an unknown baseline.
     """
 
-    game: Game
     discount: ScalarLike
     gae_lambda: ScalarLike = 1.0
     baseline: Baseline = "critic"

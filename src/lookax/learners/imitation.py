@@ -4,9 +4,10 @@ import dataclasses
 
 import jax
 import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from lookax.errors import check_at_least
+from lookax.games.turned import Turned
 from lookax.learners.agent import Agent, SampledObjectives, seats, watch
 from lookax.lookahead.ascent import ascent_step
 from lookax.rollouts.pieces import Play
@@ -36,6 +37,10 @@ class Imitation:
     def __post_init__(self):
         check_at_least("batches", self.batches, 1)
         check_at_least("steps", self.steps, 1)
+
+    def turned(self, turned: Bool[Array, ""]) -> "Imitation":
+        """The same in a [`Turned`][lookax.games.turned.Turned] game."""
+        return dataclasses.replace(self, play=dataclasses.replace(self.play, game=Turned(self.play.game, turned)))
 
     def fit(
         self, key: Key[Array, ""], player: int, agents: tuple[Agent, Agent], model: Agent

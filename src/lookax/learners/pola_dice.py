@@ -7,9 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Key, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
 from lookax.errors import check_at_least
+from lookax.games.turned import Turned
 from lookax.learners.agent import Agent, SampledObjectives, Watched, seats, watch
 from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.unrolled import Adjoint, unrolled
@@ -73,6 +74,10 @@ class POLADiCE:
     def __post_init__(self):
         check_at_least("inner_steps", self.inner_steps, 0)
         check_at_least("outer_steps", self.outer_steps, 1)
+
+    def turned(self, turned: Bool[Array, ""]) -> "POLADiCE":
+        """The same learner in a [`Turned`][lookax.games.turned.Turned] game."""
+        return dataclasses.replace(self, play=dataclasses.replace(self.play, game=Turned(self.play.game, turned)))
 
     def init(self, agent: Agent) -> Optimisers:
         """Optimisers' first states."""

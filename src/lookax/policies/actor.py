@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree, ScalarLike
 
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import action_one_hot
+from lookax.games.turned import Turned
 
 
 @runtime_checkable
@@ -72,8 +72,9 @@ class Network(eqx.Module):
 
         A matrix game has few states: all are encoded once, and play picks from them.
         """
-        if isinstance(game, MatrixGame):
-            observations = jnp.asarray(action_one_hot(game, player).T, float)
+        inner = game.game if isinstance(game, Turned) else game
+        if isinstance(inner, MatrixGame):
+            observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(inner.num_states))
             return _Seated(_OverStates(self.unit, self.encoder(observations)), self.head)
         return _Seated(_OverObservations(self.unit, self.encoder, game, player), self.head)
 

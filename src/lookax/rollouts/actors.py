@@ -93,21 +93,22 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
 
     is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
     """
-    moving, fixed = eqx.partition(recurrence, eqx.is_inexact_array)
+    arrays, static = eqx.partition(recurrence, eqx.is_array)
+    moving, fixed = eqx.partition(arrays, eqx.is_inexact_array)
 
     @jax.custom_jvp
-    def known(moving, seen, memories):
-        del moving, seen
+    def known(moving, fixed, seen, memories):
+        del moving, fixed, seen
         return memories
 
     @known.defjvp
     def _(primals, tangents):
-        (moving, seen, memories), (d_moving, *_) = primals, tangents
+        (moving, fixed, seen, memories), (d_moving, *_) = primals, tangents
         # By itself: what the derivative depends on has derivatives, too.
-        memories = known(moving, seen, memories)
+        memories = known(moving, fixed, seen, memories)
 
         def start(moving):
-            return eqx.combine(moving, fixed).first_memory(jax.tree.leaves(memories)[0].shape[-1])
+            return eqx.combine(moving, fixed, static).first_memory(jax.tree.leaves(memories)[0].shape[-1])
 
         first, d_first = jax.jvp(start, (moving,), (d_moving,))
         before = jax.tree.map(lambda start, later: jnp.concatenate([start[None], later[:-1]]), first, memories)
@@ -116,7 +117,7 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
         @functools.partial(jax.checkpoint, prevent_cse=False)
         def linearised(moving, d_moving, memory, d_memory, seen):
             def update(moving, memory):
-                return eqx.combine(moving, fixed).remember(memory, seen)
+                return eqx.combine(moving, fixed, static).remember(memory, seen)
 
             return jax.jvp(update, (moving, memory), (d_moving, d_memory))[1]
 
@@ -126,7 +127,7 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
 
         return memories, jax.lax.scan(step, d_first, (before, seen))[1]
 
-    return known(moving, seen, memories)
+    return known(moving, fixed, seen, memories)
 
 
 def outputs(actor: Actor, memories: PyTree) -> Float[Array, "T A B"]:
