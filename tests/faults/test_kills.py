@@ -23,8 +23,8 @@ STOPPED = {signal.SIGKILL: (-signal.SIGKILL,), signal.SIGTERM: (-signal.SIGTERM,
 """Exit statuses; a signal that comes before the command is at work ends its process at once."""
 
 COMMANDS = {
-    "naive": "run ipd-naive --total-updates 1500 --seeds 4 --checkpoint-updates 100",
-    "LOLA": "run ipd-lola --total-updates 1000 --seeds 4 --checkpoint-updates 100",
+    "naive": "run ipd-naive --total-updates 12000 --seeds 4 --checkpoint-updates 1000",
+    "LOLA": "run ipd-lola --total-updates 8000 --seeds 4 --checkpoint-updates 800",
     "LOLA with opponent models": "run pola-b16-lola-tabular --total-updates 12 --seeds 2 --checkpoint-updates 1",
     "POLA": "run ipd-pola --total-updates 10 --seeds 2 --checkpoint-updates 1",
     "POLA, implicit": "run ipd-pola-implicit --total-updates 10 --seeds 2 --checkpoint-updates 1",

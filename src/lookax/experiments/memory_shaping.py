@@ -142,6 +142,7 @@ class MemoryShaping:
     precision: ClassVar[Literal["float32", "float64"]] = "float32"
     settings_in_lanes: ClassVar[bool] = False
     spreads_games: ClassVar[bool] = True
+    updates_in_loops: ClassVar[bool] = True
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
