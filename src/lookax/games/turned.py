@@ -26,7 +26,7 @@ class Turned(eqx.Module):
     def __check_init__(self):
         if self.game.num_players != 2 or self.game.num_actions[0] != self.game.num_actions[1]:
             raise BadInputError(
-                f"game: it has players with {self.game.num_actions} actions; it must have two, with as many actions each"
+                f"game: its players have {self.game.num_actions} actions; there must be two players, with as many each"
             )
 
     @property
