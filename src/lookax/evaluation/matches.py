@@ -34,7 +34,7 @@ def scores_against(
     """
     by_player = []
     for player, policy in enumerate(players):
-        there = SideBySide(tuple(OneByOne(strategy(name, game, 1 - player)) for name in names))
+        there = SideBySide(tuple(OneByOne(strategy(name, game, 1 - player)) for name in names), (1,) * len(names))
         own = seated(game, policy, player)
         actors = (own, there) if player == 0 else (there, own)
         own_key = jax.random.fold_in(key, player)

@@ -103,6 +103,8 @@ class MemoryShaping:
     """The critic learns after an update's steps, not along with them."""
     tremble: float | None = None
     """Probability with which hands tremble in the games that are learned from; None for steady hands, as published."""
+    sparring: int | None = None
+    """One in so many of the games after the opponent's steps is against a defector; None for none, as published."""
     adjoint: Adjoint = "forward-over-reverse"
     """How the opponent's steps are differentiated."""
 
@@ -161,6 +163,10 @@ class MemoryShaping:
                 check_at_least(name, beta, 0)
         if self.tremble is not None:
             check(0 < self.tremble < 1, "tremble", self.tremble, "between 0 and 1")
+        if self.sparring is not None:
+            check_at_least("sparring", self.sparring, 2)
+            names = strategy_names(self.played())
+            check("always-defect" in names, "sparring", self.sparring, "None in a game without a defector")
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         check_seeds(self.seeds, self.first_seed)
         self.play()
@@ -206,6 +212,7 @@ class MemoryShaping:
             self.keep_optimisers,
             self.critic_after_loop,
             self.tremble,
+            self.sparring,
             self.adjoint,
         )
 

@@ -14,7 +14,8 @@ from lookax.games.turned import Turned
 from lookax.learners.agent import Agent, SampledObjectives, Watched, seats, watch
 from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.unrolled import Adjoint, unrolled
-from lookax.policies.actor import Actor, Network, Trembling
+from lookax.policies.actor import Actor, Network, OneByOne, SideBySide, Trembling
+from lookax.policies.strategies import strategy
 from lookax.rollouts.pieces import Play
 
 
@@ -51,6 +52,8 @@ class POLADiCE:
     - `critic_after_loop`: the critic stays as it is in the M steps, and then takes M on games of the new policy.
     - `tremble`: ε with which every learner's hand trembles in the games that are learned from, as it does in D; `None`
       for steady hands. States off the path of play are then never left to chance.
+    - `sparring`: one in so many of the games of Jᵢ and of its divergence is against a fixed defector, who does not
+      learn; `None` for none. What an agent does to defectors then never stops to matter.
     - `adjoint`: how the opponent's steps are differentiated, as in [`lookax.lookahead.unrolled`][].
 
     **Raises:** `ValueError` for numbers of steps out of range.
@@ -69,11 +72,14 @@ class POLADiCE:
     keep_optimisers: bool = False
     critic_after_loop: bool = False
     tremble: ScalarLike | None = None
+    sparring: int | None = None
     adjoint: Adjoint = "forward-over-reverse"
 
     def __post_init__(self):
         check_at_least("inner_steps", self.inner_steps, 0)
         check_at_least("outer_steps", self.outer_steps, 1)
+        if self.sparring is not None:
+            check_at_least("sparring", self.sparring, 2)
 
     def turned(self, turned: Bool[Array, ""]) -> "POLADiCE":
         """The same learner in a [`Turned`][lookax.games.turned.Turned] game."""
@@ -106,7 +112,8 @@ class POLADiCE:
 
             def critic_step(carry: tuple[Agent, Optimisers], key: Key[Array, ""]):
                 agent, optimisers = carry
-                watched = self._watched(key, player, agent.policy, opponent.policy, player, agent)
+                policies = agent.policy, opponent.policy
+                watched = self._watched(key, player, *policies, player, agent, None, self.sparring)
                 critic, optimisers = self._improved_critic(player, agent, optimisers, watched)
                 return (Agent(agent.policy, critic), optimisers), None
 
@@ -125,10 +132,10 @@ class POLADiCE:
         else:
             theirs, pull_back = opponent.policy, None
         beside = None if self.outer_beta is None else reference
-        watched = self._watched(play_key, player, mine, theirs, player, agent, beside)
+        watched = self._watched(play_key, player, mine, theirs, player, agent, beside, self.sparring)
 
         def objective(mine: Any, theirs: Any) -> Float[Array, ""]:
-            return self._objective(player, mine, theirs, player, watched, self.outer_beta, agent)
+            return self._objective(player, mine, theirs, player, watched, self.outer_beta, agent, self.sparring)
 
         if pull_back is None:
             return jax.grad(objective)(mine, theirs), watched
@@ -171,10 +178,11 @@ class POLADiCE:
         learner: int,
         agent: Agent,
         reference: Any | None = None,
+        sparring: int | None = None,
     ) -> Watched:
         """Games of both policies, watched by the critic of the one who is to learn from them and by its reference."""
         game = self.play.game
-        actors = jax.lax.stop_gradient(self._seats(player, mine, theirs))
+        actors = jax.lax.stop_gradient(self._seats(player, mine, theirs, sparring))
         values = agent.values()
         return watch(
             self.play(actors, key),
@@ -182,21 +190,32 @@ class POLADiCE:
             reference=None if reference is None else self._seats(player, reference, reference)[learner],
         )
 
-    def _seats(self, player: int, mine: Any, theirs: Any) -> tuple[Actor, ...]:
+    def _seats(self, player: int, mine: Any, theirs: Any, sparring: int | None = None) -> tuple[Actor, ...]:
         everybody = (mine, theirs) if player == 0 else (theirs, mine)
-        actors = seats(self.play.game, everybody)
-        if self.tremble is None:
-            return actors
-        return tuple(
-            Trembling(actor, self.tremble) if isinstance(own, Network) else actor
-            for own, actor in zip(everybody, actors, strict=True)
-        )
+        actors = list(seats(self.play.game, everybody))
+        if self.tremble is not None:
+            for i, own in enumerate(everybody):
+                if isinstance(own, Network):
+                    actors[i] = Trembling(actors[i], self.tremble)
+        if sparring is not None:
+            they = 1 - player
+            defector = OneByOne(strategy("always-defect", self.play.game, they))
+            actors[they] = SideBySide((actors[they], defector), (sparring - 1, 1))
+        return tuple(actors)
 
     def _objective(
-        self, player: int, mine: Any, theirs: Any, learner: int, watched: Watched, beta: ScalarLike | None, agent: Agent
+        self,
+        player: int,
+        mine: Any,
+        theirs: Any,
+        learner: int,
+        watched: Watched,
+        beta: ScalarLike | None,
+        agent: Agent,
+        sparring: int | None = None,
     ) -> Float[Array, ""]:
         """What a learner's policy climbs; where its critic shares the memory, the critic's objective too."""
-        objective = self.objectives.policy(self._seats(player, mine, theirs), learner, watched, beta)
+        objective = self.objectives.policy(self._seats(player, mine, theirs, sparring), learner, watched, beta)
         if not agent.shares_memory or self.critic_after_loop:
             return objective
         values = Agent(mine if learner == player else theirs, agent.critic).values()

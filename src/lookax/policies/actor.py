@@ -5,6 +5,7 @@ Everything is of B games at once, whose axis is the last: products then have it 
 """
 
 import abc
+import itertools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -165,9 +166,13 @@ class OneByOne(eqx.Module):
 
 
 class SideBySide(eqx.Module):
-    """Several `actors` in one seat, each in as many games: the first in the first of them, and so on."""
+    """Several `actors` in one seat, each in its part of the games, one after the other.
+
+    **Attributes:** `actors`; `shares`, how the games are divided among them: 3 and 1 for three quarters and one.
+    """
 
     actors: tuple[Actor, ...]
+    shares: tuple[int, ...] = eqx.field(static=True)
 
     @property
     def recurrence(self) -> Recurrence:
@@ -175,20 +180,31 @@ class SideBySide(eqx.Module):
         return self
 
     def first_memory(self, batch_size: int) -> PyTree:
-        """Everybody's first memory of their share."""
-        return tuple(own.recurrence.first_memory(batch_size // len(self.actors)) for own in self.actors)
+        """Everybody's first memory of its part."""
+        ends = self._ends(batch_size)
+        return tuple(
+            own.recurrence.first_memory(end - start)
+            for own, start, end in zip(self.actors, ends[:-1], ends[1:], strict=True)
+        )
 
     def remember(self, memory: Any, seen: Seen) -> Any:
-        """Everybody's memory of their share."""
-        shares = [jax.tree.map(lambda leaf, i=i: self._share(leaf, i), seen) for i in range(len(self.actors))]
+        """Everybody's memory of its part."""
         return tuple(
-            own.recurrence.remember(past, now) for own, past, now in zip(self.actors, memory, shares, strict=True)
+            own.recurrence.remember(past, now)
+            for own, past, now in zip(self.actors, memory, self.parts(seen), strict=True)
         )
 
     def act(self, memory: Any) -> Float[Array, "A B"]:
         """Everybody's outputs."""
         return jnp.concatenate([own.act(past) for own, past in zip(self.actors, memory, strict=True)], axis=-1)
 
-    def _share(self, leaf: Array, number: int) -> Array:
-        size = leaf.shape[-1] // len(self.actors)
-        return leaf[..., number * size : (number + 1) * size]
+    def parts(self, tree: PyTree) -> list[PyTree]:
+        """Everybody's part of arrays whose last axis is over games."""
+        ends = self._ends(jax.tree.leaves(tree)[0].shape[-1])
+        return [
+            jax.tree.map(lambda leaf, start=start, end=end: leaf[..., start:end], tree)
+            for start, end in itertools.pairwise(ends)
+        ]
+
+    def _ends(self, batch_size: int) -> list[int]:
+        return [batch_size * part // sum(self.shares) for part in itertools.accumulate(self.shares, initial=0)]

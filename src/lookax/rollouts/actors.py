@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from lookax.games.game import Game, Seen
-from lookax.policies.actor import Actor, Recurrence
+from lookax.policies.actor import Actor, Recurrence, SideBySide
 
 
 class Games(eqx.Module):
@@ -93,8 +93,13 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
 
     is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
     """
+    if isinstance(recurrence, SideBySide):
+        parts = zip(recurrence.actors, recurrence.parts(seen), memories, strict=True)
+        return tuple(replayed(own.recurrence, now, past) for own, now, past in parts)
     arrays, static = eqx.partition(recurrence, eqx.is_array)
     moving, fixed = eqx.partition(arrays, eqx.is_inexact_array)
+    if not jax.tree.leaves(moving):
+        return memories
 
     @jax.custom_jvp
     def known(moving, fixed, seen, memories):
