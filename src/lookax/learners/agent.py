@@ -25,7 +25,7 @@ class Agent(eqx.Module):
     """A `policy` and a `critic`: a network of its own, or a head on the policy's memory; `None` for no critic."""
 
     policy: Any
-    critic: Network | Dense | None
+    critic: Any
 
     @property
     def shares_memory(self) -> bool:
@@ -95,7 +95,7 @@ class SampledObjectives:
                 jax.nn.log_softmax(outputs(actor, replayed(actor.recurrence, games.seen, own)), axis=1)
                 for actor, own in zip(actors, games.memories, strict=True)
             ]
-            taken = sum(_taken(own[:-1], games.actions[:, i]) for i, own in enumerate(log_probs))
+            taken = _taken(log_probs[0][:-1], games.actions[:, 0]) + _taken(log_probs[1][:-1], games.actions[:, 1])
             objective = self._surrogate(taken, games.rewards[:, player], piece.outputs.get("critic")) @ games.weights
             if beta is None or "reference" not in piece.outputs:
                 return objective

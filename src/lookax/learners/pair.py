@@ -41,11 +41,13 @@ class Pair:
     def init(self, key: Key[Array, ""]) -> PairState:
         """First agents, models and optimisers."""
         agents, models = self.initial(key)
-        optimisers = tuple(
-            () if learner is None else learner.init(agent) for learner, agent in zip(self.learners, agents, strict=True)
-        )
+
+        def optimisers(i: int) -> PyTree:
+            learner = self.learners[i]
+            return () if learner is None else learner.init(agents[i])
+
         kept = tuple(None if how is None else model for how, model in zip(self.imitations, models, strict=True))
-        return PairState(agents, optimisers, kept)
+        return PairState(agents, (optimisers(0), optimisers(1)), (kept[0], kept[1]))
 
     def update(self, key: Key[Array, ""], state: PairState) -> tuple[PairState, Metrics]:
         """One update of both; metrics `model_cross_entropy` `[N]` of their models, 0 where there is none."""
