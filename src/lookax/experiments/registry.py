@@ -55,6 +55,7 @@ FIGURES: dict[str, Figure] = {
         pola_figure4.FIGURE,
         pola_figure4.LAPTOP_FIGURE,
         pola_figure5.FIGURE,
+        pola_figure5.LAPTOP_FIGURE,
         pola_b16.FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,
