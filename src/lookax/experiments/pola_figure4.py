@@ -3,8 +3,8 @@
 At published scale, presets do what the published commands do: Adam starts afresh at every update, and models of
 opponents are fitted with the step sizes of policies (the code never reads those that its commands give).
 
-At laptop scale games and networks are small, hands tremble, and agents spar (docs/agents-with-memory.md says why): eight seeds learn
-within minutes on two cores.
+At laptop scale games and networks are small, hands tremble, and agents spar (docs/agents-with-memory.md says why): eight
+seeds learn within minutes on two cores.
 """
 
 import dataclasses
@@ -66,7 +66,7 @@ LAPTOP_POLA = MemoryShaping(
     seeds=8,
 )
 LAPTOP_LOLA = dataclasses.replace(
-    LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, tremble=None, sparring=None, total_updates=2000
+    LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, tremble=None, sparring=None, total_updates=1000
 )
 
 STEADY = dataclasses.replace(LAPTOP_POLA, tremble=None, sparring=None)

@@ -62,7 +62,7 @@ LAPTOP_POLA = dataclasses.replace(
     total_updates=100,
 )
 LAPTOP_LOLA = dataclasses.replace(
-    LAPTOP_POLA, outer_steps=1, outer_beta=None, tremble=None, sparring=None, total_updates=2000
+    LAPTOP_POLA, outer_steps=1, outer_beta=None, tremble=None, sparring=None, total_updates=1000
 )
 
 LAPTOP_PRESETS = tuple(
