@@ -3,8 +3,8 @@
 At published scale, presets do what the published commands do: Adam starts afresh at every update, and models of
 opponents are fitted with the step sizes of policies (the code never reads those that its commands give).
 
-At laptop scale games and networks are small, hands tremble, and agents spar (docs/agents-with-memory.md says why): eight
-seeds learn within minutes on two cores.
+At laptop scale games and networks are small, hands tremble, and agents spar (docs/agents-with-memory.md says why):
+eight seeds learn within minutes on two cores.
 """
 
 import dataclasses
