@@ -51,7 +51,10 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
     states = jax.vmap(game.reset, out_axes=-1)(jax.random.split(reset_key, batch_size))
     uniforms = jax.random.uniform(action_key, (horizon + 1, len(actors), batch_size))
     shape = (len(actors), batch_size)
-    first = Seen(states, jnp.full(shape, -1), jnp.zeros(shape, uniforms.dtype))
+    actions = jnp.full(shape, -1)
+    one_state = jax.tree.map(lambda leaf: leaf[..., 0], states)
+    rewards = jax.eval_shape(game.step, step_key, one_state, actions[:, 0])[1]
+    first = Seen(states, actions, jnp.zeros(shape, rewards.dtype))
     recurrences = [actor.recurrence for actor in actors]
     memories = tuple(own.first_memory(batch_size) for own in recurrences)
 
