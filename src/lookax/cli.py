@@ -25,11 +25,13 @@ from lookax.experiments.registry import (
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.config import read_yaml
+from lookax.runs.crossplay import run_crossplay
 from lookax.runs.devices import is_first_process
 from lookax.runs.distributed import Distribution
 from lookax.runs.evaluate import run_evaluate
 from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
 from lookax.runs.folder import RunFolder
+from lookax.runs.inspection import run_inspect
 from lookax.runs.listing import listing, standings
 from lookax.runs.ray_engine import on_ray
 from lookax.runs.report import write_report
@@ -57,6 +59,8 @@ usage: lookax COMMAND …
   lookax resume DIR [--field value …]             go on with any of these where it stopped
   lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
   lookax evaluate DIR [--update N]                what a run's newest checkpoint gives, or that of update N
+  lookax inspect DIR [--update N] [--seed S]      what its agents do: with memories, in sampled games
+  lookax crossplay DIR … [--games N] [--out FILE] agents of runs with each other, and with fixed strategies
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
 
   lookax run PRESET --help                        the fields that a preset has
@@ -152,6 +156,24 @@ class EvaluateOptions:
 
     update: int | None = None
     """The update that it is of; None for the newest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectOptions(EvaluateOptions):
+    """Looks at the agents in a checkpoint of a run."""
+
+    seed: int | None = None
+    """The random seed whose agents are looked at; None for all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossPlayOptions:
+    """Has agents of runs play with each other."""
+
+    games: int = 500
+    """How many games every pair of agents plays."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("crossplay.png")
+    """The drawing to make, with a file of numbers beside it, in place of those that this has made before."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -315,22 +337,33 @@ def _runs(arguments: Sequence[str]) -> int:
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
-    if not arguments or arguments[0].startswith("-"):
-        raise BadInputError(NO_FOLDER)
-    name, rest = arguments[0], arguments[1:]
+    name, rest = _folder(arguments)
     options = parse(EvaluateOptions(), rest, f"lookax evaluate {name}")
     compilation_cache.turn_on()
     run_evaluate(Path(name), options.update)
     return 0
 
 
+def _inspect(arguments: Sequence[str]) -> int:
+    name, rest = _folder(arguments)
+    options = parse(InspectOptions(), rest, f"lookax inspect {name}")
+    compilation_cache.turn_on()
+    run_inspect(Path(name), options.update, options.seed)
+    return 0
+
+
+def _crossplay(arguments: Sequence[str]) -> int:
+    folders, rest = _folders(arguments)
+    options = parse(CrossPlayOptions(), rest, "lookax crossplay")
+    if not folders:
+        raise BadInputError(NO_FOLDER)
+    compilation_cache.turn_on()
+    run_crossplay(folders, options.games, options.out)
+    return 0
+
+
 def _report(arguments: Sequence[str]) -> int:
-    words, folders, rest = iter(arguments), [], []
-    for word in words:
-        if word.startswith("-"):
-            rest += [word, *itertools.islice(words, 0 if "=" in word else 1)]
-        else:
-            folders.append(Path(word))
+    folders, rest = _folders(arguments)
     options = parse(ReportOptions(), rest, "lookax report")
     if not folders:
         raise BadInputError(NO_FOLDER)
@@ -339,6 +372,24 @@ def _report(arguments: Sequence[str]) -> int:
     for complaint in complaints:
         sys.stderr.write(f"lookax report: {complaint}\n")
     return 0
+
+
+def _folder(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The folder that comes first, and what comes after it."""
+    if not arguments or arguments[0].startswith("-"):
+        raise BadInputError(NO_FOLDER)
+    return arguments[0], arguments[1:]
+
+
+def _folders(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Folders, and options with a value each that stand before, between or after them."""
+    words, folders, rest = iter(arguments), [], []
+    for word in words:
+        if word.startswith("-"):
+            rest += [word, *itertools.islice(words, 0 if "=" in word else 1)]
+        else:
+            folders.append(Path(word))
+    return folders, rest
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -350,6 +401,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "resume": _resume,
     "runs": _runs,
     "evaluate": _evaluate,
+    "inspect": _inspect,
+    "crossplay": _crossplay,
     "report": _report,
 }
 

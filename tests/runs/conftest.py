@@ -1,9 +1,16 @@
+import dataclasses
 import shutil
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from lookax.cli import main
+from lookax.experiments.registry import PRESETS
+from lookax.runs.checkpoints import Checkpoints, Progress
+from lookax.runs.folder import RunFolder
+from lookax.runs.run import Recording, Run
 
 SMALL = ["ipd-lola", "--seeds", "3", "--total-updates", "5", "--checkpoint-updates", "2"]
 
@@ -37,3 +44,48 @@ def undisturbed(tmp_path_factory):
 def folder(undisturbed, tmp_path):
     """A copy of it."""
     return shutil.copytree(undisturbed, tmp_path / "run")
+
+
+TINY = {
+    "hidden_size": 4,
+    "horizon": 4,
+    "batch_size": 8,
+    "evaluation_games": 8,
+    "outer_steps": 1,
+    "inner_steps": 0,
+    "inner_beta": None,
+    "outer_beta": None,
+    "seeds": 2,
+    "total_updates": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def memory_run(tmp_path_factory):
+    """A run of agents with a memory in the contribution game, for tests that only read."""
+    out = tmp_path_factory.mktemp("memory") / "learned"
+    words = [word for name, value in TINY.items() for word in (f"--{name}", str(value))]
+    with jax.enable_x64(True):
+        assert main(["run", "pola-figure4-pola-dice", *words, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def first_agents():
+    """Writes a run whose agents have learned nothing yet, with other settings than that one's: no program for that."""
+
+    def write(folder, preset="pola-figure4-pola-dice", **changes):
+        preset = PRESETS[preset]
+        experiment = dataclasses.replace(preset.experiment, **TINY | changes)
+        seeds = experiment.first_seed + jnp.arange(experiment.seeds)
+        with jax.enable_x64(False):
+            state = jax.vmap(lambda seed: experiment.init(jax.random.key(seed)))(seeds)
+        run = Run(preset.name, dataclasses.replace(preset, experiment=experiment), RunFolder(folder), Recording())
+        run = dataclasses.replace(run, checkpoints=folder / "checkpoints")
+        run.write_config()
+        checkpoints = Checkpoints(run.checkpoints, 1)
+        checkpoints.save(jax.tree.map(np.asarray, state), Progress(0, [0], [{}]))
+        checkpoints.close()
+        return folder
+
+    return write

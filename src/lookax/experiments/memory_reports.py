@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.exact_reports import tidy
 from lookax.experiments.intervals import Interval
-from lookax.experiments.memory_shaping import AGAINST
+from lookax.experiments.memory_shaping import AGAINST, against_metric
 from lookax.experiments.preset import HeatMap, Report, Result, Table
 from lookax.experiments.shaping_reports import draw_band
 
@@ -36,7 +36,7 @@ def by_seed(result: Result, metric: str) -> np.ndarray:
 
 def _metrics(results: Sequence[Result]) -> dict[str, str]:
     """Metrics that a table has, and their titles."""
-    against = {f"against_{name.replace('-', '_')}": f"against {name}" for name in AGAINST}
+    against = {against_metric(name): f"against {name}" for name in AGAINST}
     names = {"score": "self-play", **against}
     if any("own_coin_share" in result.history for result in results):
         names["own_coin_share"] = "own coins"

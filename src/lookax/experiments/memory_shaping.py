@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -41,6 +42,11 @@ SIMPLER = ("naive", "lola-dice")
 
 AGAINST = ("always-defect", "always-cooperate", "tit-for-tat")
 """Strategies that agents are evaluated against after every update."""
+
+
+def against_metric(strategy: str) -> str:
+    """The name of the metric that tells how agents fare against a strategy."""
+    return f"against_{strategy.replace('-', '_')}"
 
 
 @settings
@@ -177,7 +183,7 @@ class MemoryShaping:
             rule = f"one of {', '.join((ITSELF, *SIMPLER, *names))} in this game, or an agent's FILE.json"
             check(self.opponent in names, "opponent", self.opponent, rule)
 
-    def played(self) -> Game:
+    def played(self) -> OneCoinGame | TwoCoinGame | MatrixGame:
         """The game."""
         if self.game == "contribution":
             return MatrixGame(contribution_payoffs(self.contribution_factor, 2), 1, self.start)
@@ -186,6 +192,15 @@ class MemoryShaping:
             rewards = self.own_coin_reward, self.other_coin_reward, self.other_coin_cost
             return kind(*rewards, self.grid_size, self.shared_coins)
         return MatrixGame(TWO_PLAYER_GAMES[self.game], 1, self.start)
+
+    def rules(self) -> dict[str, Any]:
+        """The settings that say what is played and for how long, by name."""
+        names = ["game"]
+        if self.game in get_args(CoinGameName):
+            names += ["grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins"]
+        else:
+            names += [*(["contribution_factor"] if self.game == "contribution" else []), "start"]
+        return {name: getattr(self, name) for name in (*names, "horizon")}
 
     def play(self) -> Play:
         """How games are played to learn from."""
@@ -236,8 +251,8 @@ class MemoryShaping:
         after, metrics = self.pair().update(key, state)
         return after, self.evaluate(after) | metrics
 
-    def evaluate(self, state: PairState) -> Metrics:
-        """Everybody's `score` `[N]`, mean reward per step, and `against_…` of each seat against a strategy.
+    def evaluate(self, state: PairState, against: Sequence[str] = AGAINST) -> Metrics:
+        """Everybody's `score` `[N]`, mean reward per step, and `against_…` of each seat `against` strategies.
 
         In coin games, `coins` `[picker, colour]` of a game and `own_coin_share`; in the contribution game with factor
         1.33, whether the pair is `reciprocal`. Games are drawn by the same numbers at every evaluation.
@@ -245,13 +260,13 @@ class MemoryShaping:
         game, policies = self.played(), tuple(agent.policy for agent in state.agents)
         match_key, key = jax.random.split(jax.random.key(0))
         games = match(game, policies, match_key, self.horizon, self.evaluation_games)
-        against = scores_against(AGAINST, game, policies, key, self.horizon, self.evaluation_games)
+        own = scores_against(against, game, policies, key, self.horizon, self.evaluation_games)
         metrics = {"score": scores(games)}
-        metrics |= {f"against_{name.replace('-', '_')}": own for name, own in zip(AGAINST, against, strict=True)}
+        metrics |= {against_metric(name): score for name, score in zip(against, own, strict=True)}
         if isinstance(game, CoinGame):
             metrics["coins"] = coins(game, games)
             metrics["own_coin_share"] = own_coin_share(metrics["coins"])
-        if self.game == "contribution":
+        if self.game == "contribution" and "always-defect" in against:
             metrics["reciprocal"] = is_reciprocal(metrics["score"], metrics["against_always_defect"])
         return metrics
 

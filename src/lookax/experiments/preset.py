@@ -49,6 +49,13 @@ class HeatMap:
     columns: Sequence[str]
     values: np.ndarray
 
+    def table(self) -> Table:
+        """The same in figures."""
+        rows = [
+            [name, *(f"{value:.3f}" for value in values)] for name, values in zip(self.rows, self.values, strict=True)
+        ]
+        return Table(("", *self.columns), rows, [None] * len(rows))
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:

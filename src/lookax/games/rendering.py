@@ -61,6 +61,18 @@ def as_text(game: CoinGame | MatrixGame, states: Any) -> list[str]:
     ]
 
 
+def side_by_side(frames: Sequence[str], width: int = 76) -> str:
+    """As many of the first frames as a line of that width holds, one at least, under the numbers of their steps.
+
+    Lines of a frame are of one length, as `as_text` makes them.
+    """
+    size = max(len(frames[0].partition("\n")[0]), len(str(len(frames) - 1)))
+    columns = []
+    for number, frame in enumerate(frames[: max(1, (width + 3) // (size + 3))]):
+        columns.append([line.ljust(size) for line in (str(number), *frame.split("\n"))])
+    return "\n".join("   ".join(lines).rstrip() for lines in zip(*columns, strict=True))
+
+
 def write_gif(
     path: str | Path,
     game: CoinGame | MatrixGame,

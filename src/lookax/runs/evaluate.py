@@ -12,11 +12,10 @@ from lookax.errors import BadInputError
 from lookax.experiments.intervals import half_width
 from lookax.experiments.preset import Count, HeatMap, Result, Table
 from lookax.runs import terminal
-from lookax.runs.checkpoints import Checkpoints, DamagedError, updates_in
 from lookax.runs.devices import use_cores
-from lookax.runs.lanes import Lanes
 from lookax.runs.loggers import curves_by_seed
 from lookax.runs.run import Run, read_run
+from lookax.runs.saved import read_saved
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +57,9 @@ def evaluate(run: Run, update: int | None) -> Evaluation:
 
     **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states of this experiment say nothing.
     """
-    existing = updates_in(run.checkpoints)
-    if not existing:
-        raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint yet")
-    if update is not None and update not in existing:
-        raise BadInputError(f"update: {update} has no checkpoint; there are those of {', '.join(map(str, existing))}")
     use_cores(run.experiment.seeds, run.experiment.spreads_games)
-    lanes = Lanes([run.experiment])
-    found, state = _read(run, update, lanes)
+    saved = read_saved(run, update)
+    lanes, state = saved.lanes, saved.state
     quantities = lanes.fetch(lanes.evaluate(lanes.put(state)))
     if not quantities:
         raise BadInputError(
@@ -74,7 +68,7 @@ def evaluate(run: Run, update: int | None) -> Evaluation:
         )
     seeds = range(run.experiment.seeds)
     learned = [run.experiment.describe(jax.tree.map(lambda leaf, s=s: leaf[s], state)) for s in seeds]
-    return Evaluation(run, found, quantities, learned)
+    return Evaluation(run, saved.update, quantities, learned)
 
 
 def run_evaluate(path: Path, update: int | None) -> None:
@@ -85,40 +79,13 @@ def run_evaluate(path: Path, update: int | None) -> None:
     terminal.print_table(evaluation.table())
     for heat_map in evaluation.heat_maps():
         terminal.say(f"{heat_map.title}, mean over seeds")
-        terminal.print_table(_as_table(heat_map))
+        terminal.print_table(heat_map.table())
     seeds = range(run.experiment.first_seed, run.experiment.first_seed + run.experiment.seeds)
     try:
         file = run.folder.write_evaluation(evaluation.update, seeds, evaluation.quantities)
         terminal.say(f"seed by seed in {file}")
     except OSError as reason:
         terminal.say(f"not written seed by seed: {reason.strerror or reason}")
-
-
-def _read(run: Run, update: int | None, lanes: Lanes) -> tuple[int, Any]:
-    """Update and state, `[seeds, …]`, of a checkpoint that the run may share with others."""
-    checkpoints = Checkpoints(run.checkpoints)
-    try:
-        if update is None:
-            found = checkpoints.newest(lanes.template, lambda _: True)
-        else:
-            found = checkpoints.read(update, lanes.template)
-    except DamagedError as damage:
-        raise BadInputError(f"update: {damage}") from None
-    finally:
-        checkpoints.close()
-    if found is None:
-        raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint that is sound")
-    state, progress = found
-    first = run.place * run.experiment.seeds
-    return progress.update, jax.tree.map(lambda leaf: leaf[first : first + run.experiment.seeds], state)
-
-
-def _as_table(heat_map: HeatMap) -> Table:
-    rows = [
-        [name, *(f"{value:.3f}" for value in values)]
-        for name, values in zip(heat_map.rows, heat_map.values, strict=True)
-    ]
-    return Table(("", *heat_map.columns), rows, [None] * len(rows))
 
 
 def _cells(values: np.ndarray) -> tuple[str, str]:

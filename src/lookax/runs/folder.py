@@ -9,6 +9,7 @@ policies/        what was learned, a file per seed; opponent shaping's is what `
 table.json       the closing table
 figure.png, .pdf
 evaluation-<update>.json  what a checkpoint gave when it was evaluated, if it was
+inspection-<update>….png, .gif  what its agents did when they were inspected, if they were
 failed.txt       why it stopped, if it did
 """
 

@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import os
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
@@ -21,7 +19,7 @@ from lookax.experiments.preset import Count, Result
 from lookax.runs.arguments import described_fields
 from lookax.runs.config import as_fields
 from lookax.runs.folder import RunFolder
-from lookax.runs.listing import Standing, preset_and_name, standings
+from lookax.runs.listing import Standing, preset_and_name, standings, told_apart
 from lookax.runs.loggers import curves_by_seed
 from lookax.runs.metrics import History, first_update, read_history
 from lookax.runs.run import Run
@@ -118,7 +116,7 @@ def _gathered(paths: Sequence[Path]) -> tuple[list[Told], list[str]]:
 
 
 def _content(title: str, told: Sequence[Told], complaints: Sequence[str]) -> dict[str, Any]:
-    labels = _labels([one.run for one in told])
+    labels = told_apart([one.run for one in told])
     curves, points = _curves(told)
     return {
         "title": title,
@@ -134,17 +132,6 @@ def _content(title: str, told: Sequence[Told], complaints: Sequence[str]) -> dic
         "settings": _settings([one.run for one in told]),
         "provenance": _provenance([one.run for one in told]),
     }
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """Names that tell runs from one another: their own, or the folders of those that share one."""
-    names = Counter(run.name for run in runs)
-    folders = [run.folder.path.resolve() for run in runs]
-    common = Path(os.path.commonpath(folders))
-    return [
-        run.name if names[run.name] == 1 else str(folder.relative_to(common))
-        for run, folder in zip(runs, folders, strict=True)
-    ]
 
 
 def _run(one: Told, label: str) -> dict[str, Any]:

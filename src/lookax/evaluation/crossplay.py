@@ -1,0 +1,45 @@
+"""Cross-play: agents that have not learned together play with each other."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from lookax.evaluation.matches import match, scores
+from lookax.games.game import Game
+
+
+def pairings(first: int | None, second: int | None, *, itself: bool) -> np.ndarray:
+    """Which of the `first` seat's seeds meets which of the `second` one's, `[pairings, 2]`.
+
+    Every seed of the larger number takes part once, those of the smaller one over and over: s with s. A run that meets
+    `itself` has s meet s + 1, the last one the first, so that nobody meets the partner that it has learned with (with
+    a single seed there is nobody else). `None` stands for a fixed strategy, which all others meet: it is number 0.
+    """
+    numbers = first or 1, second or 1
+    seeds = np.arange(max(numbers))
+    return np.stack([seeds % numbers[0], (seeds + itself) % numbers[1]], axis=1)
+
+
+def independent(values: np.ndarray, first: int | None, second: int | None) -> np.ndarray:
+    """Means over the pairings of each seed of the smaller number, `[seeds, …]`, of `values` `[pairings, …]`.
+
+    What an interval is of: pairings that share an agent are not independent of each other.
+    """
+    seeds = min((number for number in (first, second) if number is not None), default=1)
+    return np.stack([values[seed::seeds].mean(axis=0) for seed in range(seeds)])
+
+
+def cross_scores(
+    game: Game, first: Any, second: Any, keys: Key[Array, " P"], horizon: int, batch_size: int
+) -> Float[Array, "P N"]:
+    """Everybody's mean reward per step in P matches, of policies in the first and in the second seat, `[P, …]` each.
+
+    The two may be of different kinds; fixed strategies have no arrays, and so are the same in every match.
+    """
+
+    def one(first: Any, second: Any, key: Key[Array, ""]) -> Float[Array, " N"]:
+        return scores(match(game, (first, second), key, horizon, batch_size))
+
+    return jax.vmap(one)(first, second, keys)

@@ -1,0 +1,79 @@
+"""Agents of runs in games with each other and with fixed strategies, by the command."""
+
+import json
+import shutil
+
+import numpy as np
+from PIL import Image
+
+from lookax.cli import main
+
+
+def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first_agents(tmp_path / "other", "pola-figure4-lola-dice", hidden_size=3, memory="none", seeds=3, first_seed=5)
+    assert main(["crossplay", str(memory_run), "other", "--games", "16"]) == 0
+    printed = capsys.readouterr().out
+    names = ["pola-figure4-pola-dice", "pola-figure4-lola-dice", "always-defect", "always-cooperate", "tit-for-tat"]
+    for text in (*names, "16 games a pair", "never with the partner", "drawn in crossplay.png"):
+        assert text in printed
+    written = json.loads((tmp_path / "crossplay.json").read_text())
+    assert written["rules"] == {"game": "contribution", "contribution_factor": 1.33, "start": "separate", "horizon": 4}
+    assert [run["update"] for run in written["runs"]] == [1, 0]
+    matches = {(match["first"], match["second"]): match for match in written["matches"]}
+    assert list(matches) == [(first, second) for first in names for second in names]
+    assert matches[names[0], names[0]]["seeds"] == [[0, 1], [1, 0]]
+    assert matches[names[0], names[1]]["seeds"] == [[0, 5], [1, 6], [0, 7]]
+    assert matches[names[2], names[1]]["seeds"] == [[None, 5], [None, 6], [None, 7]]
+    for match in matches.values():
+        rewards = np.array(match["rewards_by_pair"])
+        assert rewards.shape == (len(match["seeds"]), 2)
+        # What both are paid is 1.33 − 1 for each who cooperates, at most two.
+        assert ((rewards.sum(axis=1) > -1e-6) & (rewards.sum(axis=1) < 0.66 + 1e-6)).all()
+    # By hand: a defector gets 1.33 / 2 from a cooperator, who keeps 1.33 / 2 − 1.
+    np.testing.assert_allclose(matches["always-defect", "always-cooperate"]["rewards"], [0.665, -0.335], rtol=1e-5)
+    assert matches["always-defect", "always-cooperate"]["half_widths"] == [None, None]
+    # Tit-for-tat loses the first of four steps to a defector.
+    np.testing.assert_allclose(matches["tit-for-tat", "always-defect"]["rewards"], [-0.335 / 4, 0.665 / 4], rtol=1e-5)
+    with Image.open(tmp_path / "crossplay.png") as drawing:
+        assert drawing.size[0] > 500
+
+
+def test_only_files_of_its_own_are_replaced(memory_run, first_agents, tmp_path, capsys):
+    again = ["crossplay", str(memory_run), "--games", "1", "-o", str(tmp_path / "a.png")]
+    (tmp_path / "a.json").write_text('{"precious": 1}')
+    assert main(again) == 2
+    assert "a.json' is not allowed; it must be new, or written by `lookax crossplay`" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+    (tmp_path / "a.json").unlink()
+    alone = first_agents(tmp_path / "alone", seeds=1)
+    again[1] = str(alone)
+    for _ in range(2):
+        assert main(again) == 0
+    assert "of pola-figure4-pola-dice there is a single seed" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_mistakes_get_one_line(memory_run, small_run, first_agents, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    longer, coin = first_agents(tmp_path / "longer", horizon=5), first_agents(tmp_path / "coin", game="coin")
+    unsaved = shutil.copytree(memory_run, tmp_path / "unsaved", ignore=shutil.ignore_patterns("checkpoints"))
+    here = set(tmp_path.iterdir())
+    for words, complaint in (
+        ([memory_run, longer], f"horizon: 4 in '{memory_run}' and 5 in '{longer}'; runs must play the same game"),
+        ([memory_run, coin], "game: 'contribution' in "),
+        ([memory_run, small_run], "is a run of ipd-lola, and not of agents with a memory"),
+        ([unsaved], "has no checkpoint yet"),
+        ([memory_run, memory_run], "the same folder is named twice"),
+        (["none"], "'none' does not exist"),
+        ([], "the folder of a run is missing"),
+        ([memory_run, "--games", "0"], "games: 0 is not allowed; it must be at least 1"),
+        ([memory_run, "--out", "x.pdf"], "out: 'x.pdf' is not allowed; it must be a file whose name ends in .png"),
+        ([memory_run, "--out", "none/x.png"], "it must be a file in a folder that exists"),
+        ([memory_run, "--game", "5"], "game: is not a field (did you mean games?)"),
+    ):
+        assert main(["crossplay", *map(str, words)]) == 2, words
+        said = capsys.readouterr()
+        assert complaint in said.err
+        assert said.err.count("\n") == 1
+        assert said.out == ""
+    assert set(tmp_path.iterdir()) == here
