@@ -1,5 +1,7 @@
 """How agents fare, by hand."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from lookax.evaluation.matches import coins, match, own_coin_share, scores, scores_against
 from lookax.evaluation.reciprocity import cooperation_after, history_names, is_reciprocal, short_histories
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
+from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.policies.recurrent import network
@@ -18,8 +21,8 @@ KEY = jax.random.key(4)
 NAMES = ("always-defect", "always-cooperate", "tit-for-tat")
 
 
-def pair(*names, game=GAME):
-    return tuple(strategy(name, game, i) for i, name in enumerate(names))
+def pair(first: str, second: str, game: Game = GAME) -> tuple[Any, Any]:
+    return strategy(first, game, 0), strategy(second, game, 1)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,8 @@ def test_each_player_is_scored_in_its_own_seat_against_each_strategy():
 def test_strategies_side_by_side_score_what_they_do_alone():
     # Of a network that draws its actions: means over as many games as agree within four standard errors, of a reward
     # per step with a deviation below 1 in 8000 games.
-    players = tuple(network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
+    first, second = (network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
+    players = first, second
     ours = scores_against(NAMES, GAME, players, KEY, 3, 8000)
     for name, own in zip(NAMES, ours, strict=True):
         alone = scores(match(GAME, (players[0], strategy(name, GAME, 1)), jax.random.key(0), 3, 8000))[0]
@@ -125,7 +129,8 @@ def test_what_strategies_do_after_every_short_history():
 
 
 def test_what_a_network_does_after_every_short_history():
-    players = tuple(network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
+    first, second = (network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
+    players = first, second
     ours = cooperation_after(GAME, players)
     for player, own in enumerate(players):
         for number, history in enumerate(short_histories()):

@@ -1,6 +1,7 @@
 """All games of a short repeated game between agents with memories: expectations are sums, with no sampling error."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +55,9 @@ def all_actions(horizon):
     return np.stack([joint // 2, joint % 2], axis=1)
 
 
-def learner_of(game, horizon, *, baseline="critic", discount=0.9, reversed_divergence=False, **changes) -> POLADiCE:
+def learner_of(
+    game, horizon, *, baseline: Any = "critic", discount=0.9, reversed_divergence=False, **changes
+) -> POLADiCE:
     """One that learns from all games, opponents' steps being plain gradient steps."""
     return POLADiCE(
         AllGames(game, horizon, 4**horizon),
@@ -117,7 +120,7 @@ class Exact:
         each = [
             jnp.take_along_axis(own[:-1], self.actions[:, i, None], axis=1)[:, 0] for i, own in enumerate(log_probs)
         ]
-        return jnp.exp(sum(each).sum(axis=0))
+        return jnp.exp(jnp.stack(each).sum(axis=(0, 1)))
 
     def values(self, agent):
         """By a critic of its own or, if it is but a layer, one on what the policy remembers."""

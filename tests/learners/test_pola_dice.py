@@ -26,13 +26,14 @@ from tests.learners.all_games import INNER_RATE, Exact, agent_of, climbed, learn
 
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
 KEY = jax.random.key(3)
-TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}
+close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-9)
 """Both are computed in double precision; gradients are of order 1."""
 
 
 def agents(critic=True, shared_memory=False):
-    keys = jax.random.split(KEY, 3)
-    return *(agent_of(key, critic, shared_memory) for key in keys[:2]), agent_of(keys[2], False).policy
+    first, second, third = jax.random.split(KEY, 3)
+    both = agent_of(first, critic, shared_memory), agent_of(second, critic, shared_memory)
+    return *both, agent_of(third, False).policy
 
 
 def flat(tree):
@@ -67,15 +68,13 @@ def exact_gradient_of(learner, player, *given):
 def test_expected_gradients_are_exact(player, horizon, settings):
     learner = learner_of(GAME, horizon, **settings)
     given = agents(critic=learner.objectives.baseline == "critic")
-    np.testing.assert_allclose(
-        gradient_of(learner, player, *given), exact_gradient_of(learner, player, *given), **TOLERANCE
-    )
+    close(gradient_of(learner, player, *given), exact_gradient_of(learner, player, *given))
 
 
 @pytest.mark.parametrize("changes", [{"inner_steps": 1}, {"inner_steps": 0, "critic_after_loop": True}])
 def test_a_critic_on_the_policys_memory_pulls_at_it_unless_it_learns_later(changes):
     learner, given = learner_of(GAME, 2, **changes), agents(shared_memory=True)
-    np.testing.assert_allclose(gradient_of(learner, 0, *given), exact_gradient_of(learner, 0, *given), **TOLERANCE)
+    close(gradient_of(learner, 0, *given), exact_gradient_of(learner, 0, *given))
 
 
 def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_one():
@@ -83,7 +82,7 @@ def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_
     learner, given = learner_of(game, 2, outer_beta=0.8), agents()
     exact = exact_gradient_of(learner, 1, *given)
     ours = quick(lambda turned, *given: learner.turned(turned).gradient(KEY, 0, *given)[0])
-    np.testing.assert_allclose(flat(ours(jnp.array(True), *given)), exact, **TOLERANCE)
+    close(flat(ours(jnp.array(True), *given)), exact)
     assert np.linalg.norm(flat(ours(jnp.array(False), *given)) - exact) > 0.1 * np.linalg.norm(exact)
 
 
@@ -107,7 +106,7 @@ def test_every_adjoint_is_exact(adjoint):
     learner = learner_of(GAME, 2, adjoint=adjoint, **TWO_STEPS)
     numbers = {name: TWO_STEPS[name] for name in ("inner_beta", "outer_beta", "tremble")}
     exact = flat(exact_gradient_of_two_steps()(numbers))
-    np.testing.assert_allclose(gradient_of(learner, 0, *agents()), exact, **TOLERANCE)
+    close(gradient_of(learner, 0, *agents()), exact)
 
 
 def test_without_an_adjoint_the_gradient_is_of_first_order():
@@ -123,7 +122,7 @@ def test_without_an_adjoint_the_gradient_is_of_first_order():
         return jax.grad(objective)(agent.policy)
 
     exact = flat(quick(at_their_end)(agent, opponent, reference))
-    np.testing.assert_allclose(gradient_of(learner, 0, agent, opponent, reference), exact, **TOLERANCE)
+    close(gradient_of(learner, 0, agent, opponent, reference), exact)
 
 
 @pytest.mark.slow
@@ -167,8 +166,8 @@ def test_an_update_takes_its_steps_along_exact_gradients(critic_after_loop):
     for _ in range(2 if critic_after_loop else 0):
         now = Agent(now.policy, climbed(now.critic, of_critic(now, opponent.policy), 0.02))
     learner = learner_of(GAME, 2, critic_after_loop=critic_after_loop, **UPDATE)
-    learned, _ = quick(lambda *both: learner.update(KEY, 1, *both, learner.init(agent)))(agent, opponent)
-    np.testing.assert_allclose(flat(learned), flat(now), **TOLERANCE)
+    learned, _ = quick(lambda mine, other: learner.update(KEY, 1, mine, other, learner.init(mine)))(agent, opponent)
+    close(flat(learned), flat(now))
     assert np.abs(flat(learned.policy) - flat(agent.policy)).max() > 0.01
     assert np.abs(flat(learned.critic) - flat(agent.critic)).max() > 0.001
 
@@ -205,7 +204,7 @@ def test_with_tables_it_has_the_gradient_of_exact_lola():
 
     for player, exact in enumerate(lola(policies)):
         ours = gradient_of(learner, player, tables[player], tables[1 - player], tables[player].policy)
-        np.testing.assert_allclose(ours, flat(exact), **TOLERANCE)
+        close(ours, flat(exact))
         assert np.linalg.norm(ours) > 0.1
 
 
@@ -223,7 +222,7 @@ def test_a_fixed_strategy_is_climbed_against_as_it_is_and_never_trembles():
         return (jnp.exp(taken) * agrees) @ (0.9 ** jnp.arange(2) @ own.rewards[:, 0])
 
     ours = gradient_of(learner, 0, agent, Agent(fixed, None), agent.policy)
-    np.testing.assert_allclose(ours, flat(jax.grad(exact)(agent.policy)), **TOLERANCE)
+    close(ours, flat(jax.grad(exact)(agent.policy)))
 
 
 @pytest.mark.parametrize(("field", "value", "least"), [("inner_steps", -1, 0), ("outer_steps", 0, 1)])

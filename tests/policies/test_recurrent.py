@@ -1,5 +1,7 @@
 """Networks that take one observation after the other."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,7 +63,7 @@ def test_only_the_first_layer_is_rectified():
 @pytest.mark.parametrize("num_layers", [0, 1, 2])
 @pytest.mark.parametrize("memory", ["gru", "none"])
 def test_sizes(memory, num_layers):
-    made = network(KEY, 6, 3, hidden_size=4, num_layers=num_layers, memory=memory)
+    made: Any = network(KEY, 6, 3, hidden_size=4, num_layers=num_layers, memory=memory)
     inputs = 4 if num_layers else 6
     layers = (made.encoder.layers if memory == "gru" else made.encoder).layers
     assert [layer.weight.shape for layer in layers] == [(4, 6), (4, 4)][:num_layers]
@@ -77,7 +79,7 @@ def test_sizes(memory, num_layers):
 
 
 def test_lecun_initialisation():
-    made = network(KEY, 25, 400, hidden_size=100)
+    made: Any = network(KEY, 25, 400, hidden_size=100)
     dense = [*made.encoder.layers.layers, made.encoder.gates, made.head]
     for layer in dense:
         inputs = layer.weight.shape[1]
@@ -95,7 +97,7 @@ def test_lecun_initialisation():
 
 
 def test_pytorch_initialisation_of_a_gru():
-    made = network(KEY, 6, 2, hidden_size=100, num_layers=0, initialiser="pytorch")
+    made: Any = network(KEY, 6, 2, hidden_size=100, num_layers=0, initialiser="pytorch")
     for values in (made.unit.weight, made.unit.bias):
         assert np.abs(values).max() <= 0.1
         # As in tests of dense layers; of 100 biases the deviation is good to 7 %.
@@ -132,8 +134,8 @@ def test_tables_of_states_are_what_observations_say(player):
 
 
 def test_side_by_side_each_plays_its_share():
-    made = network(KEY, 6, 2, hidden_size=3).seated(GAME, 0)
-    both = SideBySide((OneByOne(strategy("tit-for-tat", GAME, 0)), made))
+    made: Any = network(KEY, 6, 2, hidden_size=3).seated(GAME, 0)
+    both = SideBySide((OneByOne(strategy("tit-for-tat", GAME, 0)), made), (1, 1))
     seen = Seen(jnp.array([0, 1, 2, 1]), jnp.array([[0, 0, 1, 0], [0, 1, 0, 1]]), jnp.zeros((2, 4)))
     acted = both.act(both.remember(both.first_memory(4), seen))
     np.testing.assert_array_equal(acted[:, :2].argmax(axis=0), [0, 1])
@@ -143,7 +145,7 @@ def test_side_by_side_each_plays_its_share():
 
 
 def test_networks_survive_being_written():
-    made = network(KEY, 6, 2, hidden_size=3)
+    made: Any = network(KEY, 6, 2, hidden_size=3)
     written = as_written(made)
     assert sorted(written) == [
         *("encoder.gates.bias", "encoder.gates.weight", "encoder.layers.layers[0].bias"),
@@ -167,7 +169,7 @@ def test_networks_survive_being_written():
     ],
 )
 def test_what_does_not_fit_is_refused(change, complaint):
-    made = network(KEY, 6, 2, hidden_size=3)
+    made: Any = network(KEY, 6, 2, hidden_size=3)
     with pytest.raises(ValueError, match=f"^{complaint}") as error:
         from_written(as_written(made) | change, made)
     assert "\n" not in str(error.value)

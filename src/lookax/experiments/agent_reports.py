@@ -104,7 +104,7 @@ def draw_map(panel: Axes, heat_map: HeatMap, low: float, high: float) -> AxesIma
     """A heat map with its numbers in it, in colours from `low` to `high`."""
     image = panel.imshow(heat_map.values, cmap="viridis", vmin=low, vmax=max(high, low + 1e-6))
     for (row, column), value in np.ndenumerate(heat_map.values):
-        colour = "white" if image.norm(value) < 0.6 else "black"
+        colour = "white" if np.asarray(image.norm(value)) < 0.6 else "black"
         panel.text(column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=9, color=colour)
     panel.set_xticks(range(len(heat_map.columns)), heat_map.columns)
     panel.set_yticks(range(len(heat_map.rows)), heat_map.rows)
