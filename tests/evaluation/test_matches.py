@@ -99,7 +99,7 @@ def test_own_coin_share_by_hand(counted, share):
     ],
 )
 def test_reciprocity_by_hand(self_play, against, reciprocal):
-    assert is_reciprocal(jnp.array(self_play), jnp.array(against)) == reciprocal
+    assert is_reciprocal(jnp.array(self_play, float), jnp.array(against, float)) == reciprocal
 
 
 def test_tit_for_tat_is_reciprocal_and_other_strategies_are_not():
