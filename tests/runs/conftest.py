@@ -77,8 +77,8 @@ def first_agents():
     def write(folder, preset="pola-figure4-pola-dice", **changes):
         preset = PRESETS[preset]
         experiment = dataclasses.replace(preset.experiment, **TINY | changes)
-        seeds = experiment.first_seed + jnp.arange(experiment.seeds)
         with jax.enable_x64(False):
+            seeds = experiment.first_seed + jnp.arange(experiment.seeds)
             state = jax.vmap(lambda seed: experiment.init(jax.random.key(seed)))(seeds)
         run = Run(preset.name, dataclasses.replace(preset, experiment=experiment), RunFolder(folder), Recording())
         run = dataclasses.replace(run, checkpoints=folder / "checkpoints")
