@@ -44,6 +44,7 @@ def test_each_player_is_scored_in_its_own_seat_against_each_strategy():
     np.testing.assert_allclose(ours, [[-9 / 4, -2], [-1, 0], [-1, -6 / 4]], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_strategies_side_by_side_score_what_they_do_alone():
     # Of a network that draws its actions: means over as many games as agree within four standard errors, of a reward
     # per step with a deviation below 1 in 8000 games.
@@ -102,14 +103,14 @@ def test_reciprocity_by_hand(self_play, against, reciprocal):
     assert is_reciprocal(jnp.array(self_play, float), jnp.array(against, float)) == reciprocal
 
 
-def test_tit_for_tat_is_reciprocal_and_other_strategies_are_not():
+def test_tit_for_tat_is_reciprocal_and_one_that_is_exploited_is_not():
     game = MatrixGame(contribution_payoffs(1.33, 2))
     verdicts = {}
-    for name in (*NAMES, "grim"):
+    for name in ("always-cooperate", "tit-for-tat"):
         players = pair(name, name, game=game)
         against = scores_against(["always-defect"], game, players, KEY, 20, 2)[0]
         verdicts[name] = bool(is_reciprocal(scores(match(game, players, KEY, 20, 2)), against))
-    assert verdicts == {"always-defect": False, "always-cooperate": False, "tit-for-tat": True, "grim": True}
+    assert verdicts == {"always-cooperate": False, "tit-for-tat": True}
 
 
 def test_histories_and_their_names():

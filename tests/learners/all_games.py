@@ -18,15 +18,21 @@ from lookax.rollouts.actors import Games
 from lookax.rollouts.pieces import Play
 from lookax.surrogates.returns import discounts
 
+DEFECTOR = "always-defect"
+
 INNER_RATE, INNER_CRITIC_RATE = 0.7, 0.05
 
 
 class AllGames(Play):
-    """Instead of a batch that is drawn, every game that can be, each weighted by its probability."""
+    """Instead of a batch that is drawn, every game that can be, each weighted by its probability.
+
+    A batch of several times as many has as many copies, one after the other.
+    """
 
     def __call__(self, actors, key):
         del key
-        actions = jnp.asarray(all_actions(self.horizon))
+        copies = self.batch_size // 4**self.horizon
+        actions = jnp.tile(jnp.asarray(all_actions(self.horizon)), copies)
         number = actions.shape[-1]
         states, rewards = [jax.vmap(self.game.reset, None, -1, axis_size=number)(jax.random.key(0))], []
         for now in actions:
@@ -35,7 +41,7 @@ class AllGames(Play):
             rewards.append(paid)
         states, rewards = jnp.stack(states), jnp.stack(rewards)
         sequence = Games(states, actions, rewards, (), jnp.zeros(number))
-        memories, weights = [], jnp.ones(number)
+        memories, weights = [], jnp.full(number, 1 / copies)
         for i, actor in enumerate(actors):
             memory, remembered = actor.recurrence.first_memory(number), []
             for t in range(self.horizon + 1):
@@ -60,7 +66,7 @@ def learner_of(
 ) -> POLADiCE:
     """One that learns from all games, opponents' steps being plain gradient steps."""
     return POLADiCE(
-        AllGames(game, horizon, 4**horizon),
+        AllGames(game, horizon, (changes.get("sparring") or 1) * 4**horizon),
         SampledObjectives(discount, 1.0, baseline, reversed_divergence),
         optax.sgd(0.3),
         optax.sgd(0.02),
@@ -111,6 +117,9 @@ class Exact:
         self.rewards = jnp.moveaxis(paid, 0, 1)
 
     def log_probs(self, policy):
+        if policy is DEFECTOR:
+            certain = jnp.array([0.0, -1e9])[:, None]
+            return jnp.broadcast_to(certain, (self.states.shape[0], 2, self.states.shape[1]))
         log_probs = jax.nn.log_softmax(looking_on(policy, self.game, self.states), axis=1)
         if self.learner.tremble is None:
             return log_probs
@@ -186,7 +195,14 @@ class Exact:
 
         def objective(mine):
             theirs = self.look_ahead(player, mine, opponent)
-            return self.objective(player, seated(player, mine, theirs), agent, reference, self.learner.outer_beta)
+
+            def against(other):
+                return self.objective(player, seated(player, mine, other), agent, reference, self.learner.outer_beta)
+
+            if self.learner.sparring is None:
+                return against(theirs)
+            share = 1 / self.learner.sparring
+            return (1 - share) * against(theirs) + share * against(DEFECTOR)
 
         return jax.grad(objective)(agent.policy)
 

@@ -57,6 +57,7 @@ def critic_error(game, objectives, own, games):
     return -float(objectives.critic(own.critic.seated(game, 0), 0, seen))
 
 
+@pytest.mark.slow
 def test_a_model_recovers_the_opponents_policy_from_play():
     # 1500 batches of 256 games of 5 steps are two million actions. Some fifty parameters that are estimated from the n
     # last ones are off by a KL of 50/(2n); as steps get smaller, Adam's average spans the 10⁵ and more that this takes.
@@ -80,6 +81,7 @@ def test_a_model_recovers_the_opponents_policy_from_play():
     assert errors[1] < 0.5 * errors[0]
 
 
+@pytest.mark.slow
 def test_a_fixed_strategy_is_recovered_too():
     game, imitation, agents, model = setting(100)
     imitation = dataclasses.replace(imitation, optimiser=optax.adam(0.05))

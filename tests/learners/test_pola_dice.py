@@ -58,9 +58,14 @@ def exact_gradient_of(learner, player, *given):
     [
         pytest.param(0, 3, {"inner_steps": 0, "baseline": "none"}, marks=pytest.mark.slow),
         (1, 2, {"inner_steps": 0, "outer_beta": 0.8, "tremble": 0.1}),
-        (0, 3, {"baseline": "zero"}),
-        (1, 3, {"baseline": "critic"}),
-        (1, 2, {"baseline": "none", "reversed_divergence": True, "outer_beta": 0.8, "inner_beta": 0.5}),
+        pytest.param(0, 3, {"baseline": "zero"}, marks=pytest.mark.slow),
+        pytest.param(1, 3, {"baseline": "critic"}, marks=pytest.mark.slow),
+        pytest.param(
+            1,
+            2,
+            {"baseline": "none", "reversed_divergence": True, "outer_beta": 0.8, "inner_beta": 0.5},
+            marks=pytest.mark.slow,
+        ),
         (1, 2, {"inner_steps": 3, "inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1, "reversed_divergence": True}),
     ],
     ids=lambda value: ",".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else None,
@@ -71,12 +76,15 @@ def test_expected_gradients_are_exact(player, horizon, settings):
     close(gradient_of(learner, player, *given), exact_gradient_of(learner, player, *given))
 
 
-@pytest.mark.parametrize("changes", [{"inner_steps": 1}, {"inner_steps": 0, "critic_after_loop": True}])
+@pytest.mark.parametrize(
+    "changes", [{}, pytest.param({"inner_steps": 0, "critic_after_loop": True}, marks=pytest.mark.slow)]
+)
 def test_a_critic_on_the_policys_memory_pulls_at_it_unless_it_learns_later(changes):
     learner, given = learner_of(GAME, 2, **changes), agents(shared_memory=True)
     close(gradient_of(learner, 0, *given), exact_gradient_of(learner, 0, *given))
 
 
+@pytest.mark.slow
 def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_one():
     game = MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
     learner, given = learner_of(game, 2, outer_beta=0.8), agents()
@@ -84,6 +92,51 @@ def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_
     ours = quick(lambda turned, *given: learner.turned(turned).gradient(KEY, 0, *given)[0])
     close(flat(ours(jnp.array(True), *given)), exact)
     assert np.linalg.norm(flat(ours(jnp.array(False), *given)) - exact) > 0.1 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_games_against_a_defector_count_for_their_share(turned):
+    # In the second seat of a game, or in the first one of the game that is turned; there the defector turns, too.
+    game = MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
+    learner, given = learner_of(game, 2, outer_beta=0.8, tremble=0.1, sparring=3), agents()
+    exact = exact_gradient_of(learner, 1, *given)
+    ours = learner.turned(jnp.array(True)) if turned else learner
+    close(gradient_of(ours, 0 if turned else 1, *given), exact)
+
+
+@pytest.mark.parametrize("sparring", [1, 17])
+def test_a_share_of_games_that_cannot_be_is_refused(sparring):
+    # With fewer games at once than that, one in so many would be one in fewer, or all of them.
+    complaint = f"sparring: {sparring} is not allowed; it must be between 2 and the number of games at once, 16"
+    with pytest.raises(ValueError, match=f"^{complaint}$"):
+        dataclasses.replace(learner_of(GAME, 2), sparring=sparring)
+
+
+@pytest.mark.slow
+def test_optimisers_that_are_kept_go_on_as_within_one_update():
+    # Nobody but this player learns, and no game is drawn: two updates of one step are one of two.
+    agent, opponent, _ = agents()
+    adam = {"optimiser": optax.adam(0.1), "critic_optimiser": optax.adam(0.1)}
+
+    def after(number, **changes):
+        learner = dataclasses.replace(learner_of(GAME, 2, inner_steps=0, **changes), **adam)
+
+        def update(agent, opponent):
+            state = learner.init(agent)
+            for _ in range(number):
+                agent, state = learner.update(KEY, 0, agent, opponent, state)
+            return agent, state
+
+        return quick(update)(agent, opponent)
+
+    kept, kept_state = after(2, keep_optimisers=True)
+    whole, whole_state = after(1, outer_steps=2)
+    close(flat(kept), flat(whole))
+    close(flat(kept_state), flat(whole_state))
+    reset, reset_state = after(2)
+    counts = [int(state.policy[0].count) for state in (kept_state, whole_state, reset_state)]
+    assert counts == [2, 2, 1]
+    assert np.abs(flat(reset) - flat(kept)).max() > 1e-4
 
 
 TWO_STEPS = {"inner_steps": 2, "inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1}
@@ -109,6 +162,7 @@ def test_every_adjoint_is_exact(adjoint):
     close(gradient_of(learner, 0, *agents()), exact)
 
 
+@pytest.mark.slow
 def test_without_an_adjoint_the_gradient_is_of_first_order():
     learner = learner_of(GAME, 2, adjoint="none", **TWO_STEPS)
     agent, opponent, reference = agents()
@@ -153,7 +207,7 @@ def exact_parts_of_an_update():
     return quick(of_both), quick(of_critic)
 
 
-@pytest.mark.parametrize("critic_after_loop", [False, True])
+@pytest.mark.parametrize("critic_after_loop", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_update_takes_its_steps_along_exact_gradients(critic_after_loop):
     # From θ¹ too the opponent starts where it is, and the reference is θ⁰: its divergence is no longer flat.
     agent, opponent, _ = agents()

@@ -87,7 +87,8 @@ def test_what_is_recorded_belongs_together(game):
 
 def test_a_key_is_a_batch_of_games_and_another_key_another():
     players = two_networks(COINS)
-    one, again, other = (rollout(COINS, players, key=jax.random.key(seed)) for seed in (0, 0, 1))
+    play = jax.jit(lambda key: actor_rollout(COINS, seats(COINS, players), key, horizon=4, batch_size=5))
+    one, again, other = (play(jax.random.key(seed)) for seed in (0, 0, 1))
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(a, b)
     assert (one.actions != other.actions).any()
@@ -134,7 +135,7 @@ def rollout_seen(batch_size):
     return jax.tree.map(lambda leaf: leaf[0], games.seen)
 
 
-@pytest.mark.parametrize("game", [GAME, COINS], ids=["dilemma", "one coin"])
+@pytest.mark.parametrize("game", [pytest.param(GAME, marks=pytest.mark.slow), COINS], ids=["dilemma", "one coin"])
 def test_derivatives_of_replayed_games_are_those_of_watched_ones(game):
     games, mine = rollout(game, two_networks(game)), two_networks(game)[0]
     flat, unravel = ravel_pytree(mine)
@@ -160,6 +161,7 @@ def test_derivatives_of_replayed_games_are_those_of_watched_ones(game):
     assert np.abs(ours[2]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_third_derivatives_of_replayed_games_are_right_too():
     games, mine = rollout(GAME, two_networks(GAME), horizon=2), two_networks(GAME)[0]
 

@@ -147,6 +147,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.slow
 def test_games_are_the_same_on_any_number_of_devices_and_gradients_within_rounding():
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "PYTHONPATH": str(ROOT / "src")}
     words = [sys.executable, "-c", ON_DEVICES]

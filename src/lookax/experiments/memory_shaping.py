@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -164,18 +165,23 @@ class MemoryShaping:
         check(3 <= self.grid_size <= 100, "grid_size", self.grid_size, "between 3 and 100")
         check(0 <= self.discount <= 1, "discount", self.discount, "between 0 and 1")
         check(0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "between 0 and 1")
+        for name in ("own_coin_reward", "other_coin_reward", "other_coin_cost"):
+            check(math.isfinite(getattr(self, name)), name, getattr(self, name), "finite")
+        if self.games_at_once is not None:
+            divides = self.games_at_once >= 1 and self.batch_size % self.games_at_once == 0
+            rule = f"a divisor of the batch size, {self.batch_size}"
+            check(divides, "games_at_once", self.games_at_once, rule)
         for name in ("outer_beta", "inner_beta"):
             if (beta := getattr(self, name)) is not None:
                 check_at_least(name, beta, 0)
         if self.tremble is not None:
             check(0 < self.tremble < 1, "tremble", self.tremble, "between 0 and 1")
         if self.sparring is not None:
-            check_at_least("sparring", self.sparring, 2)
             names = strategy_names(self.played())
             check("always-defect" in names, "sparring", self.sparring, "None in a game without a defector")
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         check_seeds(self.seeds, self.first_seed)
-        self.play()
+        self.learner()
         if self._written_opponent() is not None:
             self._read_opponent()
         elif self.opponent not in (ITSELF, *SIMPLER):
@@ -332,7 +338,7 @@ class MemoryShaping:
             return Agent(from_written(written["policy"], like.policy), critic)
         except BadInputError as reason:
             raise BadInputError(f"opponent: {str(path)!r}: {reason}") from None
-        except (OSError, ValueError, KeyError, TypeError) as reason:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:
             raise BadInputError(f"opponent: {str(path)!r} cannot be read as a run's seed-….json ({reason})") from None
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
-from lookax.errors import check_at_least
+from lookax.errors import check, check_at_least
 from lookax.games.turned import Turned
 from lookax.learners.agent import Agent, SampledObjectives, Watched, seats, watch
 from lookax.lookahead.ascent import ascent_step
@@ -79,7 +79,9 @@ class POLADiCE:
         check_at_least("inner_steps", self.inner_steps, 0)
         check_at_least("outer_steps", self.outer_steps, 1)
         if self.sparring is not None:
-            check_at_least("sparring", self.sparring, 2)
+            at_once = self.play.batch_size // self.play.num_pieces
+            rule = f"between 2 and the number of games at once, {at_once}"
+            check(2 <= self.sparring <= at_once, "sparring", self.sparring, rule)
 
     def turned(self, turned: Bool[Array, ""]) -> "POLADiCE":
         """The same learner in a [`Turned`][lookax.games.turned.Turned] game."""

@@ -1,0 +1,212 @@
+"""Settings of agents with a memory: who meets whom, and what makes no sense."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from lookax.experiments.memory_shaping import MemoryShaping
+
+KEY = jax.random.key(8)
+TINY = MemoryShaping(
+    game="prisoners-dilemma",
+    horizon=3,
+    batch_size=4,
+    outer_steps=2,
+    inner_steps=1,
+    model_batches=2,
+    hidden_size=2,
+    evaluation_games=2,
+)
+
+
+def quick(function):
+    """Compiled without optimisation: it runs for milliseconds."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def changed(before, after):
+    return [bool((a != b).any()) for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)]
+
+
+@pytest.mark.parametrize(("name", "inner_steps"), [("naive", 0), ("lola-dice", 1)])
+def test_simpler_opponents_take_one_step_without_divergences(name, inner_steps):
+    settings = dataclasses.replace(TINY, opponent=name, opponent_model=True)
+    settings.validate()
+    pair = settings.pair()
+    first, second = pair.learners
+    assert first is not None
+    assert second is not None
+    assert (first.outer_steps, first.inner_steps, first.inner_beta, first.outer_beta) == (2, 1, 10.0, 100.0)
+    assert (second.outer_steps, second.inner_steps, second.inner_beta, second.outer_beta) == (
+        1,
+        inner_steps,
+        None,
+        None,
+    )
+    # It knows who it plays with, while the first one learns a model.
+    assert pair.imitations[0] is not None
+    assert pair.imitations[1] is None
+
+
+@pytest.mark.slow
+def test_a_naive_opponent_learns():
+    settings = dataclasses.replace(TINY, opponent="naive", outer_steps=1)
+    state = settings.init(KEY)
+    after, _ = quick(lambda key, state: settings.pair().update(key, state))(KEY, state)
+    assert all(any(changed(a.policy, b.policy)) for a, b in zip(state.agents, after.agents, strict=True))
+
+
+def test_an_agent_from_a_file_is_the_second_player_that_was_written_and_stays_as_it_is(tmp_path):
+    learned = TINY.init(jax.random.key(1))
+    path = tmp_path / "seed-0.json"
+    path.write_text(json.dumps(TINY.describe(learned)))
+    settings = dataclasses.replace(TINY, opponent=str(path))
+    settings.validate()
+    state = settings.init(KEY)
+    assert not any(changed(state.agents[1], learned.agents[1]))
+    assert any(changed(state.agents[0], learned.agents[0]))
+    after, metrics = quick(settings.update)(KEY, state)
+    assert not any(changed(state.agents[1], after.agents[1]))
+    assert any(changed(state.agents[0].policy, after.agents[0].policy))
+    assert all(np.isfinite(metric).all() for metric in metrics.values())
+
+
+def test_a_strategy_in_the_second_seat_is_not_written(tmp_path):
+    settings = dataclasses.replace(TINY, opponent="tit-for-tat")
+    settings.validate()
+    state = settings.init(KEY)
+    written = settings.describe(state)
+    assert list(written) == ["player1"]
+    path = tmp_path / "seed-0.json"
+    path.write_text(json.dumps(written))
+    with pytest.raises(ValueError, match=r"opponent: .* cannot be read as a run's seed-….json") as error:
+        dataclasses.replace(TINY, opponent=str(path)).validate()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "cannot be read as a run's seed-….json"),
+        ("{", "cannot be read as a run's seed-….json"),
+        ("[]", "cannot be read as a run's seed-….json"),
+        ("3", "cannot be read as a run's seed-….json"),
+        ('{"player1": {}}', "cannot be read as a run's seed-….json"),
+        ('{"player2": {"policy": {}, "critic": {}}}', "network: has ; it must have "),
+        ('{"player2": {"policy": 1, "critic": 2}}', "cannot be read as a run's seed-….json"),
+        ('{"player2": []}', "cannot be read as a run's seed-….json"),
+        ("[" * 100_000, "cannot be read as a run's seed-….json"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+@pytest.mark.usefixtures("types_unchecked")
+def test_files_that_hold_no_agent_are_told_in_a_line(text, complaint, tmp_path):
+    path = tmp_path / "agent.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=f"opponent: '{path}'.*{complaint}") as error:
+        dataclasses.replace(TINY, opponent=str(path)).validate()
+    assert "\n" not in str(error.value)
+
+
+def test_an_agent_of_another_size_is_told_in_a_line(tmp_path):
+    path = tmp_path / "agent.json"
+    path.write_text(json.dumps(TINY.describe(TINY.init(KEY))))
+    with pytest.raises(ValueError, match=rf"opponent: '{path}': network: .* has shape .*; it must be ") as error:
+        dataclasses.replace(TINY, opponent=str(path), hidden_size=3).validate()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opponent", ["tit-for-tat", "itself"])
+def test_lanes_learn_what_they_would_alone(opponent):
+    # Double precision: lanes round differently, and draw the same.
+    settings = dataclasses.replace(TINY, opponent=opponent, opponent_model=opponent == "itself", tremble=0.1)
+
+    def learn(key):
+        return settings.pair().update(key, settings.init(key))
+
+    keys, alone = jax.random.split(KEY, 2), quick(learn)
+    together = quick(jax.vmap(learn))(keys)
+    for lane, key in enumerate(keys):
+        for whole, alone_leaf in zip(jax.tree.leaves(together), jax.tree.leaves(alone(key)), strict=True):
+            np.testing.assert_allclose(whole[lane], alone_leaf, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"game": "coin", "shared_memory": True, "tremble": 0.1, "sparring": 2},
+        {"game": "two-coins", "opponent": "tit-for-tat", "opponent_model": True, "num_layers": 2},
+        {"game": "contribution", "opponent": "lola-dice", "baseline": "none", "memory": "none", "num_layers": 0},
+        {"game": "matching-pennies", "start": "all-cooperate", "keep_optimisers": True, "critic_after_loop": True},
+        {"baseline": "zero", "reversed_divergence": True, "optimiser": "rmsprop", "adjoint": "none", "inner_steps": 0},
+    ],
+    ids=lambda changes: ",".join(map(str, changes.values())),
+)
+def test_every_combination_keeps_its_form_from_one_update_to_the_next(changes):
+    settings = dataclasses.replace(TINY, **changes)
+    settings.validate()
+    state = jax.eval_shape(settings.init, KEY)
+    after, metrics = jax.eval_shape(settings.update, KEY, state)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), state
+    )
+    names = {"score", "against_always_defect", "against_always_cooperate", "against_tit_for_tat"}
+    assert {name: metrics[name].shape for name in names} == dict.fromkeys(names, (2,))
+    further = {"coins", "own_coin_share"} if "coin" in settings.game else set()
+    further |= {"reciprocal"} if settings.game == "contribution" else set()
+    further |= {"model_cross_entropy"} if settings.opponent_model else set()
+    assert set(metrics) == names | further
+
+
+BELOW_ONE = ("horizon", "batch_size", "outer_steps", "model_batches", "model_steps", "hidden_size", "evaluation_games",
+             "total_updates", "seeds")  # fmt: skip
+NOT_POSITIVE = ("contribution_factor", "learning_rate", "critic_learning_rate", "inner_learning_rate",
+                "inner_critic_learning_rate", "model_learning_rate", "model_critic_learning_rate")  # fmt: skip
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        *((field, 0, "at least 1") for field in BELOW_ONE),
+        *((field, value, "greater than 0 and finite") for field in NOT_POSITIVE for value in (0.0, NAN)),
+        ("inner_steps", -1, "at least 0"),
+        ("grid_size", 2, "between 3 and 100"),
+        ("grid_size", 101, "between 3 and 100"),
+        ("discount", 1.1, "between 0 and 1"),
+        ("discount", NAN, "between 0 and 1"),
+        ("gae_lambda", -0.1, "between 0 and 1"),
+        ("outer_beta", -1.0, "at least 0"),
+        ("inner_beta", float("inf"), "at least 0"),
+        ("tremble", 0.0, "between 0 and 1"),
+        ("tremble", 1.0, "between 0 and 1"),
+        ("sparring", 1, "between 2 and the number of games at once, 4"),
+        ("sparring", 5, "between 2 and the number of games at once, 4"),
+        ("games_at_once", 3, "a divisor of the batch size, 4"),
+        ("num_layers", 3, "0, 1 or 2"),
+        ("first_seed", -1, "at least 0"),
+        ("opponent", "tit-for-tats", "one of itself, naive, lola-dice, always-defect, .* in this game"),
+        ("own_coin_reward", NAN, "finite"),
+        ("other_coin_reward", float("inf"), "finite"),
+        ("other_coin_cost", NAN, "finite"),
+    ],
+)
+def test_values_out_of_range_are_named(field, value, rule):
+    with pytest.raises(ValueError, match=f"^{field}: .* is not allowed; it must be {rule}") as error:
+        dataclasses.replace(TINY, **{field: value}).validate()
+    assert str(value) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("types_unchecked")
+@pytest.mark.parametrize("field", ["baseline", "memory", "initialiser", "adjoint"])
+def test_names_that_there_are_not_are_refused_before_anything_is_compiled(field):
+    settings = dataclasses.replace(TINY, **{field: "other"})
+    with pytest.raises(ValueError, match=f"^{field}: 'other' is not allowed; it must be one of "):
+        jax.eval_shape(lambda key: settings.pair().update(key, settings.init(key)), KEY)

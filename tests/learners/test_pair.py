@@ -1,0 +1,90 @@
+"""Pairs of agents that learn at once."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import optax
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from lookax.games.matrix_game import MatrixGame
+from lookax.learners.agent import Agent
+from lookax.learners.imitation import Imitation
+from lookax.learners.pair import Pair
+from lookax.policies.strategies import strategy
+from tests.learners.all_games import agent_of, learner_of
+
+KEY = jax.random.key(6)
+# Not the same game from both seats.
+GAME = MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
+
+
+def quick(function):
+    """Compiled without optimisation: it runs for milliseconds."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def flat(tree):
+    return np.asarray(ravel_pytree(tree)[0])
+
+
+def initial(key):
+    first, second, *models = (agent_of(k) for k in jax.random.split(key, 4))
+    return (first, second), (models[0], models[1])
+
+
+def test_one_program_for_both_does_what_one_for_each_does():
+    # Over all games nothing is drawn, so that seats do not matter to what is. Learners that are equal, but not one and
+    # the same, are compiled one by one.
+    learner = learner_of(GAME, 2, inner_beta=0.5, outer_beta=0.8)
+    imitation = Imitation(learner.play, learner.objectives, optax.adam(0.1), optax.adam(0.1), 1)
+    alike = Pair(initial, (learner, learner), (imitation, imitation))
+    other = dataclasses.replace(learner)
+    apart = Pair(initial, (learner, other), (imitation, imitation))
+    state = alike.init(KEY)
+    (together, told), (each, told_each) = (quick(pair.update)(KEY, state) for pair in (alike, apart))
+    # Both in double precision.
+    np.testing.assert_allclose(flat(together), flat(each), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(told["model_cross_entropy"], told_each["model_cross_entropy"], rtol=1e-9)
+    for before, after in zip((*state.agents, *state.models), (*together.agents, *together.models), strict=True):
+        assert np.abs(flat(before) - flat(after)).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_each_learns_from_where_the_other_was():
+    # One that does not look ahead, and one that does, each as it learns by itself.
+    naive = learner_of(GAME, 2, inner_steps=0, baseline="zero")
+    shaping = learner_of(GAME, 2, baseline="zero")
+    pair = Pair(initial, (naive, shaping))
+    state = pair.init(KEY)
+    after, metrics = quick(pair.update)(KEY, state)
+    assert metrics == {}
+    assert after.models == (None, None)
+    for player, learner in enumerate((naive, shaping)):
+        mine, theirs = state.agents[player], state.agents[1 - player]
+        own = quick(lambda a, b, learner=learner, i=player: learner.update(KEY, i, a, b, learner.init(a))[0])
+        np.testing.assert_allclose(flat(after.agents[player]), flat(own(mine, theirs)), rtol=1e-9, atol=1e-12)
+
+
+def test_one_that_does_not_learn_stays_as_it_is_and_its_model_is_learned_from():
+    learner = learner_of(GAME, 2, inner_steps=0)
+    imitation = Imitation(learner.play, learner.objectives, optax.adam(0.1), optax.adam(0.1), 1)
+    fixed = Agent(strategy("tit-for-tat", GAME, 1), None)
+
+    def against_fixed(key):
+        (first, _), models = initial(key)
+        return (first, fixed), models
+
+    pair = Pair(against_fixed, (learner, None), (imitation, None))
+    state = pair.init(KEY)
+    after, metrics = quick(pair.update)(KEY, state)
+    assert after.agents[1].policy == fixed.policy
+    assert after.optimisers[1] == ()
+    assert after.models[1] is None
+    assert metrics["model_cross_entropy"][0] > 0
+    assert metrics["model_cross_entropy"][1] == 0
+    # Shaping the model, not the strategy: the gradient is that against the model as it now is.
+    theirs = after.models[0]
+    own = quick(lambda mine: learner.update(KEY, 0, mine, theirs, learner.init(mine))[0])(state.agents[0])
+    np.testing.assert_allclose(flat(after.agents[0]), flat(own), rtol=1e-9, atol=1e-12)
