@@ -77,8 +77,8 @@ def first_agents():
     def write(folder, preset="pola-figure4-pola-dice", **changes):
         preset = PRESETS[preset]
         experiment = dataclasses.replace(preset.experiment, **TINY | changes)
-        seeds = experiment.first_seed + jnp.arange(experiment.seeds)
         with jax.enable_x64(False):
+            seeds = experiment.first_seed + jnp.arange(experiment.seeds)
             state = jax.vmap(lambda seed: experiment.init(jax.random.key(seed)))(seeds)
         run = Run(preset.name, dataclasses.replace(preset, experiment=experiment), RunFolder(folder), Recording())
         run = dataclasses.replace(run, checkpoints=folder / "checkpoints")
@@ -89,3 +89,11 @@ def first_agents():
         return folder
 
     return write
+
+
+@pytest.fixture
+def unlearned(tmp_path):
+    """The folder of a run that has not begun, of policies without a memory."""
+    folder = tmp_path / "unlearned"
+    Run("ipd-lola", PRESETS["ipd-lola"], RunFolder(folder), Recording(), folder / "checkpoints").write_config()
+    return folder

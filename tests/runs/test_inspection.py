@@ -36,6 +36,7 @@ def test_scores_are_those_recorded_and_seeds_can_be_had_by_themselves(memory_run
     assert everybody.cooperation is not None
     assert everybody.cooperation.shape == (2, 2, len(history_names()))
     one = inspect(memory_run, 1, 1)
+    assert one.cooperation is not None
     np.testing.assert_allclose(one.cooperation, everybody.cooperation[1:], rtol=1e-5)
     np.testing.assert_allclose(one.quantities["against_grim"], everybody.quantities["against_grim"][1:], atol=1e-6)
 
@@ -86,6 +87,6 @@ def test_mistakes_get_one_line(memory_run, words, complaint, capsys):
     assert said.out == ""
 
 
-def test_other_experiments_are_refused(small_run, capsys):
-    assert main(["inspect", str(small_run)]) == 2
+def test_other_experiments_are_refused(unlearned, capsys):
+    assert main(["inspect", str(unlearned)]) == 2
     assert "is a run of ipd-lola, and not of agents with a memory" in capsys.readouterr().err
