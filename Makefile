@@ -43,6 +43,7 @@ test-lowest: install ## the tests with the lowest versions that pyproject.toml a
 bench: install ## speed and memory, side by side with the figures of the original code
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.runs
+	$(BIN)/python -m benchmarks.memory_shaping
 
 lock: install ## refresh the lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \

@@ -52,7 +52,8 @@ usage: lookax COMMAND …
   lookax show PRESET                              its settings, and what they mean
   lookax run PRESET [--field value …] [--out DIR] learn it
   lookax run --config FILE [--field value …]      learn what a run's config.yaml says
-  lookax reproduce FIGURE [--seeds N] [--out DIR] learn a published figure's presets, draw it, compare it
+  lookax reproduce FIGURE [--seeds N] [--scale laptop] [--out DIR]
+                                                  learn a published figure's presets, draw it, compare it
   lookax sweep PRESET --set field=a,b,c … [--engine local|ray] [--out DIR]
                                                   learn it with every combination of fields' values
   lookax resume DIR [--field value …]             go on with any of these where it stopped
@@ -132,10 +133,21 @@ class ReproduceOptions:
     """How many runs of every preset; None for as many as each says."""
     first_seed: int = 0
     """Seed of the first run."""
+    scale: Literal["paper", "laptop"] = "paper"
+    """As published, or as small as shows the same on a laptop, for figures that have both."""
     recording: Recording = dataclasses.field(default_factory=Recording)
     """What is recorded when."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
+
+    def figure(self, name: str) -> str:
+        """The figure of that name at this scale.
+
+        **Raises:** `ValueError` if it has no such scale.
+        """
+        smaller = f"{name}-laptop"
+        check(self.scale == "paper" or smaller in FIGURES, "scale", self.scale, f"paper for {name}")
+        return name if self.scale == "paper" else smaller
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,6 +268,7 @@ def _reproduce(arguments: Sequence[str]) -> int:
     [name], rest = _take(arguments[:1], 1), arguments[1:]
     options = parse(ReproduceOptions(), rest, f"lookax reproduce {name}")
     options.recording.validate()
+    name = options.figure(name)
     reproduction = Reproduction(name, options.seeds, options.first_seed, options.recording)
     compilation_cache.turn_on()
     return 0 if reproduce(reproduction, _new_folder(options.out, name)) else 1

@@ -23,8 +23,8 @@ STOPPED = {signal.SIGKILL: (-signal.SIGKILL,), signal.SIGTERM: (-signal.SIGTERM,
 """Exit statuses; a signal that comes before the command is at work ends its process at once."""
 
 COMMANDS = {
-    "naive": "run ipd-naive --total-updates 1500 --seeds 4 --checkpoint-updates 100",
-    "LOLA": "run ipd-lola --total-updates 1000 --seeds 4 --checkpoint-updates 100",
+    "naive": "run ipd-naive --total-updates 12000 --seeds 4 --checkpoint-updates 1000",
+    "LOLA": "run ipd-lola --total-updates 8000 --seeds 4 --checkpoint-updates 800",
     "LOLA with opponent models": "run pola-b16-lola-tabular --total-updates 12 --seeds 2 --checkpoint-updates 1",
     "POLA": "run ipd-pola --total-updates 10 --seeds 2 --checkpoint-updates 1",
     "POLA, implicit": "run ipd-pola-implicit --total-updates 10 --seeds 2 --checkpoint-updates 1",
@@ -32,6 +32,8 @@ COMMANDS = {
     "--hessian-batch-size 32 --outer-batch-size 32 --checkpoint-updates 5",
     "LOLA-DiCE, off-policy": "run gmrl-ipd-off-policy --total-updates 30 --seeds 2 --horizon 20 --inner-batch-size 16 "
     "--hessian-batch-size 16 --outer-batch-size 16 --buffer-size 64 --checkpoint-updates 5",
+    "POLA-DiCE with models": "run pola-figure4-laptop-pola-om --total-updates 6 --seeds 2 --outer-steps 2 "
+    "--model-batches 2 --batch-size 16 --horizon 8 --hidden-size 4 --evaluation-games 16 --checkpoint-updates 1",
     "MAML": "run gmrl-tabular-maml-learning-lvc --total-updates 25 --seeds 2 --num-tasks 2 --checkpoint-updates 2",
     "LIRPG": "run gmrl-tabular-lirpg-learning-lvc --total-updates 25 --seeds 2 --checkpoint-updates 2",
     "gradients, many presets": "reproduce gmrl-tabular-hessian-bias --seeds 1 --checkpoint-updates 1",

@@ -6,7 +6,7 @@ import pytest
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings, ProximalPoint
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.runs.lanes import Lanes, grouped
+from lookax.runs.lanes import LOOP, Lanes, grouped
 
 ALGORITHMS = {
     "lola": LOLASettings(GradientSteps(3.0), 1.0),
@@ -38,6 +38,26 @@ def test_lanes_equal_single_runs(name):
             tolerance = 1e-6 if name == "pola, implicit" else 1e-8
             lane = c * experiment.seeds + s
             np.testing.assert_allclose(metrics[quantity][lane], value, rtol=tolerance, atol=1e-10, err_msg=quantity)
+
+
+@pytest.mark.parametrize("in_loops", [True, False])
+def test_updates_in_loops_are_those_of_single_calls_bit_for_bit(in_loops, monkeypatch):
+    monkeypatch.setattr(ExactShaping, "updates_in_loops", in_loops)
+    lanes = Lanes([ExactShaping(ALGORITHMS["lola"], seeds=3)])
+    assert lanes.most == (LOOP if in_loops else 1)
+    single, several = lanes.start()[0], lanes.start()[0]
+    expected = []
+    for update in range(1, 6):
+        single, rounds = lanes.step(update, single)
+        expected.append(lanes.fetch(rounds))
+    found = []
+    for first, count in ((1, 3), (4, 2)) if in_loops else ((update, 1) for update in range(1, 6)):
+        several, rounds = lanes.steps(first, count, several)
+        metrics = lanes.fetch(rounds)
+        assert metrics["returns"].shape == (3, lanes.most, 2)
+        found += [{name: values[:, u] for name, values in metrics.items()} for u in range(count)]
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    jax.tree.map(np.testing.assert_array_equal, lanes.fetch(several), lanes.fetch(single))
 
 
 def test_what_a_seed_gives_does_not_depend_on_how_many_there_are():

@@ -20,12 +20,12 @@ WORDS = ["run", "ipd-naive", "--seeds", "2", "--total-updates", "6", "--out"]
 
 def stuck(words: Sequence[str], said: str, phase: str) -> None:
     """The command, with a fourth update that does not come to an end."""
-    step = Lanes.step
+    steps = Lanes.steps
 
-    def stuck_step(self, number, state):
-        return time.sleep(PATIENCE) if number == 4 else step(self, number, state)
+    def stuck_steps(self, number, count, state):
+        return time.sleep(PATIENCE) if number <= 4 < number + count else steps(self, number, count, state)
 
-    with mock.patch.object(stopping, "GRACE", 0.5), mock.patch.object(Lanes, "step", stuck_step):
+    with mock.patch.object(stopping, "GRACE", 0.5), mock.patch.object(Lanes, "steps", stuck_steps):
         child.run(words, said, phase)
 
 

@@ -9,7 +9,8 @@ from jaxtyping import Array, Float, Key
 
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
-from lookax.learners.agent import seats
+from lookax.learners.agent import seated, seats
+from lookax.policies.actor import OneByOne, SideBySide
 from lookax.policies.strategies import strategy
 from lookax.rollouts.actors import Games, actor_rollout
 
@@ -25,15 +26,21 @@ def scores(games: Games) -> Float[Array, " N"]:
 
 
 def scores_against(
-    name: str, game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int
-) -> Float[Array, " N"]:
-    """Each player's score from its own seat, against a fixed strategy in the other one."""
-    own = []
+    names: Sequence[str], game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int
+) -> Float[Array, "names N"]:
+    """Each player's score from its own seat, against each of these fixed strategies in the other one.
+
+    **Arguments:** `batch_size`: how many games are played against each.
+    """
+    by_player = []
     for player, policy in enumerate(players):
-        there = strategy(name, game, 1 - player)
-        seated = (policy, there) if player == 0 else (there, policy)
-        own.append(scores(match(game, seated, jax.random.fold_in(key, player), horizon, batch_size))[player])
-    return jnp.stack(own)
+        there = SideBySide(tuple(OneByOne(strategy(name, game, 1 - player)) for name in names), (1,) * len(names))
+        own = seated(game, policy, player)
+        actors = (own, there) if player == 0 else (there, own)
+        own_key = jax.random.fold_in(key, player)
+        games = actor_rollout(game, actors, own_key, horizon=horizon, batch_size=batch_size * len(names))
+        by_player.append(games.rewards[:, player].mean(axis=0).reshape(len(names), batch_size).mean(axis=1))
+    return jnp.stack(by_player, axis=1)
 
 
 def coins(game: CoinGame, games: Games) -> Float[Array, "picker colour"]:

@@ -19,14 +19,18 @@ MIN_AGAINST_DEFECTION = -0.06
 """What the worse of a pair's agents reaches against a defector, where cooperating always gets −0.335."""
 
 
+History = tuple[tuple[int, int], ...]
+"""Both players' actions, step by step."""
+
+
 def is_reciprocal(self_play: Float[Array, " 2"], against_defection: Float[Array, " 2"]) -> Bool[Array, ""]:
     """Whether a pair in the contribution game with factor 1.33 cooperates, and neither agent is exploited."""
     return (self_play.mean() >= MIN_SELF_PLAY) & (against_defection.min() >= MIN_AGAINST_DEFECTION)
 
 
-def short_histories() -> list[tuple[tuple[int, int], ...]]:
+def short_histories() -> list[History]:
     """All histories of no, one and two steps, (mine, theirs) at each: the empty one, DD, DC, CD, CC, DD-DD, …."""
-    joint = list(itertools.product((0, 1), repeat=2))
+    joint = [(mine, theirs) for mine in (0, 1) for theirs in (0, 1)]
     return [history for length in range(3) for history in itertools.product(joint, repeat=length)]
 
 
@@ -38,7 +42,7 @@ def history_names() -> list[str]:
 def cooperation_after(game: MatrixGame, policies: tuple[Any, Any]) -> Float[Array, "2 _"]:
     """P(cooperate | history) of both players after every short history, in their own views (mine, theirs)."""
 
-    def after(actor: Actor, player: int, history: tuple[tuple[int, int], ...]) -> Float[Array, ""]:
+    def after(actor: Actor, player: int, history: History) -> Float[Array, ""]:
         steps = [step if player == 0 else step[::-1] for step in history]
         state, memory = game.reset(jax.random.key(0)), actor.recurrence.first_memory(1)
         for actions in [(-1, -1), *steps]:

@@ -43,7 +43,7 @@ def draw_histories(title: str, cooperation: np.ndarray) -> Drawing:
     drawing = Drawing(figsize=(7.2, 4.1), layout="constrained")
     panels = drawing.subplots(1, 2)
     for panel, heat_map in zip(panels, history_maps(cooperation), strict=True):
-        draw_map(panel, heat_map, 0.0, 1.0)
+        draw_map(panel, heat_map, 0, 1)
         panel.set_xlabel("last step: mine, theirs")
     panels[0].set_ylabel("the step before")
     drawing.colorbar(panels[0].images[0], ax=panels, label="P(cooperate | history)", shrink=0.9)
@@ -102,10 +102,9 @@ def draw_crossplay(title: str, names: Sequence[str], cells: Sequence[Sequence[Ce
 
 def draw_map(panel: Axes, heat_map: HeatMap, low: float, high: float) -> AxesImage:
     """A heat map with its numbers in it, in colours from `low` to `high`."""
-    high = max(high, low + 1e-6)
-    image = panel.imshow(heat_map.values, cmap="viridis", vmin=low, vmax=high)
+    image = panel.imshow(heat_map.values, cmap="viridis", vmin=low, vmax=max(high, low + 1e-6))
     for (row, column), value in np.ndenumerate(heat_map.values):
-        colour = "white" if value < low + 0.6 * (high - low) else "black"
+        colour = "white" if np.asarray(image.norm(value)) < 0.6 else "black"
         panel.text(column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=9, color=colour)
     panel.set_xticks(range(len(heat_map.columns)), heat_map.columns)
     panel.set_yticks(range(len(heat_map.rows)), heat_map.rows)

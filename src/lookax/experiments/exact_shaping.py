@@ -29,6 +29,7 @@ class ExactShaping(RepeatedGame):
     precision: ClassVar[Literal["float32", "float64"]] = "float64"
     settings_in_lanes: ClassVar[bool] = True
     spreads_games: ClassVar[bool] = False
+    updates_in_loops: ClassVar[bool] = True
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""

@@ -109,6 +109,8 @@ class MemoryShaping:
     """The critic learns after an update's steps, not along with them."""
     tremble: float | None = None
     """Probability with which hands tremble in the games that are learned from; None for steady hands, as published."""
+    sparring: int | None = None
+    """One in so many of the games after the opponent's steps is against a defector; None for none, as published."""
     adjoint: Adjoint = "forward-over-reverse"
     """How the opponent's steps are differentiated."""
 
@@ -131,6 +133,8 @@ class MemoryShaping:
     """Size of their dense layers and memories."""
     num_layers: int = 1
     """How many dense layers come before the memory."""
+    shared_memory: bool = False
+    """The critic is a head on the policy's memory, instead of a network of its own."""
     initialiser: Initialiser = "lecun"
     """Initialisation of all layers."""
 
@@ -146,6 +150,7 @@ class MemoryShaping:
     precision: ClassVar[Literal["float32", "float64"]] = "float32"
     settings_in_lanes: ClassVar[bool] = False
     spreads_games: ClassVar[bool] = True
+    updates_in_loops: ClassVar[bool] = True
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
@@ -164,6 +169,10 @@ class MemoryShaping:
                 check_at_least(name, beta, 0)
         if self.tremble is not None:
             check(0 < self.tremble < 1, "tremble", self.tremble, "between 0 and 1")
+        if self.sparring is not None:
+            check_at_least("sparring", self.sparring, 2)
+            names = strategy_names(self.played())
+            check("always-defect" in names, "sparring", self.sparring, "None in a game without a defector")
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         check_seeds(self.seeds, self.first_seed)
         self.play()
@@ -199,7 +208,7 @@ class MemoryShaping:
 
     def objectives(self) -> SampledObjectives:
         """What is climbed."""
-        return SampledObjectives(self.played(), self.discount, self.gae_lambda, self.baseline, self.reversed_divergence)
+        return SampledObjectives(self.discount, self.gae_lambda, self.baseline, self.reversed_divergence)
 
     def learner(self) -> POLADiCE:
         """The learner in the first seat."""
@@ -218,6 +227,7 @@ class MemoryShaping:
             self.keep_optimisers,
             self.critic_after_loop,
             self.tremble,
+            self.sparring,
             self.adjoint,
         )
 
@@ -248,12 +258,11 @@ class MemoryShaping:
         1.33, whether the pair is `reciprocal`. Games are drawn by the same numbers at every evaluation.
         """
         game, policies = self.played(), tuple(agent.policy for agent in state.agents)
-        keys = jax.random.split(jax.random.key(0), 1 + len(against))
-        games = match(game, policies, keys[0], self.horizon, self.evaluation_games)
+        match_key, key = jax.random.split(jax.random.key(0))
+        games = match(game, policies, match_key, self.horizon, self.evaluation_games)
+        own = scores_against(against, game, policies, key, self.horizon, self.evaluation_games)
         metrics = {"score": scores(games)}
-        for name, key in zip(against, keys[1:], strict=True):
-            own = scores_against(name, game, policies, key, self.horizon, self.evaluation_games)
-            metrics[against_metric(name)] = own
+        metrics |= {against_metric(name): score for name, score in zip(against, own, strict=True)}
         if isinstance(game, CoinGame):
             metrics["coins"] = coins(game, games)
             metrics["own_coin_share"] = own_coin_share(metrics["coins"])
@@ -287,6 +296,8 @@ class MemoryShaping:
             )
 
         critic = fresh(critic_key, 1) if self.baseline == "critic" else None
+        if critic is not None and self.shared_memory:
+            critic = critic.head
         return Agent(fresh(policy_key, game.num_actions[player]), critic)
 
     def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[Agent, Agent]]:

@@ -81,6 +81,7 @@ class MetaLearning:
     precision: ClassVar[Literal["float32", "float64"]] = "float32"
     settings_in_lanes: ClassVar[bool] = False
     spreads_games: ClassVar[bool] = False
+    updates_in_loops: ClassVar[bool] = True
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""

@@ -16,6 +16,7 @@ from lookax.experiments import (
     pola_figure1,
     pola_figure3,
     pola_figure4,
+    pola_figure5,
 )
 from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.memory_shaping import MemoryShaping
@@ -52,6 +53,9 @@ FIGURES: dict[str, Figure] = {
         pola_figure1.FIGURE,
         pola_figure3.FIGURE,
         pola_figure4.FIGURE,
+        pola_figure4.LAPTOP_FIGURE,
+        pola_figure5.FIGURE,
+        pola_figure5.LAPTOP_FIGURE,
         pola_b16.FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,

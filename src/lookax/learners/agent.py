@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 from lookax.errors import check
 from lookax.games.game import Game
 from lookax.policies.actor import Actor, Network, OneByOne
+from lookax.policies.mlp import Dense
 from lookax.rollouts.actors import Games, outputs, replayed, watched
 from lookax.rollouts.pieces import in_pieces, mean_over_games
 from lookax.surrogates.by_name import surrogate_by_name
@@ -21,10 +22,21 @@ Baseline = Literal["critic", "zero", "none"]
 
 
 class Agent(eqx.Module):
-    """A `policy`, and a `critic` with networks of their own; `None` for no critic."""
+    """A `policy` and a `critic`: a network of its own, or a head on the policy's memory; `None` for no critic."""
 
-    policy: Network
-    critic: Network | None
+    policy: Any
+    critic: Any
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether the critic is a head on the policy's memory."""
+        return isinstance(self.critic, Dense)
+
+    def values(self) -> Network | None:
+        """The network that tells values; that of the policy but for its head, where they share a memory."""
+        if isinstance(self.critic, Dense):
+            return Network(self.policy.encoder, self.policy.unit, self.critic)
+        return self.critic
 
 
 class Watched(NamedTuple):
@@ -52,7 +64,6 @@ class SampledObjectives:
 
     **Attributes:**
 
-    - `game`: what is played.
     - `discount`: γ; `gae_lambda`: λ.
     - `baseline`: Loaded DiCE with advantages by the agent's critic, or with values of zero; `"none"`: DiCE.
     - `reversed_divergence`: D(π, θ) is KL(θ ‖ π) instead of KL(π ‖ θ).
@@ -60,7 +71,6 @@ class SampledObjectives:
     **Raises:** `ValueError` for an unknown baseline.
     """
 
-    game: Game
     discount: ScalarLike
     gae_lambda: ScalarLike = 1.0
     baseline: Baseline = "critic"
@@ -85,7 +95,7 @@ class SampledObjectives:
                 jax.nn.log_softmax(outputs(actor, replayed(actor.recurrence, games.seen, own)), axis=1)
                 for actor, own in zip(actors, games.memories, strict=True)
             ]
-            taken = sum(_taken(own[:-1], games.actions[:, i]) for i, own in enumerate(log_probs))
+            taken = _taken(log_probs[0][:-1], games.actions[:, 0]) + _taken(log_probs[1][:-1], games.actions[:, 1])
             objective = self._surrogate(taken, games.rewards[:, player], piece.outputs.get("critic")) @ games.weights
             if beta is None or "reference" not in piece.outputs:
                 return objective
@@ -147,9 +157,14 @@ class SampledObjectives:
         return jnp.mean(jnp.sum(jnp.exp(p) * (p - q), axis=1), axis=0)
 
 
-def seats(game: Game, players: Sequence[Any]) -> tuple[Actor, ...]:
-    """Everybody in their seats: networks as actors there, fixed strategies as they are."""
-    return tuple(own.seated(game, i) if isinstance(own, Network) else OneByOne(own) for i, own in enumerate(players))
+def seated(game: Game, policy: Any, player: int) -> Actor:
+    """A policy in a seat: a network as an actor there, a fixed strategy as it is."""
+    return policy.seated(game, player) if isinstance(policy, Network) else OneByOne(policy)
+
+
+def seats(game: Game, policies: Sequence[Any]) -> tuple[Actor, ...]:
+    """Everybody in their seats."""
+    return tuple(seated(game, policy, player) for player, policy in enumerate(policies))
 
 
 def _taken(log_probs: Float[Array, "T A B"], actions: Int[Array, "T B"]) -> Float[Array, "T B"]:

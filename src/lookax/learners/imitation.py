@@ -4,9 +4,10 @@ import dataclasses
 
 import jax
 import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from lookax.errors import check_at_least
+from lookax.games.turned import Turned
 from lookax.learners.agent import Agent, SampledObjectives, seats, watch
 from lookax.lookahead.ascent import ascent_step
 from lookax.rollouts.pieces import Play
@@ -37,6 +38,10 @@ class Imitation:
         check_at_least("batches", self.batches, 1)
         check_at_least("steps", self.steps, 1)
 
+    def turned(self, turned: Bool[Array, ""]) -> "Imitation":
+        """The same in a [`Turned`][lookax.games.turned.Turned] game."""
+        return dataclasses.replace(self, play=dataclasses.replace(self.play, game=Turned(self.play.game, turned)))
+
     def fit(
         self, key: Key[Array, ""], player: int, agents: tuple[Agent, Agent], model: Agent
     ) -> tuple[Agent, Float[Array, ""]]:
@@ -46,8 +51,8 @@ class Imitation:
         def step(carry, games):
             model, states = carry
             policy = model.policy.seated(game, they)
-            critic = None if model.critic is None else model.critic.seated(game, they)
-            watched = watch(games, model=policy, critic=critic)
+            values = model.values()
+            watched = watch(games, model=policy, critic=None if values is None else values.seated(game, they))
 
             def likelihood(policy):
                 return self.objectives.likelihood(policy.seated(game, they), they, "model", watched)
@@ -56,7 +61,13 @@ class Imitation:
             improved, policy_state = ascent_step(slope, model.policy, states[0], self.optimiser)
             if model.critic is None:
                 return (Agent(improved, None), (policy_state, states[1])), -value
-            slope = jax.grad(lambda own: self.objectives.critic(own.seated(game, they), they, watched))(model.critic)
+
+            def accuracy(critic):
+                values = Agent(model.policy, critic).values()
+                assert values is not None
+                return self.objectives.critic(values.seated(game, they), they, watched)
+
+            slope = jax.grad(accuracy)(model.critic)
             critic, critic_state = ascent_step(slope, model.critic, states[1], self.critic_optimiser)
             return (Agent(improved, critic), (policy_state, critic_state)), -value
 

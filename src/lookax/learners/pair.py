@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from lookax.learners.agent import Agent
 from lookax.learners.imitation import Imitation
@@ -41,23 +41,61 @@ class Pair:
     def init(self, key: Key[Array, ""]) -> PairState:
         """First agents, models and optimisers."""
         agents, models = self.initial(key)
-        optimisers = tuple(
-            () if learner is None else learner.init(agent) for learner, agent in zip(self.learners, agents, strict=True)
-        )
+
+        def optimisers(i: int) -> PyTree:
+            learner = self.learners[i]
+            return () if learner is None else learner.init(agents[i])
+
         kept = tuple(None if how is None else model for how, model in zip(self.imitations, models, strict=True))
-        return PairState(agents, optimisers, kept)
+        return PairState(agents, (optimisers(0), optimisers(1)), (kept[0], kept[1]))
 
     def update(self, key: Key[Array, ""], state: PairState) -> tuple[PairState, Metrics]:
         """One update of both; metrics `model_cross_entropy` `[N]` of their models, 0 where there is none."""
-        agents, optimisers, models = list(state.agents), list(state.optimisers), list(state.models)
-        losses = [jnp.zeros(())] * 2
-        for i, (learner, imitation) in enumerate(zip(self.learners, self.imitations, strict=True)):
-            fit_key, learn_key = jax.random.split(jax.random.fold_in(key, i))
-            other = state.agents[1 - i]
-            if imitation is not None:
-                models[i], losses[i] = imitation.fit(fit_key, i, state.agents, models[i])
-                other = models[i]
-            if learner is not None:
-                agents[i], optimisers[i] = learner.update(learn_key, i, state.agents[i], other, optimisers[i])
+        if self._are_alike(state):
+            after = self._alike(key, state)
+        else:
+            after = [self._player(i, jax.random.fold_in(key, i), state) for i in (0, 1)]
+        agents, optimisers, models, losses = zip(*after, strict=True)
         metrics = {"model_cross_entropy": jnp.stack(losses)} if any(self.imitations) else {}
-        return PairState((agents[0], agents[1]), (optimisers[0], optimisers[1]), (models[0], models[1])), metrics
+        return PairState(agents, optimisers, models), metrics
+
+    def _player(self, i: int, key: Key[Array, ""], state: PairState) -> tuple[Agent, PyTree, Any, Float[Array, ""]]:
+        """A player's agent, optimisers and model after the update, and the model's cross-entropy."""
+        learner, imitation = self.learners[i], self.imitations[i]
+        fit_key, learn_key = jax.random.split(key)
+        agent, other, model, loss = state.agents[i], state.agents[1 - i], state.models[i], jnp.zeros(())
+        if imitation is not None:
+            model, loss = imitation.fit(fit_key, i, state.agents, model)
+            other = model
+        optimisers = state.optimisers[i]
+        if learner is not None:
+            agent, optimisers = learner.update(learn_key, i, agent, other, optimisers)
+        return agent, optimisers, model, loss
+
+    def _are_alike(self, state: PairState) -> bool:
+        """Whether both learn in the same way, and are of the same form."""
+        [first, second] = zip(state.agents, state.optimisers, state.models, strict=True)
+        same = self.learners[0] is self.learners[1] and self.imitations[0] is self.imitations[1]
+        return same and self.learners[0] is not None and _form(first) == _form(second)
+
+    def _alike(self, key: Key[Array, ""], state: PairState) -> list[Any]:
+        """Of both players what `_player` gives, by one program that each runs in its turn: half as much to compile."""
+        everything = state.agents, state.optimisers, state.models
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *zip(*everything, strict=True))
+
+        def of(number: Int[Array, ""], turned: Bool[Array, ""]) -> tuple[Agent, PyTree, Any, Float[Array, ""]]:
+            mine, theirs = (jax.tree.map(lambda leaf, j=j: leaf[j], stacked) for j in (number, 1 - number))
+            turned_pair = Pair(
+                self.initial,
+                (self.learners[0] and self.learners[0].turned(turned), None),
+                (self.imitations[0] and self.imitations[0].turned(turned), None),
+            )
+            seen = PairState((mine[0], theirs[0]), (mine[1], theirs[1]), (mine[2], theirs[2]))
+            return turned_pair._player(0, jax.random.fold_in(key, number), seen)
+
+        results = jax.lax.map(lambda number: of(number, number == 1), jnp.arange(2))
+        return [jax.tree.map(lambda leaf, i=i: leaf[i], results) for i in (0, 1)]
+
+
+def _form(tree: PyTree) -> tuple[Any, list[Any]]:
+    return jax.tree.structure(tree), [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]

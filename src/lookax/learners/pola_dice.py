@@ -7,13 +7,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Key, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
 from lookax.errors import check_at_least
+from lookax.games.turned import Turned
 from lookax.learners.agent import Agent, SampledObjectives, Watched, seats, watch
 from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.unrolled import Adjoint, unrolled
-from lookax.policies.actor import Actor, Network, Trembling
+from lookax.policies.actor import Actor, Network, OneByOne, SideBySide, Trembling
+from lookax.policies.strategies import strategy
 from lookax.rollouts.pieces import Play
 
 
@@ -50,6 +52,8 @@ class POLADiCE:
     - `critic_after_loop`: the critic stays as it is in the M steps, and then takes M on games of the new policy.
     - `tremble`: ε with which every learner's hand trembles in the games that are learned from, as it does in D; `None`
       for steady hands. States off the path of play are then never left to chance.
+    - `sparring`: one in so many of the games of Jᵢ and of its divergence is against a fixed defector, who does not
+      learn; `None` for none. What an agent does to defectors then never stops to matter.
     - `adjoint`: how the opponent's steps are differentiated, as in [`lookax.lookahead.unrolled`][].
 
     **Raises:** `ValueError` for numbers of steps out of range.
@@ -68,11 +72,18 @@ class POLADiCE:
     keep_optimisers: bool = False
     critic_after_loop: bool = False
     tremble: ScalarLike | None = None
+    sparring: int | None = None
     adjoint: Adjoint = "forward-over-reverse"
 
     def __post_init__(self):
         check_at_least("inner_steps", self.inner_steps, 0)
         check_at_least("outer_steps", self.outer_steps, 1)
+        if self.sparring is not None:
+            check_at_least("sparring", self.sparring, 2)
+
+    def turned(self, turned: Bool[Array, ""]) -> "POLADiCE":
+        """The same learner in a [`Turned`][lookax.games.turned.Turned] game."""
+        return dataclasses.replace(self, play=dataclasses.replace(self.play, game=Turned(self.play.game, turned)))
 
     def init(self, agent: Agent) -> Optimisers:
         """Optimisers' first states."""
@@ -89,8 +100,11 @@ class POLADiCE:
             agent, optimisers = carry
             slope, watched = self.gradient(key, player, agent, opponent, reference)
             policy, policy_state = ascent_step(slope, agent.policy, optimisers.policy, self.optimiser)
-            after = Agent(policy, agent.critic), Optimisers(policy_state, optimisers.critic)
-            return (after if self.critic_after_loop else self._improve_critic(player, *after, watched)), None
+            optimisers = Optimisers(policy_state, optimisers.critic)
+            if self.critic_after_loop:
+                return (Agent(policy, agent.critic), optimisers), None
+            critic, optimisers = self._improved_critic(player, agent, optimisers, watched)
+            return (Agent(policy, critic), optimisers), None
 
         start = agent, optimisers if self.keep_optimisers else self.init(agent)
         (agent, optimisers), _ = jax.lax.scan(outer_step, start, jax.random.split(loop_key, self.outer_steps))
@@ -98,8 +112,10 @@ class POLADiCE:
 
             def critic_step(carry: tuple[Agent, Optimisers], key: Key[Array, ""]):
                 agent, optimisers = carry
-                watched = self._watched(key, player, agent.policy, opponent.policy, player, agent)
-                return self._improve_critic(player, agent, optimisers, watched), None
+                policies = agent.policy, opponent.policy
+                watched = self._watched(key, player, *policies, player, agent, None, self.sparring)
+                critic, optimisers = self._improved_critic(player, agent, optimisers, watched)
+                return (Agent(agent.policy, critic), optimisers), None
 
             keys = jax.random.split(critic_key, self.outer_steps)
             (agent, optimisers), _ = jax.lax.scan(critic_step, (agent, optimisers), keys)
@@ -116,10 +132,10 @@ class POLADiCE:
         else:
             theirs, pull_back = opponent.policy, None
         beside = None if self.outer_beta is None else reference
-        watched = self._watched(play_key, player, mine, theirs, player, agent, beside)
+        watched = self._watched(play_key, player, mine, theirs, player, agent, beside, self.sparring)
 
         def objective(mine: Any, theirs: Any) -> Float[Array, ""]:
-            return self.objectives.policy(self._seats(player, mine, theirs), player, watched, self.outer_beta)
+            return self._objective(player, mine, theirs, player, watched, self.outer_beta, agent, self.sparring)
 
         if pull_back is None:
             return jax.grad(objective)(mine, theirs), watched
@@ -135,18 +151,20 @@ class POLADiCE:
             watched = self._watched(key, player, mine, theirs.policy, they, theirs, reference)
 
             def objective(policy: Any) -> Float[Array, ""]:
-                return self.objectives.policy(self._seats(player, mine, policy), they, watched, self.inner_beta)
+                return self._objective(player, mine, policy, they, watched, self.inner_beta, theirs)
 
             policy = unrolled(objective, theirs.policy, optimiser=self.inner_optimiser, steps=1, adjoint=self.adjoint)
             if theirs.critic is None:
                 return Agent(policy, None)
-            slope = jax.grad(self._critic_objective(they, watched))(theirs.critic)
+            slope = self._critic_slope(they, theirs, watched)
             start = self.inner_critic_optimiser.init(theirs.critic)
             return Agent(policy, ascent_step(slope, theirs.critic, start, self.inner_critic_optimiser)[0])
 
         keys = jax.random.split(key, self.inner_steps)
         # At its start the divergence has no slope, nor does its curvature matter to a step from a constant.
         first = inner_step(opponent, keys[0], None)
+        if self.inner_steps == 1:
+            return first.policy
         reference = None if self.inner_beta is None else opponent.policy
         last, _ = jax.lax.scan(lambda theirs, key: (inner_step(theirs, key, reference), None), first, keys[1:])
         return last.policy
@@ -160,34 +178,63 @@ class POLADiCE:
         learner: int,
         agent: Agent,
         reference: Any | None = None,
+        sparring: int | None = None,
     ) -> Watched:
         """Games of both policies, watched by the critic of the one who is to learn from them and by its reference."""
         game = self.play.game
-        actors = jax.lax.stop_gradient(self._seats(player, mine, theirs))
+        actors = jax.lax.stop_gradient(self._seats(player, mine, theirs, sparring))
+        values = agent.values()
         return watch(
             self.play(actors, key),
-            critic=None if agent.critic is None else agent.critic.seated(game, learner),
+            critic=None if values is None else values.seated(game, learner),
             reference=None if reference is None else self._seats(player, reference, reference)[learner],
         )
 
-    def _seats(self, player: int, mine: Any, theirs: Any) -> tuple[Actor, ...]:
+    def _seats(self, player: int, mine: Any, theirs: Any, sparring: int | None = None) -> tuple[Actor, ...]:
         everybody = (mine, theirs) if player == 0 else (theirs, mine)
-        actors = seats(self.play.game, everybody)
-        if self.tremble is None:
-            return actors
-        return tuple(
-            Trembling(actor, self.tremble) if isinstance(own, Network) else actor
-            for own, actor in zip(everybody, actors, strict=True)
-        )
+        actors = list(seats(self.play.game, everybody))
+        if self.tremble is not None:
+            for i, own in enumerate(everybody):
+                if isinstance(own, Network):
+                    actors[i] = Trembling(actors[i], self.tremble)
+        if sparring is not None:
+            they = 1 - player
+            defector = OneByOne(strategy("always-defect", self.play.game, they))
+            actors[they] = SideBySide((actors[they], defector), (sparring - 1, 1))
+        return tuple(actors)
 
-    def _critic_objective(self, player: int, watched: Watched):
-        return lambda critic: self.objectives.critic(critic.seated(self.play.game, player), player, watched)
+    def _objective(
+        self,
+        player: int,
+        mine: Any,
+        theirs: Any,
+        learner: int,
+        watched: Watched,
+        beta: ScalarLike | None,
+        agent: Agent,
+        sparring: int | None = None,
+    ) -> Float[Array, ""]:
+        """What a learner's policy climbs; where its critic shares the memory, the critic's objective too."""
+        objective = self.objectives.policy(self._seats(player, mine, theirs, sparring), learner, watched, beta)
+        if not agent.shares_memory or self.critic_after_loop:
+            return objective
+        values = Agent(mine if learner == player else theirs, agent.critic).values()
+        assert values is not None
+        return objective + self.objectives.critic(values.seated(self.play.game, learner), learner, watched)
 
-    def _improve_critic(
+    def _critic_slope(self, player: int, agent: Agent, watched: Watched) -> Any:
+        def objective(critic: Any) -> Float[Array, ""]:
+            values = Agent(agent.policy, critic).values()
+            assert values is not None
+            return self.objectives.critic(values.seated(self.play.game, player), player, watched)
+
+        return jax.grad(objective)(agent.critic)
+
+    def _improved_critic(
         self, player: int, agent: Agent, optimisers: Optimisers, watched: Watched
-    ) -> tuple[Agent, Optimisers]:
+    ) -> tuple[Any, Optimisers]:
         if agent.critic is None:
-            return agent, optimisers
-        slope = jax.grad(self._critic_objective(player, watched))(agent.critic)
+            return None, optimisers
+        slope = self._critic_slope(player, agent, watched)
         critic, state = ascent_step(slope, agent.critic, optimisers.critic, self.critic_optimiser)
-        return Agent(agent.policy, critic), Optimisers(optimisers.policy, state)
+        return critic, Optimisers(optimisers.policy, state)

@@ -5,6 +5,7 @@ Everything is of B games at once, whose axis is the last: products then have it 
 """
 
 import abc
+import itertools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,7 +16,7 @@ from jaxtyping import Array, Float, PyTree, ScalarLike
 
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import action_one_hot
+from lookax.games.turned import Turned
 
 
 @runtime_checkable
@@ -72,8 +73,9 @@ class Network(eqx.Module):
 
         A matrix game has few states: all are encoded once, and play picks from them.
         """
-        if isinstance(game, MatrixGame):
-            observations = jnp.asarray(action_one_hot(game, player).T, float)
+        inner = game.game if isinstance(game, Turned) else game
+        if isinstance(inner, MatrixGame):
+            observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(inner.num_states))
             return _Seated(_OverStates(self.unit, self.encoder(observations)), self.head)
         return _Seated(_OverObservations(self.unit, self.encoder, game, player), self.head)
 
@@ -161,3 +163,48 @@ class OneByOne(eqx.Module):
     def act(self, memory: Any) -> Float[Array, "A B"]:
         """Its action logits in every game."""
         return jax.vmap(self.single.act, -1, -1)(memory)
+
+
+class SideBySide(eqx.Module):
+    """Several `actors` in one seat, each in its part of the games, one after the other.
+
+    **Attributes:** `actors`; `shares`, how the games are divided among them: 3 and 1 for three quarters and one.
+    """
+
+    actors: tuple[Actor, ...]
+    shares: tuple[int, ...] = eqx.field(static=True)
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """Itself."""
+        return self
+
+    def first_memory(self, batch_size: int) -> PyTree:
+        """Everybody's first memory of its part."""
+        ends = self._ends(batch_size)
+        return tuple(
+            own.recurrence.first_memory(end - start)
+            for own, start, end in zip(self.actors, ends[:-1], ends[1:], strict=True)
+        )
+
+    def remember(self, memory: Any, seen: Seen) -> Any:
+        """Everybody's memory of its part."""
+        return tuple(
+            own.recurrence.remember(past, now)
+            for own, past, now in zip(self.actors, memory, self.parts(seen), strict=True)
+        )
+
+    def act(self, memory: Any) -> Float[Array, "A B"]:
+        """Everybody's outputs."""
+        return jnp.concatenate([own.act(past) for own, past in zip(self.actors, memory, strict=True)], axis=-1)
+
+    def parts(self, tree: PyTree) -> list[PyTree]:
+        """Everybody's part of arrays whose last axis is over games."""
+        ends = self._ends(jax.tree.leaves(tree)[0].shape[-1])
+        return [
+            jax.tree.map(lambda leaf, start=start, end=end: leaf[..., start:end], tree)
+            for start, end in itertools.pairwise(ends)
+        ]
+
+    def _ends(self, batch_size: int) -> list[int]:
+        return [batch_size * part // sum(self.shares) for part in itertools.accumulate(self.shares, initial=0)]

@@ -101,9 +101,12 @@ def network(
     - `initialiser`: as of [`dense`][lookax.policies.mlp.dense] layers; each of a GRU's gates is one. `"lecun"`, with
       orthogonal U, is the published runs' choice.
 
-    **Raises:** `ValueError` for an unknown memory or initialiser.
+    **Raises:** `ValueError` for an unknown memory or initialiser, or another number of layers.
     """
     check(memory in get_args(Memory), "memory", memory, f"one of {', '.join(get_args(Memory))}")
+    check(
+        initialiser in get_args(Initialiser), "initialiser", initialiser, f"one of {', '.join(get_args(Initialiser))}"
+    )
     check(num_layers in (0, 1, 2), "num_layers", num_layers, "0, 1 or 2")
     layer_keys, gate_keys, unit_keys, head_key = (jax.random.split(k, 3) for k in jax.random.split(key, 4))
     sizes = [num_inputs, *(hidden_size,) * num_layers]

@@ -29,6 +29,7 @@ from lookax.errors import check
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
+from lookax.games.turned import Turned
 from lookax.policies.coin_moves import OneCoinMoves, TwoCoinMoves
 
 Reaction = Callable[[Bool[Array, ""], Array], Bool[Array, ""]]
@@ -117,6 +118,31 @@ class CoinStrategy(Strategy):
         return Memory(cooperates, self.move(seen.state, self.player, cooperates))
 
 
+class TurnedStrategy(Strategy):
+    """A strategy in a [`Turned`][lookax.games.turned.Turned] game: it looks at the game as it is, from either seat.
+
+    **Attributes:** `seats`, the strategy where the game is not turned and where it is; whether it is `turned`.
+    """
+
+    seats: tuple[Strategy, Strategy]
+    turned: Bool[Array, ""]
+
+    def first_memory(self) -> Any:
+        """Both seats' first memory."""
+        return tuple(own.first_memory() for own in self.seats)
+
+    def remember(self, memory: Any, seen: Seen) -> Any:
+        """Both seats' memory."""
+        actions, rewards = (jnp.where(self.turned, leaf[::-1], leaf) for leaf in (seen.actions, seen.rewards))
+        seen = Seen(seen.state, actions, rewards)
+        return tuple(own.remember(past, seen) for own, past in zip(self.seats, memory, strict=True))
+
+    def act(self, memory: Any) -> Float[Array, " A"]:
+        """Action logits of the seat that it has."""
+        straight, turned = (own.act(past) for own, past in zip(self.seats, memory, strict=True))
+        return jnp.where(self.turned, turned, straight)
+
+
 MATRIX_REACTIONS: dict[str, Reaction] = {
     "always-defect": lambda cooperates, _: jnp.zeros_like(cooperates),
     "always-cooperate": lambda cooperates, _: jnp.ones_like(cooperates),
@@ -146,6 +172,9 @@ def strategy(name: str, game: Game, player: int) -> Strategy:
     check(name in strategy_names(game), "strategy", name, f"one of {', '.join(strategy_names(game))} in this game")
     check(0 <= player < game.num_players, "player", player, f"one of 0 … {game.num_players - 1}")
     num_actions = game.num_actions[player]
+    if isinstance(game, Turned):
+        both = strategy(name, game.game, player), strategy(name, game.game, 1 - player)
+        return TurnedStrategy(player, num_actions, both, game.turned)
     if name == "random":
         return RandomStrategy(player, num_actions)
     reaction = _reactions(game)[name]
@@ -157,6 +186,8 @@ def strategy(name: str, game: Game, player: int) -> Strategy:
 
 
 def _reactions(game: Game) -> dict[str, Reaction]:
+    if isinstance(game, Turned):
+        return _reactions(game.game)
     if isinstance(game, CoinGame):
         return COIN_REACTIONS
     return MATRIX_REACTIONS if isinstance(game, MatrixGame) and set(game.num_actions) == {2} else {}

@@ -28,7 +28,10 @@ def from_written(written: Mapping[str, Any], like: Like) -> Like:
     if set(written) != set(expected):
         raise BadInputError(f"network: has {', '.join(written)}; it must have {', '.join(expected)}")
     for place, leaf in expected.items():
-        array = np.array(written[place], float)
+        try:
+            array = np.array(written[place], float)
+        except (ValueError, TypeError):
+            raise BadInputError(f"network: {place} is not an array of numbers") from None
         if array.shape != leaf.shape or not np.isfinite(array).all():
             raise BadInputError(f"network: {place} has shape {array.shape}; it must be {leaf.shape}, finite numbers")
         leaves.append(jnp.asarray(array, leaf.dtype))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from lookax.games.game import Game, Seen
-from lookax.policies.actor import Actor, Recurrence
+from lookax.policies.actor import Actor, Recurrence, SideBySide
 
 
 class Games(eqx.Module):
@@ -51,7 +51,10 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
     states = jax.vmap(game.reset, out_axes=-1)(jax.random.split(reset_key, batch_size))
     uniforms = jax.random.uniform(action_key, (horizon + 1, len(actors), batch_size))
     shape = (len(actors), batch_size)
-    first = Seen(states, jnp.full(shape, -1), jnp.zeros(shape, uniforms.dtype))
+    actions = jnp.full(shape, -1)
+    one_state = jax.tree.map(lambda leaf: leaf[..., 0], states)
+    rewards = jax.eval_shape(game.step, step_key, one_state, actions[:, 0])[1]
+    first = Seen(states, actions, jnp.zeros(shape, rewards.dtype))
     recurrences = [actor.recurrence for actor in actors]
     memories = tuple(own.first_memory(batch_size) for own in recurrences)
 
@@ -93,21 +96,27 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
 
     is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
     """
-    moving, fixed = eqx.partition(recurrence, eqx.is_inexact_array)
+    if isinstance(recurrence, SideBySide):
+        parts = zip(recurrence.actors, recurrence.parts(seen), memories, strict=True)
+        return tuple(replayed(own.recurrence, now, past) for own, now, past in parts)
+    arrays, static = eqx.partition(recurrence, eqx.is_array)
+    moving, fixed = eqx.partition(arrays, eqx.is_inexact_array)
+    if not jax.tree.leaves(moving):
+        return memories
 
     @jax.custom_jvp
-    def known(moving, seen, memories):
-        del moving, seen
+    def known(moving, fixed, seen, memories):
+        del moving, fixed, seen
         return memories
 
     @known.defjvp
     def _(primals, tangents):
-        (moving, seen, memories), (d_moving, *_) = primals, tangents
+        (moving, fixed, seen, memories), (d_moving, *_) = primals, tangents
         # By itself: what the derivative depends on has derivatives, too.
-        memories = known(moving, seen, memories)
+        memories = known(moving, fixed, seen, memories)
 
         def start(moving):
-            return eqx.combine(moving, fixed).first_memory(jax.tree.leaves(memories)[0].shape[-1])
+            return eqx.combine(moving, fixed, static).first_memory(jax.tree.leaves(memories)[0].shape[-1])
 
         first, d_first = jax.jvp(start, (moving,), (d_moving,))
         before = jax.tree.map(lambda start, later: jnp.concatenate([start[None], later[:-1]]), first, memories)
@@ -116,7 +125,7 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
         @functools.partial(jax.checkpoint, prevent_cse=False)
         def linearised(moving, d_moving, memory, d_memory, seen):
             def update(moving, memory):
-                return eqx.combine(moving, fixed).remember(memory, seen)
+                return eqx.combine(moving, fixed, static).remember(memory, seen)
 
             return jax.jvp(update, (moving, memory), (d_moving, d_memory))[1]
 
@@ -126,7 +135,7 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
 
         return memories, jax.lax.scan(step, d_first, (before, seen))[1]
 
-    return known(moving, seen, memories)
+    return known(moving, fixed, seen, memories)
 
 
 def outputs(actor: Actor, memories: PyTree) -> Float[Array, "T A B"]:

@@ -12,6 +12,9 @@ from jaxtyping import Array, PyTree
 from lookax.learners.state import Metrics
 from lookax.runs.devices import Devices, Rounds
 
+LOOP = 64
+"""Most updates that one call of a program makes; there is room for the metrics of so many on the devices."""
+
 
 @runtime_checkable
 class Experiment(Protocol):
@@ -22,6 +25,11 @@ class Experiment(Protocol):
     """Whether settings that share a program are lanes of one call of it, or take turns with it, as seeds never do."""
     spreads_games: ClassVar[bool]
     """Whether it pays to deal the games of a seed out to processors, where there are more of them than seeds."""
+    updates_in_loops: ClassVar[bool]
+    """Whether a call of a program may make several updates, in a loop on the device, which saves a millisecond each.
+
+    Not where they are convolutions, which XLA computes many times more slowly within a loop on processors.
+    """
 
     @property
     def total_updates(self) -> int:
@@ -81,6 +89,8 @@ class Lanes:
 
     def __init__(self, experiments: Sequence[Experiment], devices: Sequence[Any] | None = None):
         self._x64 = experiments[0].precision == "float64"
+        self.most = LOOP if experiments[0].updates_in_loops else 1
+        """How many updates at once are the most."""
         numbers = _numbers(experiments)
         with jax.enable_x64(self._x64):
             inputs = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, numbers))
@@ -88,8 +98,9 @@ class Lanes:
             self._implementations = jax.tree.map(_implementation, state)
             self.template: PyTree = jax.eval_shape(_as_data, state)
             """Shapes and types of a state as `fetch` gives it."""
-            self._shapes = (*inputs, jax.eval_shape(lambda: jnp.asarray(0)), self.template)
-            self._devices = Devices(len(numbers[1]), lambda: jax.eval_shape(self._step_lanes, *self._shapes), devices)
+            number = jax.eval_shape(lambda: jnp.asarray(0))
+            self._shapes = (*inputs, number, number, self.template)
+            self._devices = Devices(len(numbers[1]), lambda: jax.eval_shape(self._steps_lanes, *self._shapes), devices)
             self._experiments, self._seeds = self._dealt_out(numbers)
         self._programs: dict[str, Callable[..., Any]] = {}
 
@@ -108,9 +119,18 @@ class Lanes:
 
     def step(self, number: int, state: Rounds) -> tuple[Rounds, Rounds]:
         """Everybody's update of that number, counting from 1, and its metrics."""
+        state, metrics = self.steps(number, 1, state)
         with jax.enable_x64(self._x64):
-            program = self._program("step", self._step_lanes, *self._shapes)
-            rounds = program(self._experiments, self._seeds, jnp.asarray(number), state)
+            return state, _of_the_first(metrics)
+
+    def steps(self, number: int, count: int, state: Rounds) -> tuple[Rounds, Rounds]:
+        """Everybody's updates from that number on, `count` of them, `most` at the most, in one call of one program.
+
+        **Returns:** the state after them; metrics `[C · S, most, …]`, the first `count` of which are theirs.
+        """
+        with jax.enable_x64(self._x64):
+            program = self._program("steps", self._steps_lanes, *self._shapes)
+            rounds = program(self._experiments, self._seeds, jnp.asarray(number), jnp.asarray(count), state)
             return tuple(after for after, _ in rounds), tuple(metrics for _, metrics in rounds)
 
     def evaluate(self, state: Rounds) -> Rounds:
@@ -140,6 +160,23 @@ class Lanes:
     def _start_lanes(self, experiments: PyTree, seeds: Array) -> tuple[PyTree, Metrics]:
         state, metrics = jax.vmap(_start_one)(experiments, seeds)
         return _as_data(state), metrics
+
+    def _steps_lanes(
+        self, experiments: PyTree, seeds: Array, number: Array, count: Array, data: PyTree
+    ) -> tuple[PyTree, Metrics]:
+        if self.most == 1:
+            data, metrics = self._step_lanes(experiments, seeds, number, data)
+            return data, jax.tree.map(lambda values: values[:, None], metrics)
+        step = jax.jit(self._step_lanes)  # so that it is traced once, for the shapes of metrics and for the loop
+
+        def one_more(made: Array, before: tuple[PyTree, Metrics]) -> tuple[PyTree, Metrics]:
+            data, metrics = step(experiments, seeds, number + made, before[0])
+            return data, jax.tree.map(lambda room, values: room.at[:, made].set(values), before[1], metrics)
+
+        _, shapes = jax.eval_shape(step, experiments, seeds, number, data)
+        room = jax.tree.map(lambda like: jnp.zeros((like.shape[0], self.most, *like.shape[1:]), like.dtype), shapes)
+        # How many is a number that is given, so that one program makes any number, and each update in the same way.
+        return jax.lax.fori_loop(0, count, one_more, (data, room))
 
     def _step_lanes(self, experiments: PyTree, seeds: Array, number: Array, data: PyTree) -> tuple[PyTree, Metrics]:
         state, metrics = jax.vmap(_step_one, (0, 0, None, 0))(experiments, seeds, number, self._as_state(data))
@@ -171,6 +208,11 @@ def _start_one(experiment: Experiment, seed: Array) -> tuple[PyTree, Metrics]:
 def _step_one(experiment: Experiment, seed: Array, number: Array, state: PyTree) -> tuple[PyTree, Metrics]:
     # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
     return experiment.update(jax.random.fold_in(jax.random.key(seed), number), state)
+
+
+@jax.jit
+def _of_the_first(metrics: Rounds) -> Rounds:
+    return jax.tree.map(lambda values: values[:, 0], metrics)
 
 
 def _as_data(state: PyTree) -> PyTree:

@@ -31,11 +31,15 @@ class MetricsFile:
 
     def append(self, first_update: int, first_seed: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Adds metrics `[updates, seeds, …]`, and hands them to the operating system."""
+        row = b'{"update":%d,"seed":%d'
+        for name, values in metrics.items():
+            inner = values.ndim - 2
+            row += b"," + orjson.dumps(name).replace(b"%", b"%%") + b":" + b"[" * inner + b"%b" + b"]" * inner
+        row += b"}\n"
         lines = bytearray()
-        for u, s in np.ndindex(next(iter(metrics.values())).shape[:2]) if metrics else ():
-            row = {"update": first_update + u, "seed": first_seed + s}
-            row |= {name: values[u, s] for name, values in metrics.items()}
-            lines += orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+        for u in range(len(next(iter(metrics.values())))) if metrics else ():
+            texts = zip(*(_by_seed(values[u]) for values in metrics.values()), strict=True)
+            lines += b"".join([row % (first_update + u, first_seed + s, *own) for s, own in enumerate(texts)])
         self._file.write(lines)
         self._file.flush()
         self._end += len(lines)
@@ -91,6 +95,16 @@ def last_rows(path: Path, seeds: int) -> list[dict[str, Any]]:
     last = rows[-1]["update"] if rows else 0
     found = ([row for row in rows if row["update"] == update] for update in (last, last - 1))
     return next((own for own in found if len(own) == seeds), [])
+
+
+def _by_seed(values: np.ndarray) -> list[bytes]:
+    """The JSON of every entry along the first axis, without its outer brackets.
+
+    All of it is made in one go, which takes two thirds of the time that as many small arrays do.
+    """
+    text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    inner = values.ndim - 1
+    return text[1 + inner : len(text) - 1 - inner].split(b"]" * inner + b"," + b"[" * inner)
 
 
 def _last_lines(path: Path, number: int) -> list[bytes]:

@@ -157,31 +157,40 @@ class _Learning:
 
         `None` if one of them fails, which is then to be found by itself.
         """
-        state, metrics = self._state, []
         try:
             if self._update < 0:
-                state, first = self._lanes.start()
-                metrics.append(first)
+                state, metrics = self._lanes.start()
+                history = {name: values[None] for name, values in self._lanes.fetch(metrics).items()}
+                made = 1
             else:
-                for number in range(self._update + 1, self._update + 1 + self._most(count)):
-                    state, entry = self._lanes.step(number, state)
-                    metrics.append(entry)
-                    if self._stop.signal and jax.process_count() == 1:
-                        break
-            fetched = [self._lanes.fetch(entry) for entry in metrics]
+                state, history, made = self._steps(self._most(count))
         except eqx.EquinoxRuntimeError:
             if count > 1:
                 return None
             # Which lane it was, XLA does not tell.
             why = f"a solver did not converge at update {self._update + 1} of some seed"
             raise self._buried(dict.fromkeys(range(len(self._runs)), why)) from None
-        history = {name: np.stack([entry[name] for entry in fetched]) for name in fetched[0]}
         bad = _not_finite(history, self._recorder.lanes())
         if bad and count > 1:
             return None
         if bad:
             self._fail(bad)
-        return state, history, len(metrics)
+        return state, history, made
+
+    def _steps(self, count: int) -> tuple[Rounds, History, int]:
+        """State and metrics of the next updates, fewer if it is time to stop."""
+        state, calls, made = self._state, [], 0
+        while made < count and not (made and self._stop.signal and jax.process_count() == 1):
+            number = min(self._lanes.most, count - made)
+            state, metrics = self._lanes.steps(self._update + 1 + made, number, state)
+            calls.append((number, metrics))
+            made += number
+        # Fetched once all are under way, so that no device waits for it.
+        fetched = [
+            {name: np.moveaxis(values[:, :number], 1, 0) for name, values in self._lanes.fetch(metrics).items()}
+            for number, metrics in calls
+        ]
+        return state, {name: np.concatenate([entry[name] for entry in fetched]) for name in fetched[0]}, made
 
     def _most(self, count: int) -> int:
         every = self._runs[0].recording.checkpoint_updates

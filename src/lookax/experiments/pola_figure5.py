@@ -1,0 +1,90 @@
+"""Figure 5 of POLA (Zhao et al. 2022): agents with a memory in the coin game, from sampled games.
+
+At published scale, presets do what the published commands do; see [`lookax.experiments.pola_figure4`][].
+"""
+
+import dataclasses
+
+from lookax.experiments.memory_reports import HEADLINE, RUN, Published, draw_memory, memory_table
+from lookax.experiments.memory_shaping import MemoryShaping
+from lookax.experiments.pola_figure4 import LAPTOP_POLA as LAPTOP_POLA_4
+from lookax.experiments.preset import Figure, Preset, Report
+
+PREFIX = "pola-figure5"
+
+POLA = MemoryShaping(
+    game="coin",
+    batch_size=1000,
+    inner_steps=4,
+    inner_learning_rate=0.01,
+    inner_beta=5.0,
+    outer_beta=150.0,
+    total_updates=251,
+)
+POLA_OM = dataclasses.replace(POLA, inner_steps=6, inner_beta=15.0, opponent_model=True)
+LOLA = dataclasses.replace(
+    POLA,
+    batch_size=2000,
+    outer_steps=1,
+    inner_steps=1,
+    inner_learning_rate=0.003,
+    outer_beta=None,
+    inner_beta=None,
+    total_updates=50_001,
+)
+
+PRESETS = tuple(
+    Preset(f"{PREFIX}-{name}", f"{description}, coin game", experiment, RUN)
+    for name, description, experiment in (
+        ("pola-dice", "POLA-DiCE", POLA),
+        ("pola-om", "POLA-DiCE with models of the opponent", POLA_OM),
+        ("lola-dice", "LOLA-DiCE", LOLA),
+    )
+)
+
+# Read off the plot in the original's README (updated 2023-07-03), at 50 000 outer steps.
+REFERENCES = {
+    f"{PREFIX}-pola-dice": Published(0.26, -0.025, 0.82),
+    f"{PREFIX}-pola-om": Published(0.235, -0.025, 0.77),
+    f"{PREFIX}-lola-dice": Published(0.0, -0.32, 0.5),
+}
+
+LAPTOP_POLA = dataclasses.replace(
+    LAPTOP_POLA_4,
+    game="coin",
+    batch_size=128,
+    learning_rate=0.005,
+    critic_learning_rate=0.005,
+    inner_critic_learning_rate=0.005,
+    outer_beta=20.0,
+    hidden_size=32,
+    model_batches=20,
+    total_updates=100,
+)
+LAPTOP_LOLA = dataclasses.replace(
+    LAPTOP_POLA, outer_steps=1, outer_beta=None, tremble=None, sparring=None, total_updates=1000
+)
+
+LAPTOP_PRESETS = tuple(
+    Preset(f"{PREFIX}-laptop-{name}", f"{description}, coin game, small", experiment, RUN)
+    for name, description, experiment in (
+        ("pola-dice", "POLA-DiCE", LAPTOP_POLA),
+        ("pola-om", "POLA-DiCE with models of the opponent", dataclasses.replace(LAPTOP_POLA, opponent_model=True)),
+        ("lola-dice", "LOLA-DiCE", LAPTOP_LOLA),
+        ("naive", "naive learners", dataclasses.replace(LAPTOP_LOLA, inner_steps=0)),
+    )
+)
+
+LAPTOP_FIGURE = Figure(
+    f"{PREFIX}-laptop",
+    "POLA and LOLA with memory in the coin game, small games and networks",
+    LAPTOP_PRESETS,
+    Report(draw_memory, lambda results: memory_table(results, {}), HEADLINE),
+)
+
+FIGURE = Figure(
+    PREFIX,
+    "POLA and LOLA with memory in the coin game, at published scale (weeks on a processor)",
+    PRESETS,
+    Report(draw_memory, lambda results: memory_table(results, REFERENCES), HEADLINE),
+)

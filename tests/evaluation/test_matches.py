@@ -1,0 +1,145 @@
+"""How agents fare, by hand."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lookax.evaluation.matches import coins, match, own_coin_share, scores, scores_against
+from lookax.evaluation.reciprocity import cooperation_after, history_names, is_reciprocal, short_histories
+from lookax.games.coin_game import OneCoinGame, TwoCoinGame
+from lookax.games.game import Game
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
+from lookax.policies.recurrent import network
+from lookax.policies.strategies import strategy
+
+GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
+KEY = jax.random.key(4)
+NAMES = ("always-defect", "always-cooperate", "tit-for-tat")
+
+
+def pair(first: str, second: str, game: Game = GAME) -> tuple[Any, Any]:
+    return strategy(first, game, 0), strategy(second, game, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        # Of 4 steps: once exploited, −3 and 0, then three times −2 each.
+        (("tit-for-tat", "always-defect"), [-9 / 4, -6 / 4]),
+        (("always-defect", "tit-for-tat"), [-6 / 4, -9 / 4]),
+        (("tit-for-tat", "tit-for-tat"), [-1, -1]),
+        (("always-cooperate", "always-defect"), [-3, 0]),
+    ],
+)
+def test_scores_of_strategies_by_hand(names, expected):
+    np.testing.assert_allclose(scores(match(GAME, pair(*names), KEY, 4, 3)), expected, rtol=1e-12)
+
+
+def test_each_player_is_scored_in_its_own_seat_against_each_strategy():
+    ours = scores_against(NAMES, GAME, pair("tit-for-tat", "always-defect"), KEY, 4, 3)
+    np.testing.assert_allclose(ours, [[-9 / 4, -2], [-1, 0], [-1, -6 / 4]], rtol=1e-12)
+
+
+def test_strategies_side_by_side_score_what_they_do_alone():
+    # Of a network that draws its actions: means over as many games as agree within four standard errors, of a reward
+    # per step with a deviation below 1 in 8000 games.
+    first, second = (network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
+    players = first, second
+    ours = scores_against(NAMES, GAME, players, KEY, 3, 8000)
+    for name, own in zip(NAMES, ours, strict=True):
+        alone = scores(match(GAME, (players[0], strategy(name, GAME, 1)), jax.random.key(0), 3, 8000))[0]
+        np.testing.assert_allclose(own[0], alone, atol=4 * np.sqrt(2 / 8000))
+
+
+@pytest.mark.parametrize("game", [OneCoinGame(), TwoCoinGame()], ids=["one coin", "two coins"])
+def test_coins_that_are_counted_were_paid_for(game):
+    games = match(game, pair("always-defect", "random", game=game), KEY, 6, 10)
+    counted = coins(game, games)
+    assert counted.shape == (2, 2)
+    # Everybody gets 1 for every coin and loses 2 for every coin of its own that the other takes.
+    paid = games.rewards.sum(axis=0) @ games.weights
+    np.testing.assert_allclose(counted.sum(axis=1) - 2 * jnp.array([counted[1, 0], counted[0, 1]]), paid, atol=1e-9)
+    assert counted.min() > 0
+
+
+def test_cooperators_take_no_coin_of_the_others():
+    game = OneCoinGame()
+    counted = coins(game, match(game, pair("always-cooperate", "always-cooperate", game=game), KEY, 6, 10))
+    np.testing.assert_array_equal([counted[0, 1], counted[1, 0]], 0)
+    np.testing.assert_array_equal(own_coin_share(counted), 1)
+
+
+@pytest.mark.parametrize(
+    ("counted", "share"),
+    [
+        ([[1, 3], [2, 4]], 0.5),
+        ([[0, 2], [0, 0]], 0),
+        ([[0, 0], [0, 5]], 1),
+        ([[0, 0], [0, 0]], 0.5),
+        ([[3, 1], [0, 0]], 0.75),
+    ],
+)
+def test_own_coin_share_by_hand(counted, share):
+    counted = jnp.array(counted, float)
+    np.testing.assert_allclose(own_coin_share(counted), share)
+    assert np.isfinite(jax.grad(own_coin_share)(counted)).all()
+
+
+@pytest.mark.parametrize(
+    ("self_play", "against", "reciprocal"),
+    [
+        ([0.3, 0.2], [-0.05, -0.06], True),
+        ([0.3, 0.19], [0, 0], False),
+        ([0.33, 0.33], [-0.061, 0], False),
+        ([0, 0], [0, 0], False),
+    ],
+)
+def test_reciprocity_by_hand(self_play, against, reciprocal):
+    assert is_reciprocal(jnp.array(self_play, float), jnp.array(against, float)) == reciprocal
+
+
+def test_tit_for_tat_is_reciprocal_and_other_strategies_are_not():
+    game = MatrixGame(contribution_payoffs(1.33, 2))
+    verdicts = {}
+    for name in (*NAMES, "grim"):
+        players = pair(name, name, game=game)
+        against = scores_against(["always-defect"], game, players, KEY, 20, 2)[0]
+        verdicts[name] = bool(is_reciprocal(scores(match(game, players, KEY, 20, 2)), against))
+    assert verdicts == {"always-defect": False, "always-cooperate": False, "tit-for-tat": True, "grim": True}
+
+
+def test_histories_and_their_names():
+    names = history_names()
+    assert len(names) == len(short_histories()) == 21
+    assert names[:6] == ["start", "DD", "DC", "CD", "CC", "DD-DD"]
+    assert names[-2:] == ["CC-CD", "CC-CC"]
+    assert short_histories()[names.index("DC-CC")] == ((0, 1), (1, 1))
+
+
+def test_what_strategies_do_after_every_short_history():
+    # In both seats by their own views: tit-for-tat by the other's last action, grim if the other has never defected.
+    after = cooperation_after(GAME, pair("tit-for-tat", "grim"))
+    names = history_names()
+    np.testing.assert_array_equal(after[0], [name == "start" or name.endswith("C") for name in names])
+    np.testing.assert_array_equal(after[1], [all(step[1:] != "D" for step in name.split("-")) for name in names])
+
+
+def test_what_a_network_does_after_every_short_history():
+    first, second = (network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
+    players = first, second
+    ours = cooperation_after(GAME, players)
+    for player, own in enumerate(players):
+        for number, history in enumerate(short_histories()):
+            memory, state = own.unit.first_memory(1), GAME.histories.start
+            for step in [None, *history]:
+                if step is not None:
+                    # The first player's action first: DD, DC, CD, CC.
+                    first, second = step if player == 0 else step[::-1]
+                    state = 2 * first + second
+                memory = own.unit.update(memory, own.encoder(GAME.observe(jnp.array(state), player)[:, None]))
+            expected = jax.nn.softmax(own.head(memory)[:, 0])[1]
+            np.testing.assert_allclose(ours[player, number], expected, rtol=1e-10)

@@ -1,0 +1,199 @@
+"""All games of a short repeated game between agents with memories: expectations are sums, with no sampling error."""
+
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.observations import action_one_hot
+from lookax.learners.agent import Agent, SampledObjectives
+from lookax.learners.pola_dice import POLADiCE
+from lookax.policies.actor import Network
+from lookax.policies.recurrent import network
+from lookax.rollouts.actors import Games
+from lookax.rollouts.pieces import Play
+from lookax.surrogates.returns import discounts
+
+INNER_RATE, INNER_CRITIC_RATE = 0.7, 0.05
+
+
+class AllGames(Play):
+    """Instead of a batch that is drawn, every game that can be, each weighted by its probability."""
+
+    def __call__(self, actors, key):
+        del key
+        actions = jnp.asarray(all_actions(self.horizon))
+        number = actions.shape[-1]
+        states, rewards = [jax.vmap(self.game.reset, None, -1, axis_size=number)(jax.random.key(0))], []
+        for now in actions:
+            after, paid = jax.vmap(self.game.step, (None, -1, -1), -1)(jax.random.key(0), states[-1], now)
+            states.append(after)
+            rewards.append(paid)
+        states, rewards = jnp.stack(states), jnp.stack(rewards)
+        sequence = Games(states, actions, rewards, (), jnp.zeros(number))
+        memories, weights = [], jnp.ones(number)
+        for i, actor in enumerate(actors):
+            memory, remembered = actor.recurrence.first_memory(number), []
+            for t in range(self.horizon + 1):
+                memory = actor.recurrence.remember(memory, jax.tree.map(lambda leaf, t=t: leaf[t], sequence.seen))
+                remembered.append(memory)
+                if t < self.horizon:
+                    probabilities = jax.nn.softmax(actor.act(memory), axis=0)
+                    weights = weights * probabilities[actions[t, i], jnp.arange(number)]
+            memories.append(jax.tree.map(lambda *leaves: jnp.stack(leaves), *remembered))
+        games = Games(states, actions, rewards, tuple(memories), weights)
+        return jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[None, None], games))
+
+
+def all_actions(horizon):
+    """Of two players in all games, `[T, 2, n]`."""
+    joint = np.array(list(itertools.product(range(4), repeat=horizon))).T
+    return np.stack([joint // 2, joint % 2], axis=1)
+
+
+def learner_of(
+    game, horizon, *, baseline: Any = "critic", discount=0.9, reversed_divergence=False, **changes
+) -> POLADiCE:
+    """One that learns from all games, opponents' steps being plain gradient steps."""
+    return POLADiCE(
+        AllGames(game, horizon, 4**horizon),
+        SampledObjectives(discount, 1.0, baseline, reversed_divergence),
+        optax.sgd(0.3),
+        optax.sgd(0.02),
+        optax.sgd(INNER_RATE),
+        optax.sgd(INNER_CRITIC_RATE),
+        **changes,
+    )
+
+
+def agent_of(key, critic=True, shared_memory=False, hidden_size=2) -> Agent:
+    """One whose first parameters, biases too, are so large that every non-linearity matters."""
+    policy_key, critic_key, scale_key = jax.random.split(key, 3)
+
+    def fresh(key, outputs):
+        made = network(key, 6, outputs, hidden_size=hidden_size)
+        leaves, structure = jax.tree.flatten(made)
+        keys = jax.random.split(jax.random.fold_in(scale_key, outputs), len(leaves))
+        drawn = [leaf + 0.7 * jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)]
+        return jax.tree.unflatten(structure, drawn)
+
+    own = fresh(critic_key, 1)
+    return Agent(fresh(policy_key, 2), (own.head if shared_memory else own) if critic else None)
+
+
+def looking_on(network, game, states):
+    """What a network puts out at every step of games in these states, in a plain scan, `[T+1, …, n]`."""
+    observations = jnp.asarray(action_one_hot(game, 0))
+
+    def step(memory, now):
+        memory = network.unit.update(memory, network.encoder(observations[now].T))
+        return memory, network.head(memory)
+
+    return jax.lax.scan(step, network.unit.first_memory(states.shape[1]), states)[1]
+
+
+class Exact:
+    """What a learner of all games estimates, written down as it is defined."""
+
+    def __init__(self, learner: POLADiCE):
+        self.learner, self.aims, self.game = learner, learner.objectives, learner.play.game
+        assert isinstance(self.game, MatrixGame)
+        joint_actions = all_actions(learner.play.horizon)
+        states = [np.full(joint_actions.shape[-1], self.game.histories.start)]
+        for mine, theirs in joint_actions:
+            states.append(np.asarray(self.game.histories.successors)[states[-1], 2 * mine + theirs])
+        self.states, self.actions = jnp.asarray(np.stack(states)), jnp.asarray(joint_actions)
+        paid = self.game.payoffs[:, joint_actions[:, 0], joint_actions[:, 1]]
+        self.rewards = jnp.moveaxis(paid, 0, 1)
+
+    def log_probs(self, policy):
+        log_probs = jax.nn.log_softmax(looking_on(policy, self.game, self.states), axis=1)
+        if self.learner.tremble is None:
+            return log_probs
+        return jnp.log((1 - self.learner.tremble) * jnp.exp(log_probs) + self.learner.tremble / 2)
+
+    def chances(self, log_probs):
+        each = [
+            jnp.take_along_axis(own[:-1], self.actions[:, i, None], axis=1)[:, 0] for i, own in enumerate(log_probs)
+        ]
+        return jnp.exp(jnp.stack(each).sum(axis=(0, 1)))
+
+    def values(self, agent):
+        """By a critic of its own or, if it is but a layer, one on what the policy remembers."""
+        critic = agent.critic
+        if not isinstance(critic, Network):
+            critic = Network(agent.policy.encoder, agent.policy.unit, critic)
+        return looking_on(critic, self.game, self.states)[:, 0]
+
+    def bootstrap(self, agent):
+        return jnp.zeros(()) if agent.critic is None else jax.lax.stop_gradient(self.values(agent)[-1])
+
+    def objective(self, player, policies, agent, reference, beta):
+        """Σ_τ p(τ) (Σₜ γᵗ rₜ + γᵀ ⊥V(s_T)) − β E_{⊥p} [mean over t = 0 … T of D].
+
+        If a critic shares its policy's memory, and learns along, its objective is added.
+        """
+        discount, horizon = self.aims.discount, len(self.rewards)
+        log_probs = [self.log_probs(own) for own in policies]
+        chances = self.chances(log_probs)
+        objective = chances @ (discounts(discount, horizon) @ self.rewards[:, player])
+        objective = objective + discount**horizon * chances @ jnp.broadcast_to(self.bootstrap(agent), chances.shape)
+        if agent.critic is not None and not isinstance(agent.critic, Network) and not self.learner.critic_after_loop:
+            objective = objective + self.critic_objective(player, policies, Agent(policies[player], agent.critic))
+        if beta is None:
+            return objective
+        p, q = self.log_probs(reference), log_probs[player]
+        p, q = (q, p) if self.aims.reversed_divergence else (p, q)
+        divergence = jnp.sum(jnp.exp(p) * (p - q), axis=1).mean(axis=0)
+        return objective - beta * jax.lax.stop_gradient(chances) @ divergence
+
+    def critic_objective(self, player, policies, agent):
+        """−E_{⊥p} Σₜ (Gₜ + γ^{T−t} ⊥V(s_T) − V(sₜ))²."""
+        target, errors = self.bootstrap(agent), 0
+        for rewards, value in reversed(list(zip(self.rewards[:, player], self.values(agent)[:-1], strict=True))):
+            target = rewards + self.aims.discount * target
+            errors = errors + (target - value) ** 2
+        return -jax.lax.stop_gradient(self.chances([self.log_probs(own) for own in policies])) @ errors
+
+    def critic_slope(self, player, policies, agent):
+        return jax.grad(lambda critic: self.critic_objective(player, policies, Agent(agent.policy, critic)))(
+            agent.critic
+        )
+
+    def look_ahead(self, player, mine, opponent):
+        """θⱼᴷ(θᵢ)."""
+        they = 1 - player
+
+        def step(agent, _):
+            def objective(policy):
+                policies = seated(player, mine, policy)
+                return self.objective(they, policies, agent, opponent.policy, self.learner.inner_beta)
+
+            policy = climbed(agent.policy, jax.grad(objective)(agent.policy), INNER_RATE)
+            if agent.critic is None:
+                return Agent(policy, None), None
+            up = self.critic_slope(they, seated(player, mine, agent.policy), agent)
+            return Agent(policy, climbed(agent.critic, up, INNER_CRITIC_RATE)), None
+
+        return jax.lax.scan(step, opponent, length=self.learner.inner_steps)[0].policy
+
+    def gradient(self, player, agent, opponent, reference):
+        """d/dθᵢ of my objective after their steps."""
+
+        def objective(mine):
+            theirs = self.look_ahead(player, mine, opponent)
+            return self.objective(player, seated(player, mine, theirs), agent, reference, self.learner.outer_beta)
+
+        return jax.grad(objective)(agent.policy)
+
+
+def seated(player, mine, theirs):
+    return (mine, theirs) if player == 0 else (theirs, mine)
+
+
+def climbed(params, slope, rate):
+    return jax.tree.map(lambda own, up: own + rate * up, params, slope)

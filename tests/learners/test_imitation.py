@@ -1,0 +1,126 @@
+"""Models of opponents, learned from play."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.payoffs import TWO_PLAYER_GAMES
+from lookax.learners.agent import Agent, SampledObjectives, seats, watch
+from lookax.learners.imitation import Imitation
+from lookax.policies.recurrent import network
+from lookax.policies.strategies import strategy
+from lookax.rollouts.actors import outputs, watched
+from lookax.rollouts.pieces import Play
+
+PLAYER, HORIZON = 1, 5
+
+
+@pytest.fixture(autouse=True)
+def float32():
+    with jax.enable_x64(False):
+        yield
+
+
+def agent(key, scale=1.0, shared_memory=False):
+    keys = jax.random.split(key)
+    policy, critic = (network(k, 6, size, hidden_size=3) for k, size in zip(keys, (2, 1), strict=True))
+    policy = jax.tree.map(lambda leaf: scale * leaf, policy)
+    return Agent(policy, critic.head if shared_memory else critic)
+
+
+def setting(batches, **changes):
+    game = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
+    imitation = Imitation(
+        Play(game, HORIZON, 256), SampledObjectives(0.9), optax.adam(0.01), optax.adam(0.01), batches, **changes
+    )
+    keys = jax.random.split(jax.random.key(3), 3)
+    # The opponent's logits are up to about 2: far from even odds.
+    return game, imitation, (agent(keys[0], 2.0), agent(keys[1], 2.0)), agent(keys[2])
+
+
+def divergence(game, truth, model, games):
+    """Mean over visited histories of KL(truth ‖ model), in the first player's seat."""
+    logs = []
+    for own in (truth, model):
+        actor = own.policy.seated(game, 0)
+        logs.append(jax.nn.log_softmax(outputs(actor, watched(actor.recurrence, games)), axis=1))
+    return float((jnp.exp(logs[0]) * (logs[0] - logs[1])).sum(axis=1).mean())
+
+
+def critic_error(game, objectives, own, games):
+    seen = watch(games, critic=own.critic.seated(game, 0))
+    return -float(objectives.critic(own.critic.seated(game, 0), 0, seen))
+
+
+def test_a_model_recovers_the_opponents_policy_from_play():
+    # 1500 batches of 256 games of 5 steps are two million actions. Some fifty parameters that are estimated from the n
+    # last ones are off by a KL of 50/(2n); as steps get smaller, Adam's average spans the 10⁵ and more that this takes.
+    game, imitation, agents, model = setting(1500)
+    imitation = dataclasses.replace(imitation, optimiser=optax.adam(optax.cosine_decay_schedule(0.02, 1500)))
+    fit = jax.jit(lambda key, model: imitation.fit(key, PLAYER, agents, model))
+    learned, loss = fit(jax.random.key(0), model)
+    play = Play(game, HORIZON, 256)
+    pieces = play(seats(game, [own.policy for own in agents]), jax.random.key(9))
+    games = jax.tree.map(lambda leaf: leaf[0, 0], pieces)
+    before, after = (divergence(game, agents[0], own, games) for own in (model, learned))
+    assert before > 0.05
+    assert after < 1e-3
+    # Of the opponent's actions, cross-entropy is entropy and this divergence.
+    actor = agents[0].policy.seated(game, 0)
+    log_probs = jax.nn.log_softmax(outputs(actor, watched(actor.recurrence, games)), axis=1)[:-1]
+    entropy = float(-(jnp.exp(log_probs) * log_probs).sum(axis=1).mean())
+    # One batch of 1280 actions, of log-probabilities with a deviation below 1: four standard errors, twice.
+    np.testing.assert_allclose(float(loss), entropy, atol=2 * 4 / np.sqrt(1280))
+    errors = [critic_error(game, imitation.objectives, own, pieces) for own in (model, learned)]
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_a_fixed_strategy_is_recovered_too():
+    game, imitation, agents, model = setting(100)
+    imitation = dataclasses.replace(imitation, optimiser=optax.adam(0.05))
+    fixed = Agent(strategy("tit-for-tat", game, 0), None)
+    learned, loss = jax.jit(lambda key, model: imitation.fit(key, PLAYER, (fixed, agents[1]), model))(
+        jax.random.key(0), model
+    )
+    assert loss < 0.05
+    [actor] = seats(game, [learned.policy])
+    games = jax.tree.map(
+        lambda leaf: leaf[0, 0],
+        Play(game, HORIZON, 64)(seats(game, [fixed.policy, agents[1].policy]), jax.random.key(9)),
+    )
+    chosen = outputs(actor, watched(actor.recurrence, games))[:-1].argmax(axis=1)
+    np.testing.assert_array_equal(chosen, games.actions[:, 0])
+
+
+def test_one_batch_by_hand_and_agents_without_critics():
+    # A step of plain ascent on one batch; and cross-entropy is that of the model before the last step.
+    game, imitation, agents, model = setting(1)
+    imitation = dataclasses.replace(imitation, optimiser=optax.sgd(0.5))
+    bare = Agent(model.policy, None)
+    learned, loss = jax.jit(lambda key: imitation.fit(key, PLAYER, agents, bare))(jax.random.key(0))
+    assert learned.critic is None
+    pieces = imitation.play(seats(game, [own.policy for own in agents]), jax.random.split(jax.random.key(0), 1)[0])
+    games = jax.tree.map(lambda leaf: leaf[0, 0], pieces)
+
+    def likelihood(policy):
+        actor = policy.seated(game, 0)
+        log_probs = jax.nn.log_softmax(outputs(actor, watched(actor.recurrence, games)), axis=1)[:-1]
+        return jnp.take_along_axis(log_probs, games.actions[:, :1], axis=1).mean()
+
+    value, slope = jax.value_and_grad(likelihood)(bare.policy)
+    # Single precision, sums of 1280 terms in another order.
+    np.testing.assert_allclose(loss, -value, rtol=1e-5)
+    for ours, old, up in zip(*map(jax.tree.leaves, (learned.policy, bare.policy, slope)), strict=True):
+        np.testing.assert_allclose(ours, old + 0.5 * up, atol=1e-5)
+
+
+@pytest.mark.parametrize("field", ["batches", "steps"])
+def test_numbers_below_one_are_refused(field):
+    _, imitation, *_ = setting(1)
+    with pytest.raises(ValueError, match=f"^{field}: 0 is not allowed; it must be at least 1$"):
+        dataclasses.replace(imitation, **{field: 0})

@@ -1,0 +1,237 @@
+"""POLA-DiCE over all games that agents can play, against derivatives of exact returns through exact steps."""
+
+import dataclasses
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from lookax.games.exact_play import ExactPlay
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.payoffs import TWO_PLAYER_GAMES
+from lookax.learners.agent import Agent
+from lookax.learners.shaping import Shaping
+from lookax.lookahead.unrolled import unrolled
+from lookax.policies.actor import Network
+from lookax.policies.kinds import PolicyMaker
+from lookax.policies.recurrent import DenseLayers, LastSeen
+from lookax.policies.strategies import strategy
+from lookax.policies.tabular import with_reference_action
+from tests.learners.all_games import INNER_RATE, Exact, agent_of, climbed, learner_of
+
+GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
+KEY = jax.random.key(3)
+close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-9)
+"""Both are computed in double precision; gradients are of order 1."""
+
+
+def agents(critic=True, shared_memory=False):
+    first, second, third = jax.random.split(KEY, 3)
+    both = agent_of(first, critic, shared_memory), agent_of(second, critic, shared_memory)
+    return *both, agent_of(third, False).policy
+
+
+def flat(tree):
+    return np.asarray(ravel_pytree(tree)[0])
+
+
+def quick(function):
+    """Compiled without optimisation: it runs for milliseconds."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def gradient_of(learner, player, *given):
+    return flat(quick(lambda *given: learner.gradient(KEY, player, *given)[0])(*given))
+
+
+def exact_gradient_of(learner, player, *given):
+    return flat(quick(lambda *given: Exact(learner).gradient(player, *given))(*given))
+
+
+@pytest.mark.parametrize(
+    ("player", "horizon", "settings"),
+    [
+        pytest.param(0, 3, {"inner_steps": 0, "baseline": "none"}, marks=pytest.mark.slow),
+        (1, 2, {"inner_steps": 0, "outer_beta": 0.8, "tremble": 0.1}),
+        (0, 3, {"baseline": "zero"}),
+        (1, 3, {"baseline": "critic"}),
+        (1, 2, {"baseline": "none", "reversed_divergence": True, "outer_beta": 0.8, "inner_beta": 0.5}),
+        (1, 2, {"inner_steps": 3, "inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1, "reversed_divergence": True}),
+    ],
+    ids=lambda value: ",".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else None,
+)
+def test_expected_gradients_are_exact(player, horizon, settings):
+    learner = learner_of(GAME, horizon, **settings)
+    given = agents(critic=learner.objectives.baseline == "critic")
+    close(gradient_of(learner, player, *given), exact_gradient_of(learner, player, *given))
+
+
+@pytest.mark.parametrize("changes", [{"inner_steps": 1}, {"inner_steps": 0, "critic_after_loop": True}])
+def test_a_critic_on_the_policys_memory_pulls_at_it_unless_it_learns_later(changes):
+    learner, given = learner_of(GAME, 2, **changes), agents(shared_memory=True)
+    close(gradient_of(learner, 0, *given), exact_gradient_of(learner, 0, *given))
+
+
+def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_one():
+    game = MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
+    learner, given = learner_of(game, 2, outer_beta=0.8), agents()
+    exact = exact_gradient_of(learner, 1, *given)
+    ours = quick(lambda turned, *given: learner.turned(turned).gradient(KEY, 0, *given)[0])
+    close(flat(ours(jnp.array(True), *given)), exact)
+    assert np.linalg.norm(flat(ours(jnp.array(False), *given)) - exact) > 0.1 * np.linalg.norm(exact)
+
+
+TWO_STEPS = {"inner_steps": 2, "inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1}
+
+
+@functools.cache
+def exact_gradient_of_two_steps():
+    """Of both divergences' weights and the trembling, compiled once."""
+    learner = learner_of(GAME, 2, **TWO_STEPS)
+
+    def exact(numbers):
+        return Exact(dataclasses.replace(learner, **numbers)).gradient(0, *agents())
+
+    return quick(exact)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adjoint", ["forward-over-reverse", "reverse", "checkpointed", "forward"])
+def test_every_adjoint_is_exact(adjoint):
+    learner = learner_of(GAME, 2, adjoint=adjoint, **TWO_STEPS)
+    numbers = {name: TWO_STEPS[name] for name in ("inner_beta", "outer_beta", "tremble")}
+    exact = flat(exact_gradient_of_two_steps()(numbers))
+    close(gradient_of(learner, 0, *agents()), exact)
+
+
+def test_without_an_adjoint_the_gradient_is_of_first_order():
+    learner = learner_of(GAME, 2, adjoint="none", **TWO_STEPS)
+    agent, opponent, reference = agents()
+
+    def at_their_end(agent, opponent, reference):
+        theirs = Exact(learner).look_ahead(0, agent.policy, opponent)
+
+        def objective(mine):
+            return Exact(learner).objective(0, (mine, theirs), agent, reference, learner.outer_beta)
+
+        return jax.grad(objective)(agent.policy)
+
+    exact = flat(quick(at_their_end)(agent, opponent, reference))
+    close(gradient_of(learner, 0, agent, opponent, reference), exact)
+
+
+@pytest.mark.slow
+def test_divergences_and_trembling_matter_to_these_gradients():
+    numbers = {"inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1}
+    whole = flat(exact_gradient_of_two_steps()(numbers))
+    for name in numbers:
+        other = flat(exact_gradient_of_two_steps()(numbers | {name: 1e-9}))
+        assert np.linalg.norm(whole - other) > 1e-3 * np.linalg.norm(whole), name
+
+
+UPDATE = {"outer_steps": 2, "outer_beta": 0.8}
+
+
+@functools.cache
+def exact_parts_of_an_update():
+    """The gradient of a policy and of its critic at a step, and that of a critic alone; compiled once."""
+    exact = Exact(learner_of(GAME, 2, **UPDATE))
+
+    def of_critic(agent, theirs):
+        return exact.critic_slope(1, (theirs, agent.policy), agent)
+
+    def of_both(agent, opponent, reference):
+        theirs = exact.look_ahead(1, agent.policy, opponent)
+        slope = exact.gradient(1, agent, opponent, reference)
+        return slope, of_critic(agent, theirs)
+
+    return quick(of_both), quick(of_critic)
+
+
+@pytest.mark.parametrize("critic_after_loop", [False, True])
+def test_an_update_takes_its_steps_along_exact_gradients(critic_after_loop):
+    # From θ¹ too the opponent starts where it is, and the reference is θ⁰: its divergence is no longer flat.
+    agent, opponent, _ = agents()
+    of_both, of_critic = exact_parts_of_an_update()
+    now = agent
+    for _ in range(2):
+        slope, up = of_both(now, opponent, agent.policy)
+        critic = now.critic if critic_after_loop else climbed(now.critic, up, 0.02)
+        now = Agent(climbed(now.policy, slope, 0.3), critic)
+    for _ in range(2 if critic_after_loop else 0):
+        now = Agent(now.policy, climbed(now.critic, of_critic(now, opponent.policy), 0.02))
+    learner = learner_of(GAME, 2, critic_after_loop=critic_after_loop, **UPDATE)
+    learned, _ = quick(lambda mine, other: learner.update(KEY, 1, mine, other, learner.init(mine)))(agent, opponent)
+    close(flat(learned), flat(now))
+    assert np.abs(flat(learned.policy) - flat(agent.policy)).max() > 0.01
+    assert np.abs(flat(learned.critic) - flat(agent.critic)).max() > 0.001
+
+
+class Table(eqx.Module):
+    """Action logits of a table over states in a player's own view, from its observation."""
+
+    logits: jax.Array
+    player: int = eqx.field(static=True)
+
+    def __call__(self, observation):
+        """Of states in both players' actions, defect, cooperate or nothing yet."""
+        mine, theirs = observation[:3], observation[3:]
+        mine, theirs = (mine, theirs) if self.player == 0 else (theirs, mine)
+        states = jnp.concatenate([*(own * theirs[:2] for own in mine[:2, None]), mine[2:]])
+        return with_reference_action(states.T @ self.logits).T
+
+
+def test_with_tables_it_has_the_gradient_of_exact_lola():
+    steps, horizon, discount = 2, 3, 0.9
+    maker = PolicyMaker(GAME, "tabular", 1.0)
+    play = ExactPlay(GAME, maker.observations(), discount, horizon)
+    policies = maker.initial(KEY)
+    lookahead = functools.partial(unrolled, optimiser=optax.sgd(INNER_RATE), steps=steps)
+    learner = learner_of(GAME, horizon, inner_steps=steps, baseline="zero")
+    tables = [
+        Agent(Network(Table(own.logits, i), LastSeen(2), DenseLayers(())), None) for i, own in enumerate(policies)
+    ]
+
+    @quick
+    def lola(policies):
+        objectives = [Shaping(lookahead).objective(play, i, policies) for i in range(2)]
+        return [jax.grad(own)(mine) for own, mine in zip(objectives, policies, strict=True)]
+
+    for player, exact in enumerate(lola(policies)):
+        ours = gradient_of(learner, player, tables[player], tables[1 - player], tables[player].policy)
+        close(ours, flat(exact))
+        assert np.linalg.norm(ours) > 0.1
+
+
+def test_a_fixed_strategy_is_climbed_against_as_it_is_and_never_trembles():
+    learner = learner_of(GAME, 2, inner_steps=0, tremble=0.2, baseline="zero")
+    agent, *_ = agents(critic=False)
+    fixed = strategy("tit-for-tat", GAME, 1)
+
+    def exact(policy):
+        own = Exact(learner)
+        theirs = (own.states[:-1] >= 2).astype(int)  # It cooperates after CD and CC, and at the start.
+        agrees = (own.actions[:, 1] == theirs).all(axis=0)
+        log_probs = own.log_probs(policy)[:-1]
+        taken = jnp.take_along_axis(log_probs, own.actions[:, :1], axis=1)[:, 0].sum(axis=0)
+        return (jnp.exp(taken) * agrees) @ (0.9 ** jnp.arange(2) @ own.rewards[:, 0])
+
+    ours = gradient_of(learner, 0, agent, Agent(fixed, None), agent.policy)
+    close(ours, flat(jax.grad(exact)(agent.policy)))
+
+
+@pytest.mark.parametrize(("field", "value", "least"), [("inner_steps", -1, 0), ("outer_steps", 0, 1)])
+def test_numbers_of_steps_out_of_range_are_refused(field, value, least):
+    with pytest.raises(ValueError, match=f"^{field}: {value} is not allowed; it must be at least {least}$"):
+        learner_of(GAME, 2, **{field: value})
+
+
+@pytest.mark.usefixtures("types_unchecked")
+def test_an_unknown_baseline_is_refused():
+    with pytest.raises(ValueError, match=r"^baseline: 'mean' is not allowed; it must be one of critic, zero, none$"):
+        learner_of(GAME, 2, baseline="mean")
