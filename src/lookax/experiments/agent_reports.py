@@ -43,7 +43,7 @@ def draw_histories(title: str, cooperation: np.ndarray) -> Drawing:
     drawing = Drawing(figsize=(7.2, 4.1), layout="constrained")
     panels = drawing.subplots(1, 2)
     for panel, heat_map in zip(panels, history_maps(cooperation), strict=True):
-        draw_map(panel, heat_map, 0, 1)
+        draw_map(panel, heat_map, 0.0, 1.0)
         panel.set_xlabel("last step: mine, theirs")
     panels[0].set_ylabel("the step before")
     drawing.colorbar(panels[0].images[0], ax=panels, label="P(cooperate | history)", shrink=0.9)
