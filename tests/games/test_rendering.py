@@ -6,7 +6,7 @@ from PIL import Image, ImageSequence
 from lookax.games.coin_game import OneCoinGame, OneCoinState, TwoCoinGame, TwoCoinState
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
-from lookax.games.rendering import MAX_TILES, as_text, write_gif
+from lookax.games.rendering import MAX_TILES, as_text, side_by_side, write_gif
 
 ONE_COIN = OneCoinState(jnp.array([[0, 5], [1, 1]]), jnp.array([8, 3]), jnp.array([0, 1]))
 TWO_COINS = TwoCoinState(jnp.array([[0, 5], [1, 1]]), jnp.array([[0, 8], [7, 7]]))
@@ -51,3 +51,15 @@ def test_a_gif_takes_time(tmp_path):
         write_gif(
             tmp_path / "game.gif", OneCoinGame(), ONE_COIN, np.zeros((1, 2), int), np.zeros((1, 2)), seconds_per_step=0
         )
+
+
+def test_frames_side_by_side():
+    assert side_by_side(as_text(TwoCoinGame(), TWO_COINS)).splitlines() == [
+        "0          1",
+        "Rr .. ..   .. X. ..",
+        ".. .. B.   .. .. ..",
+        ".. .. .b   .. .x ..",
+    ]
+    # As many as fit: 7 frames of one letter, three blanks between them.
+    assert side_by_side(["C\nD"] * 10, 25).splitlines()[0] == "0   1   2   3   4   5   6"
+    assert side_by_side(["CCCC"] * 11, 3) == "0\nCCCC"

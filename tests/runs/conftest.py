@@ -89,3 +89,11 @@ def first_agents():
         return folder
 
     return write
+
+
+@pytest.fixture
+def unlearned(tmp_path):
+    """The folder of a run that has not begun, of policies without a memory."""
+    folder = tmp_path / "unlearned"
+    Run("ipd-lola", PRESETS["ipd-lola"], RunFolder(folder), Recording(), folder / "checkpoints").write_config()
+    return folder

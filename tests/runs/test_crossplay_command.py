@@ -53,7 +53,7 @@ def test_only_files_of_its_own_are_replaced(memory_run, first_agents, tmp_path, 
     assert "of pola-figure4-pola-dice there is a single seed" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_mistakes_get_one_line(memory_run, small_run, first_agents, tmp_path, capsys, monkeypatch):
+def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     longer, coin = first_agents(tmp_path / "longer", horizon=5), first_agents(tmp_path / "coin", game="coin")
     unsaved = shutil.copytree(memory_run, tmp_path / "unsaved", ignore=shutil.ignore_patterns("checkpoints"))
@@ -61,7 +61,7 @@ def test_mistakes_get_one_line(memory_run, small_run, first_agents, tmp_path, ca
     for words, complaint in (
         ([memory_run, longer], f"horizon: 4 in '{memory_run}' and 5 in '{longer}'; runs must play the same game"),
         ([memory_run, coin], "game: 'contribution' in "),
-        ([memory_run, small_run], "is a run of ipd-lola, and not of agents with a memory"),
+        ([memory_run, unlearned], "is a run of ipd-lola, and not of agents with a memory"),
         ([unsaved], "has no checkpoint yet"),
         ([memory_run, memory_run], "the same folder is named twice"),
         (["none"], "'none' does not exist"),

@@ -86,6 +86,6 @@ def test_mistakes_get_one_line(memory_run, words, complaint, capsys):
     assert said.out == ""
 
 
-def test_other_experiments_are_refused(small_run, capsys):
-    assert main(["inspect", str(small_run)]) == 2
+def test_other_experiments_are_refused(unlearned, capsys):
+    assert main(["inspect", str(unlearned)]) == 2
     assert "is a run of ipd-lola, and not of agents with a memory" in capsys.readouterr().err
