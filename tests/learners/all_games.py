@@ -40,8 +40,8 @@ class AllGames(Play):
             states.append(after)
             rewards.append(paid)
         states, rewards = jnp.stack(states), jnp.stack(rewards)
-        sequence = Games(states, actions, rewards, (), jnp.zeros(number))
-        memories, weights = [], jnp.full(number, 1 / copies)
+        sequence = Games(states, actions, rewards, (), (), jnp.zeros(number))
+        memories, outputs, weights = [], [], jnp.full(number, 1 / copies)
         for i, actor in enumerate(actors):
             memory, remembered = actor.recurrence.first_memory(number), []
             for t in range(self.horizon + 1):
@@ -51,7 +51,8 @@ class AllGames(Play):
                     probabilities = jax.nn.softmax(actor.act(memory), axis=0)
                     weights = weights * probabilities[actions[t, i], jnp.arange(number)]
             memories.append(jax.tree.map(lambda *leaves: jnp.stack(leaves), *remembered))
-        games = Games(states, actions, rewards, tuple(memories), weights)
+            outputs.append(jnp.stack([actor.act(memory) for memory in remembered]))
+        games = Games(states, actions, rewards, tuple(memories), tuple(outputs), weights)
         return jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[None, None], games))
 
 

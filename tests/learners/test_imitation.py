@@ -14,7 +14,7 @@ from lookax.learners.agent import Agent, SampledObjectives, seats, watch
 from lookax.learners.imitation import Imitation
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
-from lookax.rollouts.actors import outputs, watched
+from lookax.rollouts.actors import watched
 from lookax.rollouts.pieces import Play
 
 PLAYER, HORIZON = 1, 5
@@ -48,7 +48,7 @@ def divergence(game, truth, model, games):
     logs = []
     for own in (truth, model):
         actor = own.policy.seated(game, 0)
-        logs.append(jax.nn.log_softmax(outputs(actor, watched(actor.recurrence, games)), axis=1))
+        logs.append(jax.nn.log_softmax(watched(actor, games)[1], axis=1))
     return float((jnp.exp(logs[0]) * (logs[0] - logs[1])).sum(axis=1).mean())
 
 
@@ -73,7 +73,7 @@ def test_a_model_recovers_the_opponents_policy_from_play():
     assert after < 1e-3
     # Of the opponent's actions, cross-entropy is entropy and this divergence.
     actor = agents[0].policy.seated(game, 0)
-    log_probs = jax.nn.log_softmax(outputs(actor, watched(actor.recurrence, games)), axis=1)[:-1]
+    log_probs = jax.nn.log_softmax(watched(actor, games)[1], axis=1)[:-1]
     entropy = float(-(jnp.exp(log_probs) * log_probs).sum(axis=1).mean())
     # One batch of 1280 actions, of log-probabilities with a deviation below 1: four standard errors, twice.
     np.testing.assert_allclose(float(loss), entropy, atol=2 * 4 / np.sqrt(1280))
@@ -95,7 +95,7 @@ def test_a_fixed_strategy_is_recovered_too():
         lambda leaf: leaf[0, 0],
         Play(game, HORIZON, 64)(seats(game, [fixed.policy, agents[1].policy]), jax.random.key(9)),
     )
-    chosen = outputs(actor, watched(actor.recurrence, games))[:-1].argmax(axis=1)
+    chosen = watched(actor, games)[1][:-1].argmax(axis=1)
     np.testing.assert_array_equal(chosen, games.actions[:, 0])
 
 
@@ -111,7 +111,7 @@ def test_one_batch_by_hand_and_agents_without_critics():
 
     def likelihood(policy):
         actor = policy.seated(game, 0)
-        log_probs = jax.nn.log_softmax(outputs(actor, watched(actor.recurrence, games)), axis=1)[:-1]
+        log_probs = jax.nn.log_softmax(watched(actor, games)[1], axis=1)[:-1]
         return jnp.take_along_axis(log_probs, games.actions[:, :1], axis=1).mean()
 
     value, slope = jax.value_and_grad(likelihood)(bare.policy)

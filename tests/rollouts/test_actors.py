@@ -13,7 +13,7 @@ from lookax.learners.agent import seats
 from lookax.policies.actor import OneByOne, Trembling
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
-from lookax.rollouts.actors import actor_rollout, outputs, replayed, watched
+from lookax.rollouts.actors import actor_rollout, replayed, watched
 
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
 COINS = OneCoinGame()
@@ -46,10 +46,7 @@ def test_actions_are_drawn_with_the_actors_probabilities():
     # once in 10 000 seeds.
     number, players = 20_000, two_networks(GAME)
     games = rollout(GAME, players, horizon=2, batch_size=number)
-    log_probs = [
-        jax.nn.log_softmax(outputs(actor, own), axis=1)[:-1]
-        for actor, own in zip(seats(GAME, players), games.memories, strict=True)
-    ]
+    log_probs = [jax.nn.log_softmax(own, axis=1)[:-1] for own in games.outputs]
     taken = sum(
         jnp.take_along_axis(own, games.actions[:, i, None], axis=1)[:, 0].sum(axis=0) for i, own in enumerate(log_probs)
     )
@@ -72,8 +69,9 @@ def test_what_is_recorded_belongs_together(game):
     assert [own.shape for own in games.memories] == [(5, 3, 5)] * 2
     np.testing.assert_allclose(games.weights, 1 / 5)
     # What somebody who looks on remembers is what the players did.
-    for actor, own in zip(seats(game, players), games.memories, strict=True):
-        np.testing.assert_allclose(jax.jit(watched)(actor.recurrence, games), own, rtol=1e-12, atol=1e-14)
+    for actor, *own in zip(seats(game, players), games.memories, games.outputs, strict=True):
+        for seen, recorded in zip(jax.jit(watched)(actor, games), own, strict=True):
+            np.testing.assert_allclose(seen, recorded, rtol=1e-12, atol=1e-14)
     # States and rewards are the game's, but for what it draws.
     step = jax.jit(jax.vmap(jax.vmap(game.step, (None, -1, -1), -1), (None, 0, 0)))
     before, after = (
@@ -135,6 +133,13 @@ def rollout_seen(batch_size):
     return jax.tree.map(lambda leaf: leaf[0], games.seen)
 
 
+def put_out(actor, games, again):
+    """What the first player puts out: once more, or in a pass of its own."""
+    if again:
+        return replayed(actor, games.seen, games.memories[0], games.outputs[0])
+    return watched(actor, games)[1]
+
+
 @pytest.mark.parametrize("game", [pytest.param(GAME, marks=pytest.mark.slow), COINS], ids=["dilemma", "one coin"])
 def test_derivatives_of_replayed_games_are_those_of_watched_ones(game):
     games, mine = rollout(game, two_networks(game)), two_networks(game)[0]
@@ -143,10 +148,7 @@ def test_derivatives_of_replayed_games_are_those_of_watched_ones(game):
 
     def objective(flat, again):
         actor = unravel(flat).seated(game, 0)
-        memories = (
-            replayed(actor.recurrence, games.seen, games.memories[0]) if again else watched(actor.recurrence, games)
-        )
-        return jnp.sin(outputs(actor, memories)).sum(axis=(0, 1)) @ weights
+        return jnp.sin(put_out(actor, games, again)).sum(axis=(0, 1)) @ weights
 
     def derivatives(flat, again):
         slope = jax.grad(objective)
@@ -167,10 +169,7 @@ def test_third_derivatives_of_replayed_games_are_right_too():
 
     def along(scale, again):
         moved = jax.tree.map(lambda leaf: leaf * (1 + scale), mine)
-        recurrence = moved.seated(GAME, 0).recurrence
-        return jnp.sum(
-            (replayed(recurrence, games.seen, games.memories[0]) if again else watched(recurrence, games)) ** 2
-        )
+        return jnp.sum(put_out(moved.seated(GAME, 0), games, again) ** 2)
 
     third = jax.jit(jax.grad(jax.grad(jax.grad(along))), static_argnums=1)
     np.testing.assert_allclose(third(0.0, True), third(0.0, False), rtol=1e-9)
@@ -179,29 +178,17 @@ def test_third_derivatives_of_replayed_games_are_right_too():
 def test_what_a_fixed_strategy_remembers_has_no_derivatives_and_is_what_it_is_said_to_be():
     players = (two_networks(GAME)[0], strategy("tit-for-tat", GAME, 1))
     games, actor = rollout(GAME, players), seats(GAME, players)[1]
-    for memories in (games.memories[1], jax.tree.map(jnp.zeros_like, games.memories[1])):
-        again, tangents = jax.jvp(
-            lambda seen, m=memories: replayed(actor.recurrence, seen, m), (games.seen,), (zeros(games.seen),)
-        )
-        for own, given in zip(jax.tree.leaves(again), jax.tree.leaves(memories), strict=True):
-            np.testing.assert_array_equal(own, given)
-        assert all(leaf.dtype == jax.dtypes.float0 for leaf in jax.tree.leaves(tangents))
+    for given in (games.outputs[1], jnp.zeros_like(games.outputs[1])):
+        again = replayed(actor, games.seen, games.memories[1], given)
+        np.testing.assert_array_equal(again, given)
 
 
-def zeros(tree):
-    """Tangents of zero; integers have their own kind."""
-    return jax.tree.map(
-        lambda leaf: (
-            jnp.zeros_like(leaf)
-            if jnp.issubdtype(leaf.dtype, jnp.floating)
-            else np.zeros(leaf.shape, jax.dtypes.float0)
-        ),
-        tree,
-    )
-
-
-def test_the_memories_that_are_passed_are_constants():
+def test_what_is_passed_is_constant():
     games, mine = rollout(GAME, two_networks(GAME)), two_networks(GAME)[0]
-    recurrence = mine.seated(GAME, 0).recurrence
-    slope = jax.grad(lambda memories: jnp.sum(replayed(recurrence, games.seen, memories) ** 2))(games.memories[0])
-    np.testing.assert_array_equal(slope, 0)
+    actor = mine.seated(GAME, 0)
+
+    def objective(memories, outputs):
+        return jnp.sum(replayed(actor, games.seen, memories, outputs) ** 2)
+
+    for slope in jax.grad(objective, argnums=(0, 1))(games.memories[0], games.outputs[0]):
+        np.testing.assert_array_equal(slope, 0)

@@ -15,7 +15,7 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners.agent import seats
 from lookax.policies.recurrent import network
-from lookax.rollouts.actors import actor_rollout, outputs, replayed
+from lookax.rollouts.actors import actor_rollout, replayed
 from lookax.rollouts.pieces import FIT_A_CACHE, Play, in_pieces, mean_over_games
 
 ROOT = Path(__file__).parents[2]
@@ -36,9 +36,8 @@ def cut(games, num_pieces):
 def objective(mine, pieces):
     def of_piece(mine, games):
         actor = mine.seated(GAME, 0)
-        log_probs = jax.nn.log_softmax(
-            outputs(actor, replayed(actor.recurrence, games.seen, games.memories[0])), axis=1
-        )
+        logits = replayed(actor, games.seen, games.memories[0], games.outputs[0])
+        log_probs = jax.nn.log_softmax(logits, axis=1)
         # Weights of a piece's games, which add up to 1 in each.
         return jnp.cos(3 * log_probs[:, 1]).sum(axis=0) @ (games.weights / games.weights.sum())
 

@@ -13,7 +13,7 @@ from lookax.errors import check
 from lookax.games.game import Game
 from lookax.policies.actor import Actor, Network, OneByOne
 from lookax.policies.mlp import Dense
-from lookax.rollouts.actors import Games, outputs, replayed, watched
+from lookax.rollouts.actors import Games, replayed, watched
 from lookax.rollouts.pieces import in_pieces, mean_over_games
 from lookax.surrogates.by_name import surrogate_by_name
 from lookax.surrogates.returns import discounted_returns
@@ -52,8 +52,9 @@ def watch(games: Games, **actors: Actor | None) -> Watched:
     there = {name: actor for name, actor in actors.items() if actor is not None}
 
     def piece(actors: dict[str, Actor], games: Games) -> Watched:
-        memories = {name: watched(actor.recurrence, games) for name, actor in actors.items()}
-        return Watched(games, memories, {name: outputs(actors[name], own) for name, own in memories.items()})
+        looked = {name: watched(actor, games) for name, actor in actors.items()}
+        memories = {name: own[0] for name, own in looked.items()}
+        return Watched(games, memories, {name: own[1] for name, own in looked.items()})
 
     return in_pieces(piece, there, games) if there else Watched(games, {}, {})
 
@@ -92,8 +93,8 @@ class SampledObjectives:
         def of_piece(actors: tuple[Actor, ...], piece: Watched) -> Float[Array, ""]:
             games = piece.games
             log_probs = [
-                jax.nn.log_softmax(outputs(actor, replayed(actor.recurrence, games.seen, own)), axis=1)
-                for actor, own in zip(actors, games.memories, strict=True)
+                jax.nn.log_softmax(replayed(actor, games.seen, *played), axis=1)
+                for actor, *played in zip(actors, games.memories, games.outputs, strict=True)
             ]
             taken = _taken(log_probs[0][:-1], games.actions[:, 0]) + _taken(log_probs[1][:-1], games.actions[:, 1])
             objective = self._surrogate(taken, games.rewards[:, player], piece.outputs.get("critic")) @ games.weights
@@ -111,8 +112,7 @@ class SampledObjectives:
         """
 
         def of_piece(critic: Actor, piece: Watched) -> Float[Array, ""]:
-            memories = replayed(critic.recurrence, piece.games.seen, piece.memories["critic"])
-            values = outputs(critic, memories)[:-1, 0]
+            values = replayed(critic, piece.games.seen, piece.memories["critic"], piece.outputs["critic"])[:-1, 0]
             bootstrap = piece.outputs["critic"][-1, 0]
 
             def targets(rewards: Float[Array, " T"], bootstrap: Float[Array, ""]) -> Float[Array, " T"]:
@@ -130,8 +130,8 @@ class SampledObjectives:
         """
 
         def of_piece(actor: Actor, piece: Watched) -> Float[Array, ""]:
-            memories = replayed(actor.recurrence, piece.games.seen, piece.memories[name])
-            log_probs = jax.nn.log_softmax(outputs(actor, memories), axis=1)
+            logits = replayed(actor, piece.games.seen, piece.memories[name], piece.outputs[name])
+            log_probs = jax.nn.log_softmax(logits, axis=1)
             return _taken(log_probs[:-1], piece.games.actions[:, player]).mean(axis=0) @ piece.games.weights
 
         return mean_over_games(of_piece, actor, watched)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from lookax.games.game import Game, Seen
-from lookax.policies.actor import Actor, Recurrence, SideBySide
+from lookax.policies.actor import Actor, SideBySide
 
 
 class Games(eqx.Module):
@@ -22,7 +22,8 @@ class Games(eqx.Module):
     - `states`: s₀ … s_T, a pytree of `[T+1, B]`.
     - `actions`: a₀ … a_{T−1}, `[T, N, B]`.
     - `rewards`: r₀ … r_{T−1}, `[T, N, B]`.
-    - `memories`: per player, what it remembered once it had seen s₀ … s_T, `[T+1, …, B]`.
+    - `memories`: per player, what it remembered once it had seen s₀ … s_T, `[T+1, …, B]`; `outputs`, what it put out
+      on that, `[T+1, A, B]`.
     - `weights`: of each game in means over them, `[B]`.
     """
 
@@ -30,6 +31,7 @@ class Games(eqx.Module):
     actions: Int[Array, "T N B"]
     rewards: Float[Array, "T N B"]
     memories: tuple[PyTree, ...]
+    outputs: tuple[Float[Array, "_ A B"], ...]
     weights: Float[Array, " B"]
 
     @property
@@ -61,62 +63,61 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
     def step(carry, now):
         (seen, memories), (uniforms, key) = carry, now
         memories = tuple(own.remember(past, seen) for own, past in zip(recurrences, memories, strict=True))
-        drawn = [
-            _drawn(actor.act(own), uniform) for actor, own, uniform in zip(actors, memories, uniforms, strict=True)
-        ]
-        actions = jnp.stack(drawn)
+        outputs = tuple(actor.act(own) for actor, own in zip(actors, memories, strict=True))
+        actions = jnp.stack([_drawn(own, uniform) for own, uniform in zip(outputs, uniforms, strict=True)])
         keys = jax.random.split(key, batch_size)
         states, rewards = jax.vmap(game.step, (0, -1, -1), -1)(keys, seen.state, actions)
-        return (Seen(states, actions, rewards), memories), (seen.state, actions, rewards, memories)
+        return (Seen(states, actions, rewards), memories), (seen.state, actions, rewards, memories, outputs)
 
     # One step more than is played: what is remembered of the last state is wanted, and no second copy of the step.
     inputs = uniforms, jax.random.split(step_key, horizon + 1)
-    states, actions, rewards, memories = jax.lax.scan(step, (first, memories), inputs)[1]
+    states, actions, rewards, memories, outputs = jax.lax.scan(step, (first, memories), inputs)[1]
     weights = jnp.full(batch_size, 1 / batch_size)
-    return jax.lax.stop_gradient(Games(states, actions[:-1], rewards[:-1], memories, weights))
+    return jax.lax.stop_gradient(Games(states, actions[:-1], rewards[:-1], memories, outputs, weights))
 
 
-def watched(recurrence: Recurrence, games: Games) -> PyTree:
-    """What is remembered by looking on at games, `[T+1, …, B]`."""
+def watched(actor: Actor, games: Games) -> tuple[PyTree, Float[Array, "_ A B"]]:
+    """What an actor that looks on at games remembers, `[T+1, …, B]`, and puts out, `[T+1, A, B]`."""
 
     def step(memories, seen):
-        memories = recurrence.remember(memories, seen)
-        return memories, memories
+        memories = actor.recurrence.remember(memories, seen)
+        return memories, (memories, actor.act(memories))
 
-    return jax.lax.scan(step, recurrence.first_memory(games.weights.shape[0]), games.seen)[1]
+    return jax.lax.scan(step, actor.recurrence.first_memory(games.weights.shape[0]), games.seen)[1]
 
 
-def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
-    """What is remembered of what was seen, given that it is `memories`, `[T+1, …, B]`.
+def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "_ A B"]) -> Float[Array, "_ A B"]:
+    """What an actor puts out on what it has seen, given that it is `outputs`, and what it remembers `memories`.
 
-    Differentiable in the recurrence. Going through games once more needs no pass forward: with mₜ = f(mₜ₋₁, oₜ; θ)
-    known, only
+    Differentiable in the actor. Going through games once more needs no pass forward: with mₜ = f(mₜ₋₁, oₜ; θ) and
+    yₜ = g(mₜ; θ) known, only
 
-        dmₜ = ∂f/∂m(mₜ₋₁, oₜ; θ) dmₜ₋₁ + ∂f/∂θ(mₜ₋₁, oₜ; θ) dθ
+        dmₜ = ∂f/∂m(mₜ₋₁, oₜ; θ) dmₜ₋₁ + ∂f/∂θ(mₜ₋₁, oₜ; θ) dθ,    dyₜ = ∂g/∂m(mₜ; θ) dmₜ + ∂g/∂θ(mₜ; θ) dθ
 
     is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
     """
-    if isinstance(recurrence, SideBySide):
-        parts = zip(recurrence.actors, recurrence.parts(seen), memories, strict=True)
-        return tuple(replayed(own.recurrence, now, past) for own, now, past in parts)
-    arrays, static = eqx.partition(recurrence, eqx.is_array)
+    if isinstance(actor, SideBySide):
+        parts = zip(actor.actors, actor.parts(seen), memories, actor.parts(outputs), strict=True)
+        return jnp.concatenate([replayed(own, *of_own) for own, *of_own in parts], axis=-1)
+    arrays, static = eqx.partition(actor, eqx.is_array)
     moving, fixed = eqx.partition(arrays, eqx.is_inexact_array)
     if not jax.tree.leaves(moving):
-        return memories
+        return outputs
 
     @jax.custom_jvp
-    def known(moving, fixed, seen, memories):
+    def known(moving, fixed, seen, memories, outputs):
         del moving, fixed, seen
-        return memories
+        return memories, outputs
 
     @known.defjvp
     def _(primals, tangents):
-        (moving, fixed, seen, memories), (d_moving, *_) = primals, tangents
+        (moving, fixed, seen, *_), (d_moving, *_) = primals, tangents
         # By itself: what the derivative depends on has derivatives, too.
-        memories = known(moving, fixed, seen, memories)
+        memories, outputs = known(*primals)
 
         def start(moving):
-            return eqx.combine(moving, fixed, static).first_memory(jax.tree.leaves(memories)[0].shape[-1])
+            actor = eqx.combine(moving, fixed, static)
+            return actor.recurrence.first_memory(outputs.shape[-1])
 
         first, d_first = jax.jvp(start, (moving,), (d_moving,))
         before = jax.tree.map(lambda start, later: jnp.concatenate([start[None], later[:-1]]), first, memories)
@@ -125,22 +126,19 @@ def replayed(recurrence: Recurrence, seen: Seen, memories: PyTree) -> PyTree:
         @functools.partial(jax.checkpoint, prevent_cse=False)
         def linearised(moving, d_moving, memory, d_memory, seen):
             def update(moving, memory):
-                return eqx.combine(moving, fixed, static).remember(memory, seen)
+                actor = eqx.combine(moving, fixed, static)
+                memory = actor.recurrence.remember(memory, seen)
+                return memory, actor.act(memory)
 
             return jax.jvp(update, (moving, memory), (d_moving, d_memory))[1]
 
         def step(d_memory, now):
-            d_memory = linearised(moving, d_moving, now[0], d_memory, now[1])
-            return d_memory, d_memory
+            d_memory, d_output = linearised(moving, d_moving, now[0], d_memory, now[1])
+            return d_memory, (d_memory, d_output)
 
-        return memories, jax.lax.scan(step, d_first, (before, seen))[1]
+        return (memories, outputs), jax.lax.scan(step, d_first, (before, seen))[1]
 
-    return known(moving, fixed, seen, memories)
-
-
-def outputs(actor: Actor, memories: PyTree) -> Float[Array, "T A B"]:
-    """An actor's outputs on its memories of T steps of B games, `[T, …, B]`."""
-    return jax.vmap(actor.act)(memories)
+    return known(moving, fixed, seen, memories, outputs)[1]
 
 
 def _drawn(logits: Float[Array, "A B"], uniforms: Float[Array, " B"]) -> Int[Array, " B"]:
