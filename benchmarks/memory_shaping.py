@@ -22,12 +22,12 @@ from lookax.rollouts.dealing import games_over
 from lookax.runs.devices import use_cores
 
 # Preset, outer steps (or batches of games for the model), and the original's wall and CPU seconds and MiB: its JAX code
-# with the commands' settings on two cores, after compilation, for one agent's step.
+# with the commands' settings, measured in turn with ours on the same two cores, after compilation, for one agent's step.
 CASES = {
-    "IPD POLA-DiCE": ("pola-figure4-pola-dice", 2, (3.3, 6.1, 5900)),
-    "coin POLA-DiCE": ("pola-figure5-pola-dice", 2, (9.6, 9.45, 6340)),
-    "IPD LOLA-DiCE": ("pola-figure4-lola-dice", 2, (3.7, 3.82, 2810)),
-    "IPD opponent model": ("pola-figure4-pola-om", 4, (0.49, 0.91, 1262)),
+    "IPD POLA-DiCE": ("pola-figure4-pola-dice", 2, (3.5, 6.6, 6550)),
+    "coin POLA-DiCE": ("pola-figure5-pola-dice", 2, (5.6, 9.8, 7110)),
+    "IPD LOLA-DiCE": ("pola-figure4-lola-dice", 2, (1.56, 2.93, 3410)),
+    "IPD opponent model": ("pola-figure4-pola-om", 4, (0.45, 0.85, 1740)),
 }
 
 REPEATS = 3
