@@ -22,7 +22,7 @@ from lookax.rollouts.dealing import games_over
 from lookax.runs.devices import use_cores
 
 # Preset, outer steps (or batches of games for the model), and the original's wall and CPU seconds and MiB: its JAX code
-# with the commands' settings, measured in turn with ours on the same two cores, after compilation, for one agent's step.
+# with the commands' settings, in turn with ours on the same two cores, after compilation, for one agent's step.
 CASES = {
     "IPD POLA-DiCE": ("pola-figure4-pola-dice", 2, (3.5, 6.6, 6550)),
     "coin POLA-DiCE": ("pola-figure5-pola-dice", 2, (5.6, 9.8, 7110)),
