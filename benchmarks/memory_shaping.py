@@ -63,7 +63,7 @@ def measured(case: str, steps: int) -> dict[str, float]:
 def main() -> None:
     """Prints the table; with the words `case STEPS`, one case's numbers."""
     if len(sys.argv) == 3:
-        use_cores(1, spreads_games=True)
+        use_cores()
         sys.stdout.write(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))
         return
     table = Table(title="An outer step of one agent (a batch of games for the model): seconds, and MiB at the peak")

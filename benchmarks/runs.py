@@ -102,7 +102,7 @@ def devices() -> Table:
 
 def main() -> None:
     """Prints the tables."""
-    use_cores(2)
+    use_cores()
     Console(width=120).print(devices(), overhead())
 
 

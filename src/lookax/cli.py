@@ -26,7 +26,7 @@ from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.config import read_yaml
 from lookax.runs.crossplay import run_crossplay
-from lookax.runs.devices import is_first_process
+from lookax.runs.devices import is_first_process, use_cores
 from lookax.runs.distributed import Distribution
 from lookax.runs.evaluate import run_evaluate
 from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
@@ -193,6 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command == "--version":
         terminal.say(__version__)
         return 0
+    use_cores()
     try:
         return look_up("command", command, COMMANDS)(rest)
     except BadInputError as mistake:

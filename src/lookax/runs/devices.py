@@ -25,8 +25,8 @@ BLOCKS = 4
 """Blocks of lanes on processors; more where there are more devices."""
 
 
-def use_cores(lanes: int, spreads_games: bool = False) -> None:
-    """Makes a device of JAX of every core of the processor, up to one per lane unless games are spread too.
+def use_cores() -> None:
+    """Makes a device of JAX of every core of the processor; to be called before anything starts JAX.
 
     A device works on one program at a time, and on small arrays with one core. Nothing happens if JAX has started
     already, or was told how many there are.
@@ -34,7 +34,18 @@ def use_cores(lanes: int, spreads_games: bool = False) -> None:
     if jax.config.values["jax_num_cpu_devices"] == -1 and "xla_force_host" not in os.environ.get("XLA_FLAGS", ""):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         with contextlib.suppress(RuntimeError):
-            jax.config.update("jax_num_cpu_devices", cores if spreads_games else min(cores, lanes))
+            jax.config.update("jax_num_cpu_devices", cores)
+
+
+def usable(lanes: int, spreads_games: bool) -> Sequence[Any]:
+    """The devices for so many lanes: all of JAX's but, of processors, no more than there are lanes.
+
+    Unless it pays to spread the games of a lane over processors too.
+    """
+    devices = jax.devices()
+    if spreads_games or devices[0].platform != "cpu" or jax.process_count() > 1:
+        return devices
+    return devices[:lanes]
 
 
 def is_first_process() -> bool:

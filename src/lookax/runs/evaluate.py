@@ -12,7 +12,6 @@ from lookax.errors import BadInputError
 from lookax.experiments.intervals import half_width
 from lookax.experiments.preset import Count, HeatMap, Result, Table
 from lookax.runs import terminal
-from lookax.runs.devices import use_cores
 from lookax.runs.loggers import curves_by_seed
 from lookax.runs.run import Run, read_run
 from lookax.runs.saved import read_saved
@@ -57,7 +56,6 @@ def evaluate(run: Run, update: int | None) -> Evaluation:
 
     **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states of this experiment say nothing.
     """
-    use_cores(run.experiment.seeds, run.experiment.spreads_games)
     saved = read_saved(run, update)
     lanes, state = saved.lanes, saved.state
     quantities = lanes.fetch(lanes.evaluate(lanes.put(state)))

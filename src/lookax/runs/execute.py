@@ -13,7 +13,7 @@ from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS, figure_of
 from lookax.runs import terminal
 from lookax.runs.checkpoints import updates_in
 from lookax.runs.config import as_fields, differing, fields_of, from_fields
-from lookax.runs.devices import is_first_process, use_cores
+from lookax.runs.devices import is_first_process
 from lookax.runs.folder import CONFIG, RunFolder
 from lookax.runs.recording import MAY_CHANGE, refusal
 from lookax.runs.run import Recording, Run, read_config
@@ -66,7 +66,6 @@ def run_preset(run: Run) -> None:
 
     It is compared with the published result if nothing but seeds differs from what was published.
     """
-    use_cores(run.experiment.seeds, run.experiment.spreads_games)
     with working_in(run.folder) as stop:
         results = learn([run], run.checkpoints, stop)
         if results:
@@ -120,8 +119,6 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
     verdicts: list[bool] = []
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
-    experiments = [preset.experiment for figure in reproduction.figures() for preset in figure.presets]
-    use_cores(max(own.seeds for own in experiments), any(own.spreads_games for own in experiments))
     with working_in(top) as stop:
         top.write_config(
             {

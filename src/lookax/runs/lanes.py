@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from lookax.learners.state import Metrics
-from lookax.runs.devices import Devices, Rounds
+from lookax.runs.devices import Devices, Rounds, usable
 
 LOOP = 64
 """Most updates that one call of a program makes; there is room for the metrics of so many on the devices."""
@@ -84,7 +84,7 @@ class Lanes:
     Lane c · S + s computes what experiment c alone would with seed s alone. States are arrays alone, dealt out to
     devices; `fetch` brings them, and metrics, to the host, and `put` takes what was fetched back.
 
-    **Arguments:** the `experiments`; the `devices` to use, all of them by default.
+    **Arguments:** the `experiments`; the `devices` to use, by default as many as are of use.
     """
 
     def __init__(self, experiments: Sequence[Experiment], devices: Sequence[Any] | None = None):
@@ -100,6 +100,8 @@ class Lanes:
             """Shapes and types of a state as `fetch` gives it."""
             number = jax.eval_shape(lambda: jnp.asarray(0))
             self._shapes = (*inputs, number, number, self.template)
+            if devices is None:
+                devices = usable(len(numbers[1]), experiments[0].spreads_games)
             self._devices = Devices(len(numbers[1]), lambda: jax.eval_shape(self._steps_lanes, *self._shapes), devices)
             self._experiments, self._seeds = self._dealt_out(numbers)
         self._programs: dict[str, Callable[..., Any]] = {}

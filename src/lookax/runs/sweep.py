@@ -15,7 +15,6 @@ from lookax.experiments.registry import PRESETS, look_up
 from lookax.experiments.shaping_reports import Interval
 from lookax.runs import terminal
 from lookax.runs.config import as_fields, from_fields
-from lookax.runs.devices import use_cores
 from lookax.runs.execute import working_in
 from lookax.runs.folder import RunFolder
 from lookax.runs.loggers import curves
@@ -102,8 +101,6 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
 def local(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
     """Learns in this process, one program after the other."""
     programs = sweep.programs(path)
-    lanes = max(sum(run.experiment.seeds for run in turn) for turns in programs for turn in turns)
-    use_cores(lanes, sweep.preset.experiment.spreads_games)
     updates = sum(run.experiment.total_updates for turns in programs for turn in turns for run in turn)
     with terminal.progress(updates) as watch:
         return train(programs, watch, stop)
