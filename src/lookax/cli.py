@@ -6,38 +6,44 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
 
 import jax
-import tyro
 
 from lookax import __version__
-from lookax.errors import BadInputError, check
+from lookax.errors import BadInputError
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import (
     COLLECTIONS,
     FIGURES,
     PRESETS,
     STARTING_POINTS,
-    AnyExperiment,
     look_up,
+)
+from lookax.options import (
+    Cluster,
+    CrossPlayOptions,
+    EvaluateOptions,
+    InspectOptions,
+    ReportOptions,
+    ReproduceOptions,
+    ResumeOptions,
+    RunOptions,
+    SweepOptions,
 )
 from lookax.runs import compilation_cache, terminal
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.config import read_yaml
 from lookax.runs.crossplay import run_crossplay
 from lookax.runs.devices import is_first_process, use_cores
-from lookax.runs.distributed import Distribution
 from lookax.runs.evaluate import run_evaluate
 from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
 from lookax.runs.folder import RunFolder
 from lookax.runs.inspection import run_inspect
 from lookax.runs.listing import listing, standings
-from lookax.runs.ray_engine import on_ray
 from lookax.runs.report import write_report
 from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
-from lookax.runs.sweep import Engine, Sweep, local, parse_set, run_sweep, stored_sweep
+from lookax.runs.sweep import Sweep, parse_set, run_sweep, stored_sweep
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
@@ -65,123 +71,6 @@ usage: lookax COMMAND …
 
   lookax run PRESET --help                        the fields that a preset has
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class RunOptions:
-    """Learns a preset, into a new folder."""
-
-    experiment: AnyExperiment
-    """The preset's settings."""
-    recording: Recording = dataclasses.field(default_factory=Recording)
-    """What is recorded when."""
-    distribution: Distribution = dataclasses.field(default_factory=Distribution)
-    """Whether it is one of several processes."""
-    out: Path | None = None
-    """The folder to make; None for a new one under runs/."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ResumeOptions:
-    """Goes on with a run."""
-
-    experiment: AnyExperiment
-    """The run's settings."""
-    recording: Recording
-    """What is recorded when."""
-    distribution: Distribution = dataclasses.field(default_factory=Distribution)
-    """Whether it is one of several processes."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Cluster:
-    """Where a sweep's programs are computed."""
-
-    engine: Literal["local", "ray"] = "local"
-    """One after the other in this process, or as tasks of a Ray cluster (extra cluster)."""
-    address: str | None = None
-    """The Ray cluster's, auto for the one that this machine belongs to; None to start one of this machine's cores."""
-
-    def chosen(self) -> Engine:
-        """The engine.
-
-        **Raises:** `ValueError` for an address without a cluster, and for Ray where it is not installed.
-        """
-        check(self.engine == "ray" or self.address is None, "address", self.address, "None with the local engine")
-        return local if self.engine == "local" else on_ray(self.address)
-
-
-@dataclasses.dataclass(frozen=True)
-class SweepOptions:
-    """Learns a preset with every combination of fields' values, into a new folder."""
-
-    experiment: AnyExperiment
-    """Settings that all have in common."""
-    recording: Recording = dataclasses.field(default_factory=Recording)
-    """What is recorded when."""
-    cluster: Cluster = dataclasses.field(default_factory=Cluster)
-    """Where programs are computed."""
-    out: Path | None = None
-    """The folder to make; None for a new one under runs/."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ReproduceOptions:
-    """Learns a published figure's presets, draws the figure and compares it with the published result."""
-
-    seeds: int | None = None
-    """How many runs of every preset; None for as many as each says."""
-    first_seed: int = 0
-    """Seed of the first run."""
-    scale: Literal["paper", "laptop"] = "paper"
-    """As published, or as small as shows the same on a laptop, for figures that have both."""
-    recording: Recording = dataclasses.field(default_factory=Recording)
-    """What is recorded when."""
-    out: Path | None = None
-    """The folder to make; None for a new one under runs/."""
-
-    def figure(self, name: str) -> str:
-        """The figure of that name at this scale.
-
-        **Raises:** `ValueError` if it has no such scale.
-        """
-        smaller = f"{name}-laptop"
-        check(self.scale == "paper" or smaller in FIGURES, "scale", self.scale, f"paper for {name}")
-        return name if self.scale == "paper" else smaller
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluateOptions:
-    """Replays a checkpoint of a run."""
-
-    update: int | None = None
-    """The update that it is of; None for the newest."""
-
-
-@dataclasses.dataclass(frozen=True)
-class InspectOptions(EvaluateOptions):
-    """Looks at the agents in a checkpoint of a run."""
-
-    seed: int | None = None
-    """The random seed whose agents are looked at; None for all."""
-
-
-@dataclasses.dataclass(frozen=True)
-class CrossPlayOptions:
-    """Has agents of runs play with each other."""
-
-    games: int = 500
-    """How many games every pair of agents plays."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("crossplay.png")
-    """The drawing to make, with a file of numbers beside it, in place of those that this has made before."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ReportOptions:
-    """Tells of runs in one page."""
-
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("report.html")
-    """The page to write, in place of one that is there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

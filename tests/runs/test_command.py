@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
-from lookax.cli import RunOptions, main
+from lookax.cli import main
 from lookax.experiments.preset import Collection, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.options import RunOptions
 from lookax.runs.arguments import described_fields, parse
 from lookax.runs.terminal import print_table
 

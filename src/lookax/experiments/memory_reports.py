@@ -1,6 +1,7 @@
 """Tables and drawings of agents with a memory: how they fare with each other and against fixed strategies."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -86,17 +87,25 @@ def _reciprocal(result: Result) -> str:
 def draw_memory(results: Sequence[Result]) -> Drawing:
     """A panel per metric: means over seeds by outer steps of the policies, a line per setting."""
     metrics = _metrics(results)
-    drawing = Drawing(figsize=(3.4 * len(metrics), 3.3), layout="constrained")
+    drawing = Drawing(figsize=(3.2 * len(metrics), 3.5), layout="constrained")
     panels = drawing.subplots(1, len(metrics))
+    names = _short_names([result.name for result in results])
     for panel, (metric, title) in zip(panels, metrics.items(), strict=True):
-        for result, colour in zip(results, COLOURS, strict=False):
+        for result, name, colour in zip(results, names, COLOURS, strict=False):
             if metric in result.history:
-                draw_band(panel, by_seed(result, metric), 0, color=colour, label=result.name)
-        panel.set(xlabel="updates", title=title)
+                steps = result.experiment.outer_steps
+                draw_band(panel, by_seed(result, metric), 0, steps, color=colour, label=name)
+        panel.set(xlabel="outer steps", title=title)
         tidy(panel)
     panels[0].set_ylabel("reward per step")
-    panels[0].legend(frameon=False, fontsize=7)
+    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(results), frameon=False)
     return drawing
+
+
+def _short_names(names: Sequence[str]) -> list[str]:
+    """What is left of names without the words that all of them begin with."""
+    common = os.path.commonprefix([*names]).rpartition("-")[0]
+    return [name.removeprefix(f"{common}-") for name in names] if len(names) > 1 else [*names]
 
 
 def draw_run(results: Sequence[Result]) -> Drawing:

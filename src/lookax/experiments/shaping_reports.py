@@ -138,13 +138,13 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     return (sums[window:] - sums[:-window]) / window
 
 
-def draw_band(axes: Axes, values: np.ndarray, first_update: int, **style: Any) -> None:
-    """Means over seeds of `[updates, seeds]` in a band of Student's 95 % interval, counting updates from a first."""
-    updates, means = first_update + np.arange(len(values)), values.mean(axis=1)
-    axes.plot(updates, means, linewidth=1.4, **style)
+def draw_band(axes: Axes, values: np.ndarray, first: int, steps: int = 1, **style: Any) -> None:
+    """Means over seeds of `[updates, seeds]` in a band of Student's 95 % interval; updates of so many steps each."""
+    taken, means = steps * (first + np.arange(len(values))), values.mean(axis=1)
+    axes.plot(taken, means, linewidth=1.4, **style)
     if values.shape[1] > 1:
         half = half_width(values)
-        axes.fill_between(updates, means - half, means + half, color=style["color"], alpha=0.15, linewidth=0)
+        axes.fill_between(taken, means - half, means + half, color=style["color"], alpha=0.15, linewidth=0)
     tidy(axes)
 
 
