@@ -1,7 +1,7 @@
 """Tables and drawings of agents with a memory: how they fare with each other and against fixed strategies."""
 
 import dataclasses
-import os
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -98,14 +98,16 @@ def draw_memory(results: Sequence[Result]) -> Drawing:
         panel.set(xlabel="outer steps", title=title)
         tidy(panel)
     panels[0].set_ylabel("reward per step")
-    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(results), frameon=False)
+    lines, labels = panels[0].get_legend_handles_labels()
+    drawing.legend(lines, labels, loc="outside lower center", ncols=len(results), frameon=False)
     return drawing
 
 
 def _short_names(names: Sequence[str]) -> list[str]:
     """What is left of names without the words that all of them begin with."""
-    common = os.path.commonprefix([*names]).rpartition("-")[0]
-    return [name.removeprefix(f"{common}-") for name in names] if len(names) > 1 else [*names]
+    words = [name.split("-") for name in names]
+    common = len(list(itertools.takewhile(lambda word: len(set(word)) == 1, zip(*words, strict=False))))
+    return ["-".join(each[common:]) for each in words] if len(names) > 1 else [*names]
 
 
 def draw_run(results: Sequence[Result]) -> Drawing:
