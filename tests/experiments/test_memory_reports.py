@@ -68,7 +68,7 @@ def test_lines_are_drawn_by_outer_steps_and_named_by_what_tells_them_apart():
     drawing = draw_memory([result("figure-small-pola-dice", 0.3), result("figure-small-lola-dice", 0.2, outer_steps=1)])
     pola, lola = drawing.axes[0].lines
     np.testing.assert_array_equal(pola.get_xdata(), [0, 20, 40])
-    np.testing.assert_allclose(pola.get_ydata(), [0.0, 0.15, 0.3], atol=1e-12)
+    np.testing.assert_allclose(np.asarray(pola.get_ydata()), [0.0, 0.15, 0.3], atol=1e-12)
     np.testing.assert_array_equal(lola.get_xdata(), [0, 1, 2])
     [legend] = drawing.legends
     assert [text.get_text() for text in legend.get_texts()] == ["pola-dice", "lola-dice"]
@@ -78,4 +78,4 @@ def test_a_run_is_drawn_seed_by_seed():
     drawing = draw_run([result("one", 0.3)])
     assert [len(panel.lines) for panel in drawing.axes] == [3 + 1] * 4
     mean = drawing.axes[0].lines[-1]
-    np.testing.assert_allclose(mean.get_ydata(), [0.0, 0.15, 0.3], atol=1e-12)
+    np.testing.assert_allclose(np.asarray(mean.get_ydata()), [0.0, 0.15, 0.3], atol=1e-12)

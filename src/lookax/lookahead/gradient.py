@@ -1,7 +1,7 @@
 """The direction of a learning step, with a choice of what it is differentiated as, and how."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -34,8 +34,8 @@ class Surroundings(NamedTuple):
     others: PyTree = None
 
 
-ExplicitObjective = Callable[[PyTree, Surroundings], Float[Array, ""]]
-"""An objective with everything that it depends on an argument."""
+ExplicitObjective = Callable[[Any, Any], Float[Array, ""]]
+"""An objective of parameters and of everything else that it depends on."""
 
 Direction = Callable[[PyTree, PyTree], PyTree]
 """`direction(params, surroundings)`: where a learning step goes, a pytree like `params`."""
@@ -84,15 +84,31 @@ def differentiated_as(value: Direction, derivative: Direction) -> Direction:
     return climb
 
 
+def slope_pulled_back(
+    objective: ExplicitObjective, params: PyTree, surroundings: PyTree, cotangent: PyTree
+) -> tuple[PyTree, PyTree]:
+    """vᵀ ∂g/∂θ and vᵀ ∂g/∂φ of the slope g(θ, φ) = ∇_θ J(θ, φ), for a cotangent v of it.
+
+    Both are one directional derivative of a gradient, forward over reverse:
+
+        vᵀ ∂g/∂(θ, φ) = ∂/∂ε ∇_{(θ, φ)} J(θ + εv, φ) at ε = 0
+
+    (Pearlmutter 1994 for φ = θ). Integers and random keys in φ have no derivative; `None` is their cotangent.
+    """
+    floats, rest = eqx.partition(surroundings, eqx.is_inexact_array)
+
+    def gradients(params: PyTree) -> tuple[PyTree, PyTree]:
+        return jax.grad(lambda p, f: objective(p, eqx.combine(f, rest)), argnums=(0, 1))(params, floats)
+
+    return jax.jvp(gradients, (params,), (cotangent,))[1]
+
+
 def differentiated_forward_over_reverse(objective: ExplicitObjective, goes: Direction | None = None) -> Direction:
     """g(θ, φ) = ∇_θ J(θ, φ), whose derivative is a forward pass over the reverse pass that computes g.
 
-    The vector-Jacobian product with a cotangent v is then one directional derivative of a gradient,
-
-        vᵀ ∂g/∂(θ, φ) = ∂/∂ε ∇_{(θ, φ)} J(θ + εv, φ) at ε = 0,
-
-    which stores no reverse pass: g's residuals are its inputs. (Kemaev et al. 2025, MixFlow-MG; for φ = θ it is the
-    Hessian-vector product of Pearlmutter 1994.) The result can be differentiated once more, in reverse.
+    The vector-Jacobian product is then [`slope_pulled_back`][lookax.lookahead.gradient.slope_pulled_back], which stores
+    no reverse pass: g's residuals are its inputs (Kemaev et al. 2025, MixFlow-MG). The result can be differentiated
+    once more, in reverse.
 
     **Arguments:** `goes`: where to go instead of along g, while derivatives stay those of g, which is then itself never
     computed; the surroundings are then a pair, those of `goes` first.
@@ -111,14 +127,9 @@ def differentiated_forward_over_reverse(objective: ExplicitObjective, goes: Dire
 
     def backward(inputs, cotangent):
         params, surroundings = inputs
-        own = surroundings if goes is None else surroundings[1]
-        # Integers and random keys have no derivative; None is their cotangent.
-        floats, rest = eqx.partition(own, eqx.is_inexact_array)
-
-        def gradients(params):
-            return jax.grad(lambda p, f: objective(p, eqx.combine(f, rest)), argnums=(0, 1))(params, floats)
-
-        by_params, by_own = jax.jvp(gradients, (params,), (cotangent,))[1]
+        by_params, by_own = slope_pulled_back(
+            objective, params, surroundings if goes is None else surroundings[1], cotangent
+        )
         return by_params, by_own if goes is None else (None, by_own)
 
     climb.defvjp(forward, backward)
