@@ -92,10 +92,10 @@ def masked_advantages(
     """Generalised advantages of a rollout in which episodes end and begin.
 
     As [`generalised_advantages`][lookax.surrogates.returns.generalised_advantages], but that nothing that comes after
-    an episode's end counts for it.
+    an episode's end counts for it; and what was not played has none, nor adds to any.
     """
     factor = jnp.asarray(discount) * rollout.going_on
-    differences = rollout.rewards + factor * values[1:] - values[:-1]
+    differences = (rollout.rewards + factor * values[1:] - values[:-1]) * rollout.played
 
     def back(later: Float[Array, " B"], step: tuple[Array, Array]) -> tuple[Array, Array]:
         difference, factor = step
