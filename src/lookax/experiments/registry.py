@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from lookax.errors import BadInputError
 from lookax.experiments import (
+    actor_critic_games,
     gmrl_ablations,
     gmrl_bias,
     gmrl_decompose,
@@ -18,6 +19,7 @@ from lookax.experiments import (
     pola_figure4,
     pola_figure5,
 )
+from lookax.experiments.actor_critics import ActorCriticLearning
 from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.memory_shaping import MemoryShaping
 from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
@@ -26,7 +28,14 @@ from lookax.experiments.preset import Collection, Figure, Preset
 from lookax.experiments.sampled_shaping import SampledShaping
 
 AnyExperiment = (
-    ExactShaping | SampledShaping | MemoryShaping | MAMLGradient | LIRPGGradient | MAMLLearning | LIRPGLearning
+    ExactShaping
+    | SampledShaping
+    | MemoryShaping
+    | MAMLGradient
+    | LIRPGGradient
+    | MAMLLearning
+    | LIRPGLearning
+    | ActorCriticLearning
 )
 """The settings that presets have."""
 
@@ -59,10 +68,11 @@ FIGURES: dict[str, Figure] = {
         pola_b16.FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,
+        actor_critic_games.FIGURE,
     )
 }
 
-STARTING_POINTS: dict[str, Preset] = {preset.name: preset for preset in ipd.PRESETS}
+STARTING_POINTS: dict[str, Preset] = {preset.name: preset for preset in (*ipd.PRESETS, *actor_critic_games.ATARI)}
 """Presets that belong to no figure."""
 
 PRESETS: dict[str, Preset] = STARTING_POINTS | {

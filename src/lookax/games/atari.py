@@ -2,13 +2,14 @@
 
 Frames are 84 × 84 shades of grey, the last four of them as channels; a step is four frames long, the last two of which
 are merged; a game begins with up to thirty steps of doing nothing, and with fire where it needs that. Rewards to learn
-from are clipped to [−1, 1], returns are the game's. A lost life ends what counts, and not the game, which ends by itself
-or after a number of frames (Mnih et al. 2015).
+from are clipped to [−1, 1], returns are the game's. A lost life ends what counts, and not the game, which ends by
+itself or after a number of frames (Mnih et al. 2015).
 
 Emulators live in this process, not in the state, which says which ones and at which step. Where there are none at that
 step (a run that was resumed), new ones are made, whose seeds come from the state: the step is spent on the reset.
 """
 
+import atexit
 import dataclasses
 import difflib
 import functools
@@ -22,17 +23,19 @@ import numpy as np
 from jax.experimental import io_callback
 from jaxtyping import Array, Float, Int, Key, UInt8
 
-from lookax.errors import BadInputError, check, check_at_least
+from lookax.errors import BadInputError, check_at_least
 from lookax.games.environment import Step
 
 SIDE, STACK = 84, 4
+
+COUNT = jax.ShapeDtypeStruct((), jnp.int32)
 
 
 class AtariState(eqx.Module):
     """Which emulators, and where they are.
 
-    **Attributes:** the `seed` of the emulators; the number of steps that they have made, `count`; `returns` of the games
-    that are going on.
+    **Attributes:** the `seed` of the emulators; the number of steps that they have made, `count`; `returns` of the
+    games that are going on.
     """
 
     seed: Int[Array, ""]
@@ -44,18 +47,17 @@ class AtariState(eqx.Module):
 class Atari:
     """A game by its name, such as `"pong"` or `"ms_pacman"`, as an [`Environment`][lookax.games.environment].
 
-    **Attributes:** the `game`; the probability with which the last action is repeated whatever is done, `sticky_actions`
-    (0 as in the published runs, 0.25 as Machado et al. 2018 advise); `max_frames` of a game.
+    **Attributes:** the `game`; `sticky_actions`: whether the last action is repeated with probability 0.25, whatever is
+    done (Machado et al. 2018; not in the published runs); `max_frames` of a game.
 
     **Raises:** `ValueError` for an unknown game, or where the extra is not installed.
     """
 
     game: str
-    sticky_actions: float = 0.0
+    sticky_actions: bool = False
     max_frames: int = 18_000
 
     def __post_init__(self):
-        check(0 <= self.sticky_actions < 1, "sticky_actions", self.sticky_actions, "at least 0 and less than 1")
         check_at_least("max_frames", self.max_frames, 4)
         names = game_names()
         if self.game not in names:
@@ -63,10 +65,10 @@ class Atari:
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
             raise BadInputError(f"game: {self.game!r} is not known; {hint}")
 
-    @functools.cached_property
+    @property
     def num_actions(self) -> int:
         """How many the game makes use of."""
-        return int(self.emulators(1).single_action_space.n)
+        return _num_actions(self)
 
     @property
     def frame(self) -> tuple[int, int, int]:
@@ -77,26 +79,31 @@ class Atari:
         """B first games, of new emulators."""
         seed = jax.random.randint(key, (), 0, 2**30)
 
-        def begin(seed: np.ndarray) -> np.ndarray:
-            return _EMULATORS.begin(self, batch_size, int(seed), 0)
+        def begin(seed: Array) -> tuple[np.int32, np.ndarray]:
+            return np.int32(0), _EMULATORS.begin(self, batch_size, int(seed), 0)
 
-        frames = io_callback(begin, jax.ShapeDtypeStruct((batch_size, *self.frame), jnp.uint8), seed)
-        return AtariState(seed, jnp.zeros((), int), jnp.zeros(batch_size)), frames
+        shapes = COUNT, jax.ShapeDtypeStruct((batch_size, *self.frame), jnp.uint8)
+        count, frames = io_callback(begin, shapes, seed)
+        return AtariState(seed, count, jnp.zeros(batch_size)), frames
 
     def step(self, key: Key[Array, ""], state: AtariState, actions: Int[Array, " B"]) -> tuple[AtariState, Step]:
         """Four frames of everybody's game; the emulators draw what is random in it."""
         del key
         batch = actions.shape
-        shapes = jax.ShapeDtypeStruct((*batch, *self.frame), jnp.uint8), jax.ShapeDtypeStruct((4, *batch), jnp.float32)
+        frames = jax.ShapeDtypeStruct((*batch, *self.frame), jnp.uint8)
+        told = jax.ShapeDtypeStruct((4, *batch), jnp.float32)
 
-        def step(seed: np.ndarray, count: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return _EMULATORS.step(self, int(seed), int(count), np.asarray(actions))
+        def step(seed: Array, count: Array, actions: Array) -> tuple[np.int32, np.ndarray, np.ndarray]:
+            frames, told = _EMULATORS.step(self, int(seed), int(count), np.asarray(actions))
+            return np.int32(int(count) + 1), frames, told
 
-        frames, (rewards, lost, over, reset) = io_callback(step, shapes, state.seed, state.count, actions)
+        # The count comes back from the host, so that no step is made before the one that it follows.
+        made = io_callback(step, (COUNT, frames, told), state.seed, state.count, actions)
+        count, frames, (rewards, lost, over, reset) = made
         played = reset == 0
         ended = played & (over > 0)
         returns = jnp.where(played, state.returns, 0) + rewards
-        after = AtariState(state.seed, state.count + 1, returns)
+        after = AtariState(state.seed, count, returns)
         going_on = played & (lost == 0) & (over == 0)
         return after, Step(frames, jnp.clip(rewards, -1, 1), going_on, played, jnp.where(ended, returns, 0), ended)
 
@@ -108,7 +115,7 @@ class Atari:
             self.game,
             batch_size,
             max_num_frames_per_episode=self.max_frames,
-            repeat_action_probability=self.sticky_actions,
+            repeat_action_probability=0.25 if self.sticky_actions else 0.0,
             life_loss_info=True,
             reward_clipping=False,
         )
@@ -124,6 +131,11 @@ def game_names() -> list[str]:
     except ImportError:
         raise BadInputError("game: Atari needs ale-py; pip install 'lookax[atari]'") from None
     return sorted(roms.get_all_rom_ids())
+
+
+@functools.cache
+def _num_actions(games: Atari) -> int:
+    return int(games.emulators(1).single_action_space.n)
 
 
 class _Playing:
@@ -164,6 +176,9 @@ class _Emulators:
                 self._playing.pop(next(iter(self._playing)))
         return playing.frames
 
+    def end(self) -> None:
+        self._playing.clear()
+
     def step(self, games: Atari, seed: int, count: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         playing = self._playing.get((games, seed))
         if playing is not None and playing.count == count:
@@ -175,6 +190,8 @@ class _Emulators:
 
 
 _EMULATORS = _Emulators()
+# Before the interpreter goes, or ale-py complains of what is left.
+atexit.register(_EMULATORS.end)
 
 
 def _channels_last(frames: np.ndarray) -> np.ndarray:

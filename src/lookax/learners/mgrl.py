@@ -43,11 +43,6 @@ MetaParameters = Coefficients
 """η: the logits of an actor-critic's numbers, arrays."""
 
 
-def published_meta_parameters() -> MetaParameters:
-    """Those that training starts from: γ = 0.990, λ = 0.950, coefficients of 0.5 and 0.00995."""
-    return MetaParameters(*(jnp.asarray(logit) for logit in (4.6, 2.944, 0.0, -4.6)))
-
-
 def coefficients(meta: MetaParameters) -> Coefficients:
     """The numbers that η stands for, each in (0, 1)."""
     return jax.tree.map(jax.nn.sigmoid, meta)
@@ -205,10 +200,9 @@ class MGRL(eqx.Module):
         for name in ("batch_size", "steps", "inner_steps"):
             check_at_least(name, getattr(self, name), 1)
 
-    def init(self, key: Key[Array, ""], network: ActorCritic) -> MGRLState:
-        """A fresh network's first state; it has acted for one rollout."""
+    def init(self, key: Key[Array, ""], network: ActorCritic, meta: MetaParameters) -> MGRLState:
+        """The first state of a fresh network and η; it has acted for one rollout."""
         reset_key, act_key = jax.random.split(key)
-        meta = published_meta_parameters()
         place = first_place(self.environment, reset_key, self.batch_size)
         told = self.inner.told(coefficients(meta))
         place, kept, finished = act(self.environment, network, place, act_key, self.steps, told)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, Num, ScalarLike
+from jaxtyping import Array, Float, Int, Key, Num, ScalarLike
 
 from lookax.errors import check
 from lookax.policies.mlp import Dense
@@ -147,13 +147,13 @@ def _orthogonal(key: Key[Array, ""], outputs: int, inputs: int, gain: float) -> 
     """A uniformly drawn orthogonal matrix times a gain: the orthogonal factor of one of normal numbers.
 
     By the iteration X ← (3X − XXᵀX)/2 (Björck & Bowie 1971), which squares the error in the end. JAX's own initialiser
-    calls LAPACK: several of its calls at once, in the lanes of `jax.vmap`, wait for each other for ever (jax 0.10, CPU).
+    calls LAPACK: several calls at once, in the lanes of `jax.vmap`, wait for each other for ever (jax 0.10, CPU).
     """
     wide = jax.random.normal(key, (min(outputs, inputs), max(outputs, inputs)), float)
     # Divided by no less than the largest singular value, or the iteration runs away.
     start = wide / (1.05 * jnp.sqrt(jnp.abs(wide @ wide.T).sum(axis=1).max()))
 
-    def step(_: int, x: Float[Array, "n m"]) -> Float[Array, "n m"]:
+    def step(_: Int[Array, ""], x: Float[Array, "n m"]) -> Float[Array, "n m"]:
         return 1.5 * x - 0.5 * (x @ x.T) @ x
 
     found = jax.lax.fori_loop(0, ITERATIONS, step, start)

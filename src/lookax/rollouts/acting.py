@@ -57,9 +57,9 @@ def act(
         logits, _ = network(place.observations, discount)
         actions = jax.random.categorical(draw_key, logits)
         state, made = environment.step(step_key, place.state, actions)
-        kept = (place.observations, actions, made.rewards, made.going_on, made.played)
-        return Place(state, made.observations), (kept, Finished(made.returns, made.ended))
+        kept = (actions, made.rewards, made.going_on, made.played)
+        return Place(state, made.observations), (place.observations, kept, (made.returns, made.ended))
 
-    after, (kept, finished) = jax.lax.scan(step, place, jax.random.split(key, steps))
-    observations = jnp.concatenate([kept[0], after.observations[None]])
-    return after, Rollout(observations, *kept[1:]), finished
+    after, (seen, kept, finished) = jax.lax.scan(step, place, jax.random.split(key, steps))
+    observations = jnp.concatenate([seen, after.observations[None]])
+    return after, Rollout(observations, *kept), Finished(*finished)

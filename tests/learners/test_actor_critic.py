@@ -1,0 +1,166 @@
+"""Advantages where episodes end, running scores, and that A2C's update is a step up its objective."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from lookax.games.environment import Step
+from lookax.learners.a2c import A2C
+from lookax.learners.actor_critic import Coefficients, learning_optimiser, masked_advantages, objective, parts
+from lookax.learners.mgrl import MGRL, Inner, Outer
+from lookax.policies.convolutional import actor_critic
+from lookax.rollouts.acting import Rollout, act, first_place
+from lookax.rollouts.episodes import RECENT, Finished, no_episodes
+from lookax.surrogates.returns import generalised_advantages
+
+KEY = jax.random.key(6)
+
+
+class Corridor:
+    """One pixel wide: action 1 pays 1, and an episode ends after three steps; the frame shows how many are over."""
+
+    num_actions = 2
+    frame = (2, 2, 1)
+
+    def reset(self, key, batch_size):
+        del key
+        steps = jnp.zeros(batch_size, int)
+        return (steps, jnp.zeros(batch_size)), self._seen(steps)
+
+    def step(self, key, state, actions):
+        del key
+        steps, returns = state
+        steps, returns = steps + 1, returns + actions
+        ended = steps == 3
+        after = jnp.where(ended, 0, steps)
+        made = Step(
+            self._seen(after),
+            actions.astype(float),
+            ~ended,
+            jnp.ones_like(ended),
+            jnp.where(ended, returns, 0.0),
+            ended,
+        )
+        return (after, jnp.where(ended, 0.0, returns)), made
+
+    def _seen(self, steps):
+        return jnp.broadcast_to(steps[:, None, None, None].astype(float), (len(steps), *self.frame))
+
+
+def network(told_discount):
+    return actor_critic(KEY, Corridor.frame, 2, convolutions=((2, 1, 1),), hidden_size=3, told_discount=told_discount)
+
+
+def rollout(rewards, going_on, played):
+    shape = np.shape(rewards)
+    return Rollout(
+        jnp.zeros((shape[0] + 1, shape[1], 2, 2, 1)),
+        jnp.zeros(shape, int),
+        jnp.array(rewards, float),
+        jnp.array(going_on, bool),
+        jnp.array(played, bool),
+    )
+
+
+def test_advantages_without_ends_are_generalised_advantages():
+    rewards, values = jax.random.normal(KEY, (4, 1)), jax.random.normal(KEY, (5, 1))
+    ones = np.ones((4, 1))
+    found = masked_advantages(rollout(rewards, ones, ones), values, 0.9, 0.8)
+    np.testing.assert_allclose(found[:, 0], generalised_advantages(rewards[:, 0], values[:, 0], 0.9, 0.8), rtol=1e-5)
+
+
+def test_nothing_after_an_end_counts():
+    # By hand: 2 + 0.5 · 20 − 10 + 0.25 · (3 − 20) = −2.25; 3 − 20; an unplayed step; 5 + 0.5 · 50 − 40 = −10.
+    values = jnp.array([[10.0], [20.0], [30.0], [40.0], [50.0]])
+    own = rollout([[2.0], [3.0], [0.0], [5.0]], [[1], [0], [0], [1]], [[1], [1], [0], [1]])
+    np.testing.assert_allclose(masked_advantages(own, values, 0.5, 0.5)[:, 0], [-2.25, -17.0, 0.0, -10.0])
+
+
+def test_what_was_not_played_changes_nothing():
+    own = rollout([[1.0], [0.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
+    other = rollout([[1.0], [9.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
+    coefficients = Coefficients(0.9, 0.8, 0.5, 0.01)
+    found = [objective(parts(network(False), each, coefficients, 0.9), coefficients) for each in (own, other)]
+    assert float(found[0]) == float(found[1])
+
+
+def test_running_scores_are_means_of_the_latest_hundred():
+    episodes, returns = no_episodes(), np.arange(3.0 * 90).reshape(3, 90)
+    assert float(episodes.score()) == 0.0
+    ended = np.zeros((3, 90), bool)
+    ended[1, :60] = True
+    seen = []
+    for number in range(3):
+        episodes = episodes.in_new_update().with_more(Finished(jnp.array(returns + number), jnp.array(ended)))
+        seen += list(returns[1, :60] + number)
+        metrics = episodes.metrics()
+        np.testing.assert_allclose(metrics["score"], np.mean(seen[-RECENT:]), rtol=1e-6)
+        assert int(metrics["episodes"]) == 60
+        np.testing.assert_allclose(metrics["returns"], (returns[1, :60] + number).sum(), rtol=1e-6)
+
+
+def test_acting_goes_on_where_it_stopped():
+    environment = Corridor()
+    place = first_place(environment, KEY, 2)
+    seen, ended = [], []
+    for key in jax.random.split(KEY, 2):
+        place, own, finished = act(environment, network(False), place, key, 2)
+        seen += list(np.asarray(own.observations[:-1, 0, 0, 0, 0]))
+        ended += list(np.asarray(finished.ended[:, 0]))
+        np.testing.assert_array_equal(own.observations[-1], place.observations)
+    assert seen == [0.0, 1.0, 2.0, 0.0]
+    assert ended == [False, False, True, False]
+
+
+def test_a2c_takes_a_step_up_its_objective():
+    coefficients = Coefficients(0.9, 0.8, 0.5, 0.01)
+    learner = A2C(Corridor(), 3, 4, coefficients, optax.sgd(0.1))
+    state = learner.init(KEY, network(False))
+    after, metrics = learner.update(KEY, state)
+    _, own, _ = act(learner.environment, state.network, state.place, KEY, 4, 0.9)
+    slope = jax.grad(lambda n: objective(parts(n, own, coefficients, 0.9), coefficients))(state.network)
+    for before, direction, now in zip(*map(jax.tree.leaves, (state.network, slope, after.network)), strict=True):
+        np.testing.assert_allclose(now, before + 0.1 * direction, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(metrics["gradient_norm"], optax.tree.norm(slope), rtol=1e-5)
+    assert int(metrics["episodes"]) == 3
+
+
+@pytest.mark.parametrize("adjoint", ["reverse", "forward-over-reverse"])
+def test_mgrl_learns_from_each_rollout_once_and_keeps_the_last(adjoint):
+    optimiser = learning_optimiser(0.01, 0.5, 100)
+    learner = MGRL(Corridor(), 3, 4, Inner(optimiser), 2, Outer(), optax.adam(0.1), adjoint)
+    meta = Coefficients(*(jnp.array(logit) for logit in (2.0, 1.0, 0.0, -3.0)))
+    state = learner.init(KEY, network(True), meta)
+    update = jax.jit(learner.update)
+    after, metrics = update(KEY, state)
+    # A window acts for two rollouts of four steps; with the first state's they are twelve: where games stand.
+    assert int(after.place.state[0][0]) == 12 % 3
+    assert int(metrics["episodes"]) == 3 * (12 // 3 - 4 // 3)
+    assert int(after.optimiser_state[1].count) == 2
+    # Adam's first step is the step size whatever the slope, less a share of 10⁻⁸ / slope.
+    for name in ("discount", "gae_lambda"):
+        assert abs(float(getattr(after.meta, name) - getattr(meta, name))) == pytest.approx(0.1, rel=0.02)
+
+
+def test_retraced_and_repeated_windows_learn_the_same():
+    optimiser = learning_optimiser(0.01, 0.5, 100)
+    meta = Coefficients(*(jnp.array(logit) for logit in (2.0, 1.0, 0.0, -3.0)))
+    found = []
+    for adjoint in ("forward-over-reverse", "reverse"):
+        learner = MGRL(Corridor(), 3, 4, Inner(optimiser, "lvc"), 3, Outer(), optax.sgd(1.0), adjoint)
+        after, _ = jax.jit(learner.update)(KEY, learner.init(KEY, network(True), meta))
+        found.append(jax.tree.leaves(after.meta))
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a2c_learns_what_pays():
+    learner = A2C(Corridor(), 16, 3, Coefficients(0.9, 0.95, 0.5, 0.01), learning_optimiser(0.01, 0.5, None))
+    state = learner.init(KEY, network(False))
+    update = jax.jit(learner.update)
+    for key in jax.random.split(KEY, 200):
+        state, _ = update(key, state)
+    # Always action 1 returns 3 an episode, a fair coin 1.5.
+    assert float(state.episodes.score()) > 2.7
