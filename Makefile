@@ -44,6 +44,7 @@ bench: install ## speed and memory, side by side with the figures of the origina
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.memory_shaping
+	$(BIN)/python -m benchmarks.meta_gradients
 
 lock: install ## refresh the lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \

@@ -34,6 +34,7 @@ COMMANDS = {
     "--hessian-batch-size 16 --outer-batch-size 16 --buffer-size 64 --checkpoint-updates 5",
     "POLA-DiCE with models": "run pola-figure4-laptop-pola-om --total-updates 6 --seeds 2 --outer-steps 2 "
     "--model-batches 2 --batch-size 16 --horizon 8 --hidden-size 4 --evaluation-games 16 --checkpoint-updates 1",
+    "MGRL": "run mgrl-minatar --total-updates 12 --seeds 2 --batch-size 4 --steps 2 --checkpoint-updates 1",
     "MAML": "run gmrl-tabular-maml-learning-lvc --total-updates 25 --seeds 2 --num-tasks 2 --checkpoint-updates 2",
     "LIRPG": "run gmrl-tabular-lirpg-learning-lvc --total-updates 25 --seeds 2 --checkpoint-updates 2",
     "gradients, many presets": "reproduce gmrl-tabular-hessian-bias --seeds 1 --checkpoint-updates 1",

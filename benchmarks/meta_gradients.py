@@ -1,0 +1,152 @@
+"""What a meta-gradient through K updates costs, by adjoint, in plain updates; and convolutions.
+
+Every case is a process of its own, so that its peak memory is its own, on one core:
+`python -m benchmarks.meta_gradients`.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+from rich.console import Console
+from rich.table import Table
+
+from lookax.learners.actor_critic import Coefficients, learning_optimiser
+from lookax.learners.mgrl import Inner, Outer, meta_gradient, retraced_meta_gradient
+from lookax.lookahead.retraced import taken
+from lookax.policies.convolutional import Convolution, actor_critic
+from lookax.rollouts.acting import Rollout
+
+GAMES, STEPS, ACTIONS = 64, 5, 6
+INNER_STEPS = (1, 3, 8)
+ADJOINTS = ("retraced", "forward-over-reverse", "checkpointed", "reverse", "forward")
+META = Coefficients(4.6, 2.944, 0.0, -4.6)
+REPEATS = 3
+
+
+def rollout(seed: int) -> Rollout:
+    keys = jax.random.split(jax.random.key(seed), 3)
+    ones = jnp.ones((STEPS, GAMES), bool)
+    frames = jax.random.randint(keys[0], (STEPS + 1, GAMES, 84, 84, 4), 0, 256).astype(jnp.uint8)
+    actions = jax.random.randint(keys[1], (STEPS, GAMES), 0, ACTIONS)
+    return Rollout(frames, actions, jax.random.normal(keys[2], (STEPS, GAMES)), ones, ones)
+
+
+def seconds(function, *arguments) -> float:
+    """CPU-seconds of a compiled function, the least of several; what it returned is thrown away."""
+    jax.block_until_ready(function(*arguments))
+    took = []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        jax.block_until_ready(function(*arguments))
+        took.append(time.process_time() - began)
+    return min(took)
+
+
+def measured(adjoint: str, inner_steps: int) -> dict[str, float]:
+    """CPU-seconds of a plain update and of a meta-gradient, and MiB: what a program needs beside what it is given."""
+    optimiser = learning_optimiser(7e-4, 0.5, 1000)
+    inner, outer = Inner(optimiser), Outer()
+    network = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS, told_discount=True)
+    learned = network, optimiser.init(network)
+    rollouts = tuple(rollout(seed) for seed in range(inner_steps))
+    judged_by = rollout(100)
+    update = jax.jit(lambda now, tau: taken(inner.objective, *now, (META, tau), optimiser))
+    plain = seconds(lambda now, tau: update(now, tau)[0], learned, rollouts[0])
+    if adjoint == "retraced":
+        now, steps = learned, []
+        for tau in rollouts:
+            now, step = update(now, tau)
+            steps.append(step)
+        given = META, tuple(steps), now[0], rollouts, judged_by
+        program = jax.jit(lambda *given: retraced_meta_gradient(inner, outer, *given)).lower(*given).compile()
+    else:
+        given = META, learned, rollouts, judged_by
+        program = jax.jit(lambda *given: meta_gradient(inner, outer, *given, adjoint)).lower(*given).compile()
+    needs = program.memory_analysis()
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(learned)) / 2**20
+    kept = inner_steps * (size + sum(leaf.nbytes for leaf in jax.tree.leaves(network)) / 2**20)
+    return {
+        "plain": plain,
+        "gradient": seconds(program, *given),
+        "temporary": needs.temp_size_in_bytes / 2**20,
+        "kept": kept if adjoint == "retraced" else 0.0,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def costs() -> Table:
+    table = Table(title="A meta-gradient through K updates (Nature network, 64 games × 5 steps, one core)")
+    for column in ("adjoint", "K", "CPU-s", "plain update", "of K+1 plain updates", "MiB: temporary", "kept", "peak"):
+        table.add_column(column, justify="left" if column == "adjoint" else "right")
+    for adjoint in ADJOINTS:
+        for inner_steps in INNER_STEPS:
+            if adjoint in ("reverse", "forward") and inner_steps == max(INNER_STEPS):
+                continue  # all intermediates of eight updates, or four tangents of each: minutes
+            command = [sys.executable, "-m", "benchmarks.meta_gradients", adjoint, str(inner_steps)]
+            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            table.add_row(
+                adjoint,
+                str(inner_steps),
+                f"{found['gradient']:.2f}",
+                f"{found['plain']:.2f}",
+                f"{found['gradient'] / (inner_steps + 1) / found['plain']:.2f}",
+                *(f"{found[name]:.0f}" for name in ("temporary", "kept", "peak")),
+            )
+    return table
+
+
+def convolutions() -> Table:
+    """Gradients of the Nature network's convolutions, by matrix products and by XLA's own, alone and in a scan."""
+
+    def by_xla(layer: Convolution, frames):
+        strides = layer.stride, layer.stride
+        return (
+            jax.lax.conv_general_dilated(
+                frames, layer.kernel, strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            + layer.bias
+        )
+
+    layers = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS).convolutions
+    frames = jax.random.normal(jax.random.key(1), (STEPS * GAMES, 84, 84, 4))
+    table = Table(title="Gradient of three convolutions of 320 frames, CPU-seconds on one core")
+    for column in ("", "alone", "each of two in a scan"):
+        table.add_column(column, justify="right")
+    for name, apply in (("products of shifted frames", Convolution.__call__), ("XLA", by_xla)):
+
+        def loss(layers, frames, apply=apply):
+            for layer in layers:
+                frames = jax.nn.relu(apply(layer, frames))
+            return (frames**2).mean()
+
+        gradient = jax.grad(loss)
+
+        def twice(layers, frames, gradient=gradient):
+            def step(now, _):
+                return jax.tree.map(lambda x, g: x - 1e-6 * g, now, gradient(now, frames)), None
+
+            return jax.lax.scan(step, layers, None, length=2)[0]
+
+        alone, scanned = seconds(jax.jit(gradient), layers, frames), seconds(jax.jit(twice), layers, frames) / 2
+        table.add_row(name, f"{alone:.2f}", f"{scanned:.2f}")
+    return table
+
+
+def main() -> None:
+    """Prints the tables; with the words `ADJOINT K`, one case's numbers."""
+    jax.config.update("jax_num_cpu_devices", 1)
+    if len(sys.argv) == 3:
+        sys.stdout.write(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))
+        return
+    console = Console(width=120)
+    console.print(convolutions())
+    console.print(costs())
+
+
+if __name__ == "__main__":
+    main()
