@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,27 +48,27 @@ def seconds(function, *arguments) -> float:
     return min(took)
 
 
-def measured(adjoint: str, inner_steps: int) -> dict[str, float]:
+def measured(adjoint: Any, inner_steps: int) -> dict[str, float]:
     """CPU-seconds of a plain update and of a meta-gradient, and MiB: what a program needs beside what it is given."""
     optimiser = learning_optimiser(7e-4, 0.5, 1000)
     inner, outer = Inner(optimiser), Outer()
-    network = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS, told_discount=True)
-    learned = network, optimiser.init(network)
+    network: Any = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS, told_discount=True)
+    learned: tuple[Any, Any] = network, optimiser.init(network)
     rollouts = tuple(rollout(seed) for seed in range(inner_steps))
     judged_by = rollout(100)
-    update = jax.jit(lambda now, tau: taken(inner.objective, *now, (META, tau), optimiser))
+    update = jax.jit(lambda now, tau: taken(inner.objective, now[0], now[1], (META, tau), optimiser))
     plain = seconds(lambda now, tau: update(now, tau)[0], learned, rollouts[0])
     if adjoint == "retraced":
         now, steps = learned, []
         for tau in rollouts:
             now, step = update(now, tau)
             steps.append(step)
-        given = META, tuple(steps), now[0], rollouts, judged_by
+        given: tuple[Any, ...] = META, tuple(steps), now[0], rollouts, judged_by
         program = jax.jit(lambda *given: retraced_meta_gradient(inner, outer, *given)).lower(*given).compile()
     else:
         given = META, learned, rollouts, judged_by
-        program = jax.jit(lambda *given: meta_gradient(inner, outer, *given, adjoint)).lower(*given).compile()
-    needs = program.memory_analysis()
+        program = jax.jit(lambda *given: meta_gradient(inner, outer, *given, adjoint=adjoint)).lower(*given).compile()
+    needs: Any = program.memory_analysis()
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(learned)) / 2**20
     kept = inner_steps * (size + sum(leaf.nbytes for leaf in jax.tree.leaves(network)) / 2**20)
     return {

@@ -24,6 +24,7 @@ from lookax.options import (
     CrossPlayOptions,
     EvaluateOptions,
     InspectOptions,
+    PlayOptions,
     ReportOptions,
     ReproduceOptions,
     ResumeOptions,
@@ -40,6 +41,7 @@ from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume,
 from lookax.runs.folder import RunFolder
 from lookax.runs.inspection import run_inspect
 from lookax.runs.listing import listing, standings
+from lookax.runs.playing import run_play
 from lookax.runs.report import write_report
 from lookax.runs.run import Recording, Run, read_config
 from lookax.runs.stopping import StoppedError
@@ -67,6 +69,8 @@ usage: lookax COMMAND …
   lookax evaluate DIR [--update N]                what a run's newest checkpoint gives, or that of update N
   lookax inspect DIR [--update N] [--seed S]      what its agents do: with memories, in sampled games
   lookax crossplay DIR … [--games N] [--out FILE] agents of runs with each other, and with fixed strategies
+  lookax play DIR [--games N] [--greedy] [--video FILE.gif]
+                                                  whole games of its actor-critics
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
 
   lookax run PRESET --help                        the fields that a preset has
@@ -242,6 +246,14 @@ def _inspect(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _play(arguments: Sequence[str]) -> int:
+    name, rest = _folder(arguments)
+    options = parse(PlayOptions(), rest, f"lookax play {name}")
+    compilation_cache.turn_on()
+    run_play(Path(name), options.update, options.games, options.greedy, options.video)
+    return 0
+
+
 def _crossplay(arguments: Sequence[str]) -> int:
     folders, rest = _folders(arguments)
     options = parse(CrossPlayOptions(), rest, "lookax crossplay")
@@ -293,6 +305,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": _evaluate,
     "inspect": _inspect,
     "crossplay": _crossplay,
+    "play": _play,
     "report": _report,
 }
 

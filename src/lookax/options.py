@@ -114,6 +114,18 @@ class InspectOptions(EvaluateOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class PlayOptions(EvaluateOptions):
+    """Has actor-critics in a checkpoint of a run play whole games."""
+
+    games: int = 30
+    """How many games every seed plays."""
+    greedy: bool = False
+    """Always the likeliest action, instead of draws."""
+    video: Path | None = None
+    """A .gif to draw the first game in."""
+
+
+@dataclasses.dataclass(frozen=True)
 class CrossPlayOptions:
     """Has agents of runs play with each other."""
 

@@ -106,7 +106,7 @@ def masked_advantages(
 
 
 def learning_optimiser(
-    learning_rate: ScalarLike, max_norm: float | None, total_steps: int | None
+    learning_rate: ScalarLike, max_norm: ScalarLike | None, total_steps: int | None
 ) -> optax.GradientTransformation:
     """Adam of gradients that are clipped to a norm, with step sizes that fall linearly to zero.
 
@@ -120,7 +120,7 @@ def learning_optimiser(
     return optax.chain(clip, optax.scale_by_adam(eps_root=1e-30), optax.scale_by_learning_rate(rate))
 
 
-def clipped_by_constant_norm(max_norm: float) -> optax.GradientTransformation:
+def clipped_by_constant_norm(max_norm: ScalarLike) -> optax.GradientTransformation:
     """Gradients g become g · min(1, c / ⊥‖g‖): clipped by a norm that is constant to derivatives."""
 
     def init(params: Any) -> optax.EmptyState:

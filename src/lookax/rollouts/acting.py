@@ -46,16 +46,18 @@ def act(
     key: Key[Array, ""],
     steps: int,
     discount: ScalarLike = 0.0,
+    *,
+    greedy: bool = False,
 ) -> tuple[Place, Rollout, Finished]:
     """T steps of a policy from a place on.
 
-    **Arguments:** the `discount`, for networks whose critic is told it.
+    **Arguments:** the `discount`, for networks whose critic is told it; `greedy`: always the likeliest action.
     """
 
     def step(place: Place, key: Key[Array, ""]) -> tuple[Place, Any]:
         draw_key, step_key = jax.random.split(key)
         logits, _ = network(place.observations, discount)
-        actions = jax.random.categorical(draw_key, logits)
+        actions = logits.argmax(axis=-1) if greedy else jax.random.categorical(draw_key, logits)
         state, made = environment.step(step_key, place.state, actions)
         kept = (actions, made.rewards, made.going_on, made.played)
         return Place(state, made.observations), (place.observations, kept, (made.returns, made.ended))

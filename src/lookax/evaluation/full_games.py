@@ -1,0 +1,65 @@
+"""Whole games of a policy that has learned, from their beginning to their end."""
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Key, ScalarLike
+
+from lookax.games.environment import Environment
+from lookax.policies.convolutional import ActorCritic
+from lookax.rollouts.acting import Place, act, first_place
+
+STEPS = 50
+"""How many steps are played before it is seen who has finished."""
+
+
+def full_games(
+    environment: Environment,
+    network: ActorCritic,
+    key: Key[Array, ""],
+    games: int,
+    *,
+    greedy: bool = False,
+    discount: ScalarLike = 0.0,
+) -> tuple[Float[np.ndarray, " games"], list[np.ndarray]]:
+    """Returns of that many games, each the first of an environment of its own; and the frames of the first one.
+
+    Of each environment one game, not of all the first to end, which would count short games more often.
+
+    **Arguments:** `greedy`: the likeliest action always, instead of a draw; the `discount` that a critic is told.
+    """
+
+    @jax.jit
+    def go_on(place: Place, key: Key[Array, ""]):
+        place, rollout, finished = act(environment, network, place, key, STEPS, discount, greedy=greedy)
+        return place, rollout.observations[:-1, 0], finished
+
+    reset_key, key = jax.random.split(key)
+    place = jax.jit(lambda key: first_place(environment, key, games))(reset_key)
+    returns, frames = np.full(games, np.nan), []
+    while np.isnan(returns).any():
+        key, own = jax.random.split(key)
+        place, seen, finished = go_on(place, own)
+        ended, values = np.asarray(finished.ended), np.asarray(finished.returns)
+        if np.isnan(returns[0]):
+            length = int(ended[:, 0].argmax()) + 1 if ended[:, 0].any() else STEPS
+            frames += list(np.asarray(seen[:length]))
+        first = ended.argmax(axis=0)
+        new = ended.any(axis=0) & np.isnan(returns)
+        returns = np.where(new, values[first, np.arange(games)], returns)
+    return returns, frames
+
+
+def shades(frames: list[np.ndarray], scale: int) -> list[np.ndarray]:
+    """Frames as pictures, `[height, width]` of 0 to 255, every pixel as a square of a size.
+
+    Of shades the latest channel; of things on a grid a shade for each.
+    """
+    pictures = []
+    for frame in frames:
+        if frame.dtype == np.uint8:
+            picture = frame[..., -1]
+        else:
+            things = np.linspace(90, 255, frame.shape[-1])
+            picture = (frame.astype(float) * things).max(axis=-1).astype(np.uint8)
+        pictures.append(np.kron(picture, np.ones((scale, scale), np.uint8)))
+    return pictures
