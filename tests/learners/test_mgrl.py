@@ -95,7 +95,7 @@ def objective_by_hand(own, rollout, numbers, told, values, log_probs):
 
 
 class Reference:
-    """J_out of a window, by hand: Adam written out, constants recorded at the first call and used in later ones."""
+    """J_out of a window, by hand: Adam written out, with the constants that `record` has found."""
 
     def __init__(self, lvc, discount_constant, outer, first_count=0):
         self._lvc = lvc
@@ -106,6 +106,14 @@ class Reference:
 
     def constant(self, name, value):
         return self._recorded.setdefault(name, value)
+
+    def record(self, meta, *window):
+        def recorded(meta):
+            self._recorded = {}
+            self(meta, *window)
+            return dict(self._recorded)
+
+        self._recorded = quick(recorded, meta)
 
     def __call__(self, meta, start, rollouts, judged_by):
         numbers = jax.tree.map(lambda logit: 1 / (1 + jnp.exp(-logit)), meta)
@@ -142,7 +150,12 @@ def window(steps, optimiser):
     state = optimiser.init(own)
     inner = Inner(optimiser)
     for seed in (100, 101):
-        (own, state), _ = taken(inner.objective, own, state, (META, rollout(seed)), optimiser)
+        own, state = quick(
+            lambda own, state, tau: taken(inner.objective, own, state, (META, tau), optimiser)[0],
+            own,
+            state,
+            rollout(seed),
+        )
     return (own, state), tuple(rollout(seed) for seed in range(steps)), rollout(50)
 
 
@@ -150,8 +163,7 @@ def finite_differences(reference, start, rollouts, judged_by):
     adam = start[1][1]
     # Gradients are of −J; moments of ∇J have the other sign.
     moments = (start[0], (jax.tree.map(jnp.negative, adam.mu), adam.nu))
-    # Eagerly once, for constants to be recorded as numbers.
-    reference(META, moments, rollouts, judged_by)
+    reference.record(META, moments, rollouts, judged_by)
     value = jax.jit(
         lambda meta: reference(meta, moments, rollouts, judged_by),
         compiler_options={"xla_backend_optimization_level": 0},

@@ -51,23 +51,23 @@ class MinAtar:
     @property
     def num_actions(self) -> int:
         """How many the game makes use of."""
-        return int(_made(self.game)[0].num_actions)
+        return int(_made(self.game, _integers())[0].num_actions)
 
     @property
     def frame(self) -> tuple[int, int, int]:
         """10 × 10, a channel for each kind of thing."""
-        height, width, channels = _made(self.game)[0].obs_shape
+        height, width, channels = _made(self.game, _integers())[0].obs_shape
         return height, width, channels
 
     def reset(self, key: Key[Array, ""], batch_size: int) -> tuple[MinAtarState, Num[Array, "B 10 10 c"]]:
         """B first games."""
-        game, rules = _made(self.game)
+        game, rules = _made(self.game, _integers())
         frames, state = jax.vmap(game.reset, (0, None))(jax.random.split(key, batch_size), rules)
         return MinAtarState(state, jnp.zeros(batch_size)), frames
 
     def step(self, key: Key[Array, ""], state: MinAtarState, actions: Int[Array, " B"]) -> tuple[MinAtarState, Step]:
         """A step of everybody's game; where it ends the next one begins at once."""
-        game, rules = _made(self.game)
+        game, rules = _made(self.game, _integers())
         keys = jax.random.split(key, len(actions))
         frames, after, rewards, terminated, truncated, _ = jax.vmap(game.step, (0, 0, 0, None))(
             keys, state.game, actions, rules
@@ -78,8 +78,13 @@ class MinAtar:
         return MinAtarState(after, jnp.where(ended, 0, returns)), step
 
 
+def _integers() -> Any:
+    return jax.dtypes.canonicalize_dtype(int)
+
+
 @functools.cache
-def _made(game: str) -> tuple[Any, Any]:
+def _made(game: str, integers: Any) -> tuple[Any, Any]:
+    del integers  # of which type a game makes its arrays, in single or in double precision
     import gymnax
 
     # It makes arrays, which would be a trace's own if it were asked for within one.
