@@ -8,12 +8,11 @@ import pytest
 
 from lookax.games.environment import Step
 from lookax.learners.a2c import A2C
-from lookax.learners.actor_critic import Coefficients, learning_optimiser, masked_advantages, objective, parts
+from lookax.learners.actor_critic import Coefficients, advantages, learning_optimiser, objective, parts
 from lookax.learners.mgrl import MGRL, Inner, Outer
 from lookax.policies.convolutional import actor_critic
 from lookax.rollouts.acting import Rollout, act, first_place
 from lookax.rollouts.episodes import RECENT, Finished, no_episodes
-from lookax.surrogates.returns import generalised_advantages
 
 KEY = jax.random.key(6)
 
@@ -64,18 +63,11 @@ def rollout(rewards, going_on, played):
     )
 
 
-def test_advantages_without_ends_are_generalised_advantages():
-    rewards, values = jax.random.normal(KEY, (4, 1)), jax.random.normal(KEY, (5, 1))
-    ones = np.ones((4, 1))
-    found = masked_advantages(rollout(rewards, ones, ones), values, 0.9, 0.8)
-    np.testing.assert_allclose(found[:, 0], generalised_advantages(rewards[:, 0], values[:, 0], 0.9, 0.8), rtol=1e-5)
-
-
 def test_nothing_after_an_end_counts():
     # By hand: 2 + 0.5 · 20 − 10 + 0.25 · (3 − 20) = −2.25; 3 − 20; an unplayed step; 5 + 0.5 · 50 − 40 = −10.
     values = jnp.array([[10.0], [20.0], [30.0], [40.0], [50.0]])
     own = rollout([[2.0], [3.0], [0.0], [5.0]], [[1], [0], [0], [1]], [[1], [1], [0], [1]])
-    np.testing.assert_allclose(masked_advantages(own, values, 0.5, 0.5)[:, 0], [-2.25, -17.0, 0.0, -10.0])
+    np.testing.assert_allclose(advantages(own, values, 0.5, 0.5)[:, 0], [-2.25, -17.0, 0.0, -10.0])
 
 
 def test_what_was_not_played_changes_nothing():
@@ -119,7 +111,7 @@ def test_a2c_takes_a_step_up_its_objective():
     learner = A2C(Corridor(), 3, 4, coefficients, optax.sgd(0.1))
     state = learner.init(KEY, network(False))
     after, metrics = learner.update(KEY, state)
-    _, own, _ = act(learner.environment, state.network, state.place, KEY, 4, 0.9)
+    _, own, _ = act(learner.environment, state.network, state.place, KEY, 4)
     slope = jax.grad(lambda n: objective(parts(n, own, coefficients, 0.9), coefficients))(state.network)
     for before, direction, now in zip(*map(jax.tree.leaves, (state.network, slope, after.network)), strict=True):
         np.testing.assert_allclose(now, before + 0.1 * direction, rtol=1e-5, atol=1e-7)

@@ -5,6 +5,7 @@ question. Its finite differences are then derivatives with exactly these constan
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -115,6 +116,9 @@ class Reference:
 
         self._recorded = quick(recorded, meta)
 
+    def objective_of(self, params, structure, *rest):
+        return objective_by_hand(structure(params), *rest)
+
     def __call__(self, meta, start, rollouts, judged_by):
         numbers = jax.tree.map(lambda logit: 1 / (1 + jnp.exp(-logit)), meta)
         params, structure = ravel_pytree(start[0])
@@ -125,9 +129,8 @@ class Reference:
             log_policy, values = values_of(structure(params), tau, told)
             values = self.constant(f"values {k}", values)
             log_probs = self.constant(f"log-probs {k}", log_probs_of(log_policy, tau)) if self._lvc else None
-            slope = jax.grad(
-                lambda p: objective_by_hand(structure(p), tau, numbers, told, values, log_probs)  # noqa: B023
-            )(params)
+            fixed = structure, tau, numbers, told, values, log_probs
+            slope = jax.grad(self.objective_of)(params, *fixed)
             norm = self.constant(f"norm {k}", jnp.sqrt((slope**2).sum()))
             slope = slope * jnp.minimum(1.0, MAX_NORM / norm)
             m, v = 0.9 * m + 0.1 * slope, 0.999 * v + 0.001 * slope**2
@@ -210,7 +213,8 @@ def test_meta_gradients_are_finite_differences(case):
     expected = finite_differences(reference, start, rollouts, judged_by)
     assert (np.abs(expected) > 1e-7).all()
     for adjoint in ADJOINTS:
-        found = quick(lambda meta: meta_gradient(inner, outer, meta, start, rollouts, judged_by, adjoint), META)  # noqa: B023
+        gradient = functools.partial(meta_gradient, inner, outer, adjoint=adjoint)
+        found = quick(gradient, META, start, rollouts, judged_by)
         np.testing.assert_allclose(as_array(found), expected, rtol=1e-5, err_msg=adjoint)
     found = quick(lambda meta: retraced_window(inner, outer, meta, start, rollouts, judged_by), META)
     np.testing.assert_allclose(as_array(found), expected, rtol=1e-5, err_msg="retraced")
@@ -233,7 +237,7 @@ def test_lvc_goes_the_same_way_and_changes_meta_gradients_from_two_steps_on():
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-15)
     for steps, same in ((1, True), (2, False)):
         gradients = [
-            as_array(quick(lambda meta: retraced_window(own, Outer(), meta, start, rollouts[:steps], judged_by), META))  # noqa: B023
+            as_array(quick(functools.partial(retraced_window, own, Outer()), META, start, rollouts[:steps], judged_by))
             for own in (plain, lvc)
         ]
         assert np.allclose(*gradients, rtol=1e-12, atol=0) == same
@@ -264,4 +268,4 @@ def test_gradients_are_clipped_by_a_norm_that_is_constant():
 def test_an_unknown_adjoint_is_told():
     backwards: Any = "backwards"
     with pytest.raises(ValueError, match="adjoint: 'backwards' is not allowed; it must be one of reverse, "):
-        meta_gradient(Inner(optax.identity()), Outer(), META, (network(), ()), (), rollout(0), backwards)
+        meta_gradient(Inner(optax.identity()), Outer(), META, (network(), ()), (rollout(1),), rollout(0), backwards)

@@ -277,3 +277,28 @@ def test_first_order_ignores_the_curvature():
 def test_inputs_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="inputs: their first axis must be over the 3 steps"):
         unrolled(lambda t, x: t * x, 1.0, optimiser=optax.sgd(0.5), steps=3, inputs=jnp.ones(2))
+
+
+@pytest.mark.parametrize("adjoint", ["reverse", "checkpointed", "forward-over-reverse", "forward"])
+def test_steps_go_on_from_a_state_and_can_be_differentiated_in_it(adjoint):
+    # Two steps with momentum by hand: vₖ₊₁ = m vₖ + ∇J(θₖ), θₖ₊₁ = θₖ + a vₖ₊₁, from a trace that is not zero.
+    optimiser = optax.sgd(0.1, momentum=0.5)
+    params, trace = jnp.array([1.0, -2.0]), jnp.array([0.3, 0.4])
+
+    def objective(params):
+        return -(params**4).sum()
+
+    def last(trace, params):
+        state = jax.tree.map(lambda _: -trace, optimiser.init(params))
+        return unrolled(objective, params, optimiser=optimiser, steps=2, adjoint=adjoint, state=state)
+
+    def by_hand(trace, params):
+        for _ in range(2):
+            trace = 0.5 * trace + jax.grad(objective)(params)
+            params = params + 0.1 * trace
+        return params
+
+    np.testing.assert_allclose(last(trace, params), by_hand(trace, params))
+    for number in (0, 1):
+        found, expected = (jax.jacrev(way, number)(trace, params) for way in (last, by_hand))
+        np.testing.assert_allclose(found, expected, rtol=1e-10)

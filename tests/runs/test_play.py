@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lookax.cli import main
-from lookax.evaluation.full_games import full_games, shades
+from lookax.evaluation.full_games import full_games
 from lookax.games.minatar import MinAtar
 from lookax.policies.convolutional import SMALL, actor_critic
 from lookax.runs.metrics import read_history
@@ -44,10 +44,8 @@ def test_every_seed_plays_and_one_game_is_drawn(learned, tmp_path, capsys):
         assert getattr(drawing, "n_frames", 1) > 3
 
 
-def test_a_run_says_how_many_games_have_ended(learned):
+def test_scores_and_numbers_that_are_tuned_are_known_before_the_first_update(learned):
     history = read_history(learned)
-    # Nobody can play on for as long as it takes for none to end, in hundreds of updates; in two, few have.
-    assert (history["episodes"] >= 0).all()
     assert history["score"].shape == (3, 2)
     assert history["discount"].shape == (3, 2)
     assert history["entropy"].shape == (2, 2)
@@ -79,7 +77,6 @@ def test_greedy_games_of_one_beginning_are_alike():
     one, other = (full_games(environment, network, jax.random.key(2), 4, greedy=True) for _ in range(2))
     np.testing.assert_array_equal(one[0], other[0])
     assert len(one[1]) == len(other[1]) > 3
-    assert shades(one[1], 3)[0].shape == (30, 30)
 
 
 @pytest.mark.slow

@@ -41,6 +41,12 @@ def test_gae_is_returns_less_values_at_lambda_one_and_td_errors_at_zero():
     )
 
 
+def test_a_discount_of_zero_ends_an_episode():
+    # By hand: 1 + 0.5 · 1 − 0.5 + 0.4 · (2 − 1); 2 − 1; 4 + 0.5 · 3 + 1.
+    found = generalised_advantages(REWARDS, VALUES, jnp.array([0.5, 0.0, 0.5]), 0.8)
+    np.testing.assert_allclose(found, [1.4, 1.0, 6.5])
+
+
 @pytest.mark.parametrize("discount", [0.5, 0.0, 1.0])
 def test_n_step_advantages_by_definition(discount):
     for n in (1, 2, 3, 9):

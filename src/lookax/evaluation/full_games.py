@@ -2,7 +2,7 @@
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
 from lookax.games.environment import Environment
 from lookax.policies.convolutional import ActorCritic
@@ -19,18 +19,17 @@ def full_games(
     games: int,
     *,
     greedy: bool = False,
-    discount: ScalarLike = 0.0,
 ) -> tuple[Float[np.ndarray, " games"], list[np.ndarray]]:
     """Returns of that many games, each the first of an environment of its own; and the frames of the first one.
 
     Of each environment one game, not of all the first to end, which would count short games more often.
 
-    **Arguments:** `greedy`: the likeliest action always, instead of a draw; the `discount` that a critic is told.
+    **Arguments:** `greedy`: the likeliest action always, instead of a draw.
     """
 
     @jax.jit
     def go_on(place: Place, key: Key[Array, ""]):
-        place, rollout, finished = act(environment, network, place, key, STEPS, discount, greedy=greedy)
+        place, rollout, finished = act(environment, network, place, key, STEPS, greedy=greedy)
         return place, rollout.observations[:-1, 0], finished
 
     reset_key, key = jax.random.split(key)
@@ -47,19 +46,3 @@ def full_games(
         new = ended.any(axis=0) & np.isnan(returns)
         returns = np.where(new, values[first, np.arange(games)], returns)
     return returns, frames
-
-
-def shades(frames: list[np.ndarray], scale: int) -> list[np.ndarray]:
-    """Frames as pictures, `[height, width]` of 0 to 255, every pixel as a square of a size.
-
-    Of shades the latest channel; of things on a grid a shade for each.
-    """
-    pictures = []
-    for frame in frames:
-        if frame.dtype == np.uint8:
-            picture = frame[..., -1]
-        else:
-            things = np.linspace(90, 255, frame.shape[-1])
-            picture = (frame.astype(float) * things).max(axis=-1).astype(np.uint8)
-        pictures.append(np.kron(picture, np.ones((scale, scale), np.uint8)))
-    return pictures

@@ -1,4 +1,4 @@
-"""Meta-gradients on Atari (Liu et al. 2022): A2C, MGRL and MGRL with LVC as published, and on MinAtar within minutes.
+"""Meta-gradients on Atari (Liu et al. 2022): A2C, MGRL and MGRL with LVC as published, and on MinAtar.
 
 The published commands play 40 million steps, five at a time in 64 games: 125 000 updates. Any game of the Arcade
 Learning Environment can be named; those that the code names are Qbert and Pong.

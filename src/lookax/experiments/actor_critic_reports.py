@@ -17,6 +17,9 @@ PANELS = {
     "entropy": "entropy",
     "value_loss": "critic's squared error",
     "gradient_norm": "norm of the gradient",
+}
+
+TUNED = {
     "discount": "discount γ",
     "gae_lambda": "λ",
     "value_coefficient": "weight of the critic",
@@ -29,9 +32,11 @@ LAST = 0.1
 
 def draw(results: Sequence[Result]) -> Drawing:
     """Return, entropy, losses, and the numbers that are tuned: means over seeds, a line per setting."""
-    metrics = {name: title for name, title in PANELS.items() if any(name in result.history for result in results)}
-    drawing = Drawing(figsize=(12.5, 3.1 * (len(metrics) + 3) // 4), layout="constrained")
-    panels = drawing.subplots(-(-len(metrics) // 4), 4, squeeze=False).reshape(-1)
+    known = {name for result in results for name in result.history}
+    metrics = {name: title for name, title in (PANELS | TUNED).items() if name in known}
+    rows = -(-len(metrics) // 4)
+    drawing = Drawing(figsize=(12.5, 3.1 * rows), layout="constrained")
+    panels = drawing.subplots(rows, 4, squeeze=False).reshape(-1)
     for panel, (metric, title) in zip(panels, metrics.items(), strict=False):
         for result, colour in zip(results, COLOURS, strict=False):
             if metric in result.history:
@@ -55,14 +60,13 @@ def closing_scores(result: Result) -> np.ndarray:
 
 def table(results: Sequence[Result]) -> Table:
     """Per setting: the score at the end with an interval over seeds, how many games ended, and the numbers found."""
-    tuned = dict(list(PANELS.items())[4:])
     rows = []
     for result in results:
-        found = [str(Interval.of(result.history[name][-1])) if name in result.history else "–" for name in tuned]
+        found = [str(Interval.of(result.history[name][-1])) if name in result.history else "–" for name in TUNED]
         games = int(result.history["episodes"].sum())
         rows.append([result.name, str(Interval.of(closing_scores(result))), str(games), *found])
     notes = ["Mean return of the latest 100 games, over the last tenth of updates; means over seeds, 95 % intervals."]
-    return Table(("setting", "return", "games", *tuned.values()), rows, [None] * len(rows), notes)
+    return Table(("setting", "return", "games", *TUNED.values()), rows, [None] * len(rows), notes)
 
 
 REPORT = Report(draw, table, ("score", "entropy", "discount"))

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import functools
+import importlib.util
 from typing import Any
 
 import equinox as eqx
@@ -43,10 +44,8 @@ class MinAtar:
             near = difflib.get_close_matches(self.game, GAMES, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise BadInputError(f"game: {self.game!r} is not known; {hint}there are {', '.join(GAMES)}")
-        try:
-            import gymnax  # noqa: F401
-        except ImportError:
-            raise BadInputError("game: MinAtar needs gymnax; pip install 'lookax[minatar]'") from None
+        if importlib.util.find_spec("gymnax") is None:
+            raise BadInputError("game: MinAtar needs gymnax; pip install 'lookax[minatar]'")
 
     @property
     def num_actions(self) -> int:

@@ -34,6 +34,9 @@ LABEL, TOTAL = 84, 64
 MAX_TILES = 25
 """How many of the last steps of a matrix game are shown."""
 
+FRAME_SIDE = 240
+"""About how many pixels high an environment's frame is drawn."""
+
 MARGIN = 12
 """Around everything."""
 
@@ -104,6 +107,24 @@ def write_gif(
         frames = [_matrix_frame(game, np.asarray(actions), t, total) for t, total in enumerate(totals)]
     first, *rest = frames
     first.save(path, save_all=True, append_images=rest, duration=round(1000 * seconds_per_step), loop=0)
+
+
+def write_frames(path: str | Path, frames: Sequence[np.ndarray], *, seconds_per_step: float = 0.06) -> None:
+    """Writes an animation of what was seen of an environment, `[height, width, channels]` a frame.
+
+    Of shades of grey the latest is shown; of things on a grid each channel has a shade of its own.
+
+    **Arguments:** `seconds_per_step`: how long a frame is shown; four frames of an Atari console are 1/15 s.
+    """
+    scale = max(1, FRAME_SIDE // frames[0].shape[0])
+    first, *rest = (Image.fromarray(np.kron(_shades(frame), np.ones((scale, scale), np.uint8))) for frame in frames)
+    first.save(path, save_all=True, append_images=rest, duration=round(1000 * seconds_per_step), loop=0)
+
+
+def _shades(frame: np.ndarray) -> np.ndarray:
+    if frame.dtype == np.uint8:
+        return frame[..., -1]
+    return (frame.astype(float) * np.linspace(90, 255, frame.shape[-1])).max(axis=-1).astype(np.uint8)
 
 
 def _cells(game: CoinGame, states: Any) -> tuple[np.ndarray, np.ndarray]:

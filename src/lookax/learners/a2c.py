@@ -52,7 +52,7 @@ class A2C(eqx.Module):
     def update(self, key: Key[Array, ""], state: A2CState) -> tuple[A2CState, Metrics]:
         """A rollout, and an update with it."""
         own = self.coefficients
-        place, rollout, finished = act(self.environment, state.network, state.place, key, self.steps, own.discount)
+        place, rollout, finished = act(self.environment, state.network, state.place, key, self.steps)
 
         def judged(network: ActorCritic):
             seen = parts(network, rollout, own, own.discount)

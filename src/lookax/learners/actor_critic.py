@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
 from lookax.learners.state import Metrics
 from lookax.policies.convolutional import ActorCritic
 from lookax.rollouts.acting import Rollout
+from lookax.surrogates.returns import generalised_advantages
 
 PolicySurrogate = Literal["score-function", "lvc"]
 
@@ -57,12 +58,12 @@ def parts(
     log_policy = jax.nn.log_softmax(logits)
     log_probs = jnp.take_along_axis(log_policy, rollout.actions[..., None], axis=-1)[..., 0]
     constant = jax.lax.stop_gradient(values)
-    advantages = masked_advantages(rollout, constant, coefficients.discount, coefficients.gae_lambda)
+    advantage = advantages(rollout, constant, coefficients.discount, coefficients.gae_lambda)
     if surrogate == "lvc":
         log_probs = jnp.exp(log_probs - jax.lax.stop_gradient(log_probs))
-    errors = advantages + constant[:-1] - values[:-1]
+    errors = advantage + constant[:-1] - values[:-1]
     entropies = -(jnp.exp(log_policy) * log_policy).sum(axis=-1)
-    return Parts(*(_mean(terms, rollout.played) for terms in (advantages * log_probs, errors**2, entropies)))
+    return Parts(*(_mean(terms, rollout.played) for terms in (advantage * log_probs, errors**2, entropies)))
 
 
 def objective(parts: Parts, coefficients: Coefficients) -> Float[Array, ""]:
@@ -86,23 +87,16 @@ def coefficient_metrics(coefficients: Coefficients) -> Metrics:
     return {field.name: jnp.asarray(getattr(coefficients, field.name)) for field in dataclasses.fields(Coefficients)}
 
 
-def masked_advantages(
+def advantages(
     rollout: Rollout, values: Float[Array, "_ B"], discount: ScalarLike, gae_lambda: ScalarLike
 ) -> Float[Array, "T B"]:
-    """Generalised advantages of a rollout in which episodes end and begin.
+    """Generalised advantages of every environment; nothing that comes after an episode's end counts for it.
 
-    As [`generalised_advantages`][lookax.surrogates.returns.generalised_advantages], but that nothing that comes after
-    an episode's end counts for it; and what was not played has none, nor adds to any.
+    A step that was not played is taken to have paid what was expected, so that it adds to nobody's.
     """
-    factor = jnp.asarray(discount) * rollout.going_on
-    differences = (rollout.rewards + factor * values[1:] - values[:-1]) * rollout.played
-
-    def back(later: Float[Array, " B"], step: tuple[Array, Array]) -> tuple[Array, Array]:
-        difference, factor = step
-        total = difference + factor * gae_lambda * later
-        return total, total
-
-    return jax.lax.scan(back, jnp.zeros_like(differences[0]), (differences, factor), reverse=True)[1]
+    rewards = jnp.where(rollout.played, rollout.rewards, values[:-1])
+    one_by_one = jax.vmap(generalised_advantages, (1, 1, 1, None), 1)
+    return one_by_one(rewards, values, discount * rollout.going_on, gae_lambda)
 
 
 def learning_optimiser(

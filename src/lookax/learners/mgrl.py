@@ -11,7 +11,8 @@ with a fixed discount and λ in J_out. η are logits: γ, λ and both coefficien
 (Liu et al. 2022) the inner updates go the same way and are differentiated otherwise.
 """
 
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
-from lookax.errors import check, check_at_least
+from lookax.errors import check_at_least
 from lookax.games.environment import Environment
 from lookax.learners.actor_critic import (
     Coefficients,
@@ -32,9 +33,8 @@ from lookax.learners.actor_critic import (
 )
 from lookax.learners.state import Metrics
 from lookax.lookahead.ascent import ascent_step
-from lookax.lookahead.gradient import differentiated_forward_over_reverse
 from lookax.lookahead.retraced import Taken, retraced, taken
-from lookax.lookahead.unrolled import Adjoint
+from lookax.lookahead.unrolled import Adjoint, unrolled
 from lookax.policies.convolutional import ActorCritic
 from lookax.rollouts.acting import Place, Rollout, act, first_place
 from lookax.rollouts.episodes import Episodes, no_episodes
@@ -66,11 +66,8 @@ class Inner(eqx.Module):
         """What J is made of."""
         meta, rollout = surroundings
         own = coefficients(meta)
-        return parts(network, rollout, own, self.told(own), self.surrogate)
-
-    def told(self, own: Coefficients) -> ScalarLike:
-        """The γ that the critic is told."""
-        return jax.lax.stop_gradient(own.discount) if self.discount_constant else own.discount
+        told = jax.lax.stop_gradient(own.discount) if self.discount_constant else own.discount
+        return parts(network, rollout, own, told, self.surrogate)
 
 
 class Outer(eqx.Module):
@@ -101,51 +98,43 @@ def meta_gradient(
     outer: Outer,
     meta: MetaParameters,
     start: tuple[ActorCritic, PyTree],
-    rollouts: tuple[Rollout, ...],
+    rollouts: Sequence[Rollout],
     judged_by: Rollout,
     adjoint: Adjoint = "forward-over-reverse",
 ) -> MetaParameters:
     """dJ_out/dη of a window, whose updates are made here.
 
     **Arguments:** the network and the state of its optimiser at the `start`; the K `rollouts` of its updates, and the
-    one that it is `judged_by`; the `adjoint`, as in [`lookax.lookahead.unrolled`][]. What every update keeps is all of
-    its intermediates by `"reverse"`, and what it started from by `"checkpointed"` and `"forward-over-reverse"`;
-    `"forward"` carries four tangents along; `"none"` gives zero, for gradients count as constants.
+    one that it is `judged_by`; the `adjoint`, as in [`lookax.lookahead.unrolled`][] (`"none"` gives zero, for gradients
+    count as constants).
 
     **Raises:** `ValueError` for an unknown adjoint.
     """
-    check(adjoint in get_args(Adjoint), "adjoint", adjoint, f"one of {', '.join(get_args(Adjoint))}")
-    slope = jax.grad(inner.objective)
-    if adjoint == "forward-over-reverse":
-        slope = differentiated_forward_over_reverse(inner.objective)
-
-    def update(meta: MetaParameters, before: Any, rollout: Rollout) -> Any:
-        network, state = before
-        direction = slope(network, (meta, rollout))
-        if adjoint == "none":
-            direction = jax.lax.stop_gradient(direction)
-        return ascent_step(direction, network, state, inner.optimiser)
-
-    if adjoint == "checkpointed":
-        update = jax.checkpoint(update)
+    network, state = start
+    each = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rollouts)
 
     def judged(meta: MetaParameters) -> Float[Array, ""]:
-        now = start
-        # Not a scan, though all steps are alike: K is small, and a program's parts can then overlap.
-        for rollout in rollouts:
-            now = update(meta, now, rollout)
-        return outer.objective(now[0], start[0], judged_by)
+        last = unrolled(
+            lambda network, rollout: inner.objective(network, (meta, rollout)),
+            network,
+            optimiser=inner.optimiser,
+            steps=len(rollouts),
+            adjoint=adjoint,
+            inputs=each,
+            state=state,
+        )
+        return outer.objective(last, network, judged_by)
 
-    return (jax.jacfwd if adjoint == "forward" else jax.grad)(judged)(meta)
+    return jax.grad(judged)(meta)
 
 
 def retraced_meta_gradient(
     inner: Inner,
     outer: Outer,
     meta: MetaParameters,
-    steps: tuple[Taken, ...],
+    steps: Sequence[Taken],
     last: ActorCritic,
-    rollouts: tuple[Rollout, ...],
+    rollouts: Sequence[Rollout],
     judged_by: Rollout,
 ) -> MetaParameters:
     """The same gradient of a window whose updates have been made: back through them, and none of them again.
@@ -204,8 +193,7 @@ class MGRL(eqx.Module):
         """The first state of a fresh network and η; it has acted for one rollout."""
         reset_key, act_key = jax.random.split(key)
         place = first_place(self.environment, reset_key, self.batch_size)
-        told = self.inner.told(coefficients(meta))
-        place, kept, finished = act(self.environment, network, place, act_key, self.steps, told)
+        place, kept, finished = act(self.environment, network, place, act_key, self.steps)
         learned: Any = network, meta
         states = self.inner.optimiser.init(learned[0]), self.meta_optimiser.init(learned[1])
         return MGRLState(network, states[0], meta, states[1], place, kept, no_episodes().with_more(finished))
@@ -213,34 +201,24 @@ class MGRL(eqx.Module):
     def update(self, key: Key[Array, ""], state: MGRLState) -> tuple[MGRLState, Metrics]:
         """A window: K inner updates and a meta-update, for which K rollouts are acted."""
         network, optimiser_state, place, rollout = state.network, state.optimiser_state, state.place, state.kept
-        own, episodes = coefficients(state.meta), state.episodes.in_new_update()
+        episodes = state.episodes.in_new_update()
         rollouts, steps = [], []
-        for k, act_key in enumerate(jax.random.split(key, self.inner_steps)):
+        for act_key in jax.random.split(key, self.inner_steps):
             (network, optimiser_state), step = taken(
                 self.inner.objective, network, optimiser_state, (state.meta, rollout), self.inner.optimiser
             )
             rollouts.append(rollout)
             steps.append(step)
-            told = self.inner.told(own) if k + 1 < self.inner_steps else self.outer.discount
-            place, rollout, finished = act(self.environment, network, place, act_key, self.steps, told)
+            place, rollout, finished = act(self.environment, network, place, act_key, self.steps)
             episodes = episodes.with_more(finished)
-        slope = self._meta_gradient(state.meta, tuple(steps), network, tuple(rollouts), rollout)
+        if self.adjoint == "forward-over-reverse":
+            slope = retraced_meta_gradient(self.inner, self.outer, state.meta, steps, network, rollouts, rollout)
+        else:
+            start = state.network, state.optimiser_state
+            slope = meta_gradient(self.inner, self.outer, state.meta, start, rollouts, rollout, self.adjoint)
         meta, meta_state = ascent_step(slope, state.meta, state.meta_state, self.meta_optimiser)
         after = MGRLState(network, optimiser_state, meta, meta_state, place, rollout, episodes)
         # The passes of the update are those of the last step; XLA computes them once.
         metrics = learning_metrics(self.inner.parts(steps[-1].params, (state.meta, rollouts[-1])), steps[-1].slope)
         metrics |= coefficient_metrics(coefficients(meta)) | episodes.metrics()
         return after, metrics | {"meta_gradient_norm": optax.tree.norm(slope)}
-
-    def _meta_gradient(
-        self,
-        meta: MetaParameters,
-        steps: tuple[Taken, ...],
-        last: ActorCritic,
-        rollouts: tuple[Rollout, ...],
-        judged_by: Rollout,
-    ) -> MetaParameters:
-        if self.adjoint == "forward-over-reverse":
-            return retraced_meta_gradient(self.inner, self.outer, meta, steps, last, rollouts, judged_by)
-        start = steps[0].params, steps[0].state
-        return meta_gradient(self.inner, self.outer, meta, start, rollouts, judged_by, self.adjoint)

@@ -56,6 +56,7 @@ def unrolled(
     adjoint: Adjoint = "forward-over-reverse",
     inputs: PyTree = None,
     curvature: Objectives | None = None,
+    state: PyTree = None,
 ) -> PyTree:
     """θ_K after `steps` steps up the objective, differentiable in θ₀ and in what objective and optimiser close over.
 
@@ -63,18 +64,19 @@ def unrolled(
 
     - `objectives`: J(θ), maximised; or a tuple of Jₘ(θ₁, …, θ_M) for M learners who step at once, each up its own.
     - `params`: θ₀, a pytree of floating-point arrays (a tuple of M for M learners).
-    - `optimiser`: an optax optimiser (of descent, as all are: it is given −∇J). It starts from fresh state.
+    - `optimiser`: an optax optimiser (of descent, as all are: it is given −∇J).
     - `steps`: K ≥ 0.
     - `adjoint`: how to differentiate; see the module's docstring.
     - `inputs`: a pytree of arrays `[K, …]`; step k's objective is then J(θ, inputs[k]). Differentiable.
     - `curvature`: J̃ (one for each of the M learners); derivatives of a step are taken as if it had gone along ∇J̃. It
       is given the same inputs. J itself unless given. Where ∇J̃ is not finite the result is not, or (forward over
       reverse) its derivatives are not.
+    - `state`: the optimiser's, to go on from; fresh unless given. Differentiable.
 
     **Raises:** `ValueError` for a negative number of steps, an unknown adjoint, inputs that are not one per step, or
     objectives, parameters and curvature of different numbers of learners.
     """
-    return _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, lambda last, _: last)
+    return _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, state, lambda last, _: last)
 
 
 def iterates(
@@ -86,12 +88,13 @@ def iterates(
     adjoint: Adjoint = "forward-over-reverse",
     inputs: PyTree = None,
     curvature: Objectives | None = None,
+    state: PyTree = None,
 ) -> PyTree:
     """θ₁, …, θ_K of the same steps, stacked: `[K, …]`. Arguments and errors as of `unrolled`."""
-    return _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, lambda _, path: path)
+    return _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, state, lambda _, path: path)
 
 
-def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, wanted):
+def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, state, wanted):
     check_at_least("steps", steps, 0)
     check(adjoint in get_args(Adjoint), "adjoint", adjoint, f"one of {', '.join(get_args(Adjoint))}")
     _check_learners(objectives, curvature, params)
@@ -106,7 +109,7 @@ def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, wa
     update = eqx.filter_closure_convert(optimiser.update, params, init(params), params)
     hyperparameters, functions = eqx.partition((init, update), eqx.is_array)
 
-    def run(params, inputs, closed_over, hyperparameters):
+    def run(params, state, inputs, closed_over, hyperparameters):
         converted = optax.GradientTransformation(*eqx.combine(hyperparameters, functions))
 
         def step(carry, step_input):
@@ -118,10 +121,11 @@ def _unroll(objectives, params, optimiser, steps, adjoint, inputs, curvature, wa
             return (params, state), params
 
         step = jax.checkpoint(step, prevent_cse=False) if adjoint == "checkpointed" else step
-        (last, _), path = jax.lax.scan(step, (params, converted.init(params)), inputs, length=steps)
+        first = converted.init(params) if state is None else state
+        (last, _), path = jax.lax.scan(step, (params, first), inputs, length=steps)
         return wanted(last, path)
 
-    everything = (params, inputs, closed_over, hyperparameters)
+    everything = (params, state, inputs, closed_over, hyperparameters)
     return _by_forward_mode(run)(everything) if adjoint == "forward" else run(*everything)
 
 

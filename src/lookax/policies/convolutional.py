@@ -44,7 +44,7 @@ class Convolution(eqx.Module):
 
 
 class DiscountEmbedding(eqx.Module):
-    """e(γ) = Wγ + b: what a critic is told of the discount that its values are of (Xu et al. 2018, section 3.3)."""
+    """e(γ) = Wγ + b: what a critic is told of the discount that its values are of (Xu et al. 2018)."""
 
     weight: Float[Array, " E"]
     bias: Float[Array, " E"]

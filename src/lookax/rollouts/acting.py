@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
 from lookax.games.environment import Environment
 from lookax.policies.convolutional import ActorCritic
@@ -45,18 +45,17 @@ def act(
     place: Place,
     key: Key[Array, ""],
     steps: int,
-    discount: ScalarLike = 0.0,
     *,
     greedy: bool = False,
 ) -> tuple[Place, Rollout, Finished]:
     """T steps of a policy from a place on.
 
-    **Arguments:** the `discount`, for networks whose critic is told it; `greedy`: always the likeliest action.
+    **Arguments:** `greedy`: always the likeliest action, instead of a draw.
     """
 
     def step(place: Place, key: Key[Array, ""]) -> tuple[Place, Any]:
         draw_key, step_key = jax.random.split(key)
-        logits, _ = network(place.observations, discount)
+        logits, _ = network(place.observations)
         actions = logits.argmax(axis=-1) if greedy else jax.random.categorical(draw_key, logits)
         state, made = environment.step(step_key, place.state, actions)
         kept = (actions, made.rewards, made.going_on, made.played)

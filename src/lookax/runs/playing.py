@@ -5,19 +5,16 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
 from lookax.errors import BadInputError, check, check_at_least
-from lookax.evaluation.full_games import full_games, shades
+from lookax.evaluation.full_games import full_games
 from lookax.experiments.actor_critics import ActorCriticLearning
 from lookax.experiments.agent_reports import mean_and_half
 from lookax.experiments.preset import Table
+from lookax.games.rendering import write_frames
 from lookax.runs import terminal
 from lookax.runs.run import read_run
 from lookax.runs.saved import read_saved
-
-SECONDS = 0.06
-"""How long a frame of the animation is shown; four frames of the console are 1/15 s."""
 
 
 def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Path | None) -> None:
@@ -46,7 +43,7 @@ def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Pa
         returns.append(own)
         rows.append([f"seed {seed}", mean_and_half(own), f"{own.min():g}", f"{own.max():g}"])
         if video is not None and place == 0:
-            _draw(video, frames)
+            write_frames(video, frames)
     if len(rows) > 1:
         everybody = np.array(returns)
         rows.append(["all", mean_and_half(everybody.mean(axis=1)), f"{everybody.min():g}", f"{everybody.max():g}"])
@@ -56,9 +53,3 @@ def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Pa
     terminal.print_table(Table(("", "return", "worst", "best"), rows, [None] * len(rows), notes))
     if video is not None:
         terminal.say(f"seed {saved.seeds[0]}'s first game in {video}")
-
-
-def _draw(video: Path, frames: list[np.ndarray]) -> None:
-    scale = max(1, 240 // frames[0].shape[0])
-    first, *rest = (Image.fromarray(picture) for picture in shades(frames, scale))
-    first.save(video, save_all=True, append_images=rest, duration=round(1000 * SECONDS), loop=0)

@@ -37,18 +37,22 @@ def discounted_returns(
 
 
 def temporal_differences(
-    rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike
+    rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike | Float[Array, " T"]
 ) -> Float[Array, " T"]:
-    """δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ), `[T]`."""
+    """δₜ = rₜ + γₜ V(sₜ₊₁) − V(sₜ), `[T]`."""
     return rewards + discount * values[1:] - values[:-1]
 
 
 def generalised_advantages(
-    rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike, gae_lambda: ScalarLike = 1.0
+    rewards: Float[Array, " T"],
+    values: Float[Array, " T+1"],
+    discount: ScalarLike | Float[Array, " T"],
+    gae_lambda: ScalarLike = 1.0,
 ) -> Float[Array, " T"]:
-    """GAE, Aₜ = Σ_{k ≥ t} (γλ)^{k−t} δ_k, `[T]` (Schulman et al. 2016, eq. 16).
+    """GAE, Aₜ = δₜ + γₜ λ Aₜ₊₁, `[T]`, which for one γ is Σ_{k ≥ t} (γλ)^{k−t} δ_k (Schulman et al. 2016, eq. 16).
 
-    With λ = 1 it is the return of all that is left, bootstrapped, less the value: Gₜ − V(sₜ). With λ = 0, δₜ.
+    A γₜ of zero ends an episode: nothing that comes after step t counts for what came before. With λ = 1 it is the
+    return of all that is left, bootstrapped, less the value: Gₜ − V(sₜ). With λ = 0, δₜ.
     """
     return _backwards(temporal_differences(rewards, values, discount), discount * jnp.asarray(gae_lambda), 0.0)
 
@@ -95,13 +99,16 @@ def v_trace_targets(
     return values[:-1] + jax.lax.scan(back, jnp.zeros_like(corrections[0]), steps, reverse=True)[1]
 
 
-def _backwards(terms: Float[Array, " T"], factor: ScalarLike, last: ScalarLike) -> Float[Array, " T"]:
-    """xₜ = termₜ + factor · xₜ₊₁, from x_T = last."""
+def _backwards(
+    terms: Float[Array, " T"], factors: ScalarLike | Float[Array, " T"], last: ScalarLike
+) -> Float[Array, " T"]:
+    """xₜ = termₜ + factorₜ · xₜ₊₁, from x_T = last."""
 
-    def back(later, term):
+    def back(later, step):
+        term, factor = step
         total = term + factor * later
         return total, total
 
-    dtype = jnp.result_type(terms, factor, last)
+    dtype = jnp.result_type(terms, factors, last)
     terms, last = terms.astype(dtype), jnp.asarray(last, dtype)
-    return jax.lax.scan(back, last, terms, reverse=True)[1]
+    return jax.lax.scan(back, last, (terms, jnp.broadcast_to(factors, terms.shape)), reverse=True)[1]
