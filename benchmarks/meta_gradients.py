@@ -1,10 +1,12 @@
-"""What a meta-gradient through K updates costs, by adjoint, in plain updates; and convolutions.
+"""What meta-gradients through K updates cost, by adjoint, in plain updates; convolutions; training beside its emulator.
 
-Every case is a process of its own, so that its peak memory is its own, on one core:
-`python -m benchmarks.meta_gradients`.
+Every adjoint and K is a process of its own, so that its peak memory is its own. All is on one core, but for steps per
+second of training, which has them all: `python -m benchmarks.meta_gradients`.
 """
 
+import dataclasses
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -13,9 +15,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ScalarLike
 from rich.console import Console
 from rich.table import Table
 
+from lookax.experiments.registry import PRESETS
+from lookax.games.atari import Atari
 from lookax.learners.actor_critic import Coefficients, learning_optimiser
 from lookax.learners.mgrl import Inner, Outer, meta_gradient, retraced_meta_gradient
 from lookax.lookahead.retraced import taken
@@ -29,7 +35,7 @@ META = Coefficients(4.6, 2.944, 0.0, -4.6)
 REPEATS = 3
 
 
-def rollout(seed: int) -> Rollout:
+def rollout(seed: ScalarLike) -> Rollout:
     keys = jax.random.split(jax.random.key(seed), 3)
     ones = jnp.ones((STEPS, GAMES), bool)
     frames = jax.random.randint(keys[0], (STEPS + 1, GAMES, 84, 84, 4), 0, 256).astype(jnp.uint8)
@@ -54,16 +60,13 @@ def measured(adjoint: Any, inner_steps: int) -> dict[str, float]:
     inner, outer = Inner(optimiser), Outer()
     network: Any = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS, told_discount=True)
     learned: tuple[Any, Any] = network, optimiser.init(network)
-    rollouts = tuple(rollout(seed) for seed in range(inner_steps))
+    rollouts = jax.vmap(rollout)(jnp.arange(inner_steps))
     judged_by = rollout(100)
     update = jax.jit(lambda now, tau: taken(inner.objective, now[0], now[1], (META, tau), optimiser))
-    plain = seconds(lambda now, tau: update(now, tau)[0], learned, rollouts[0])
+    plain = seconds(lambda now, tau: update(now, tau)[0], learned, rollout(0))
     if adjoint == "retraced":
-        now, steps = learned, []
-        for tau in rollouts:
-            now, step = update(now, tau)
-            steps.append(step)
-        given: tuple[Any, ...] = META, tuple(steps), now[0], rollouts, judged_by
+        now, steps = jax.jit(lambda now, taus: jax.lax.scan(update, now, taus))(learned, rollouts)
+        given: tuple[Any, ...] = META, steps, now[0], rollouts, judged_by
         program = jax.jit(lambda *given: retraced_meta_gradient(inner, outer, *given)).lower(*given).compile()
     else:
         given = META, learned, rollouts, judged_by
@@ -138,15 +141,46 @@ def convolutions() -> Table:
     return table
 
 
+def training() -> Table:
+    """Steps of the games per second of wall-clock: the emulators alone, acting, and learning."""
+    updates = 20
+    table = Table(title=f"Pong, {GAMES} games, {os.cpu_count()} cores")
+    for column in ("", "steps/s"):
+        table.add_column(column, justify="right")
+    emulators = Atari("pong").emulators(GAMES)
+    emulators.reset(seed=0)
+    drawn = np.random.default_rng(0).integers(0, ACTIONS, (updates * STEPS, GAMES))
+    began = time.perf_counter()
+    for actions in drawn:
+        emulators.step(actions)
+    table.add_row("emulators", f"{drawn.size / (time.perf_counter() - began):.0f}")
+    for name in ("a2c-atari", "mgrl-atari", "mgrl-lvc-atari"):
+        experiment = dataclasses.replace(PRESETS[name].experiment, game="pong")
+        update = jax.jit(experiment.update)
+        state, _ = update(jax.random.key(1), jax.jit(experiment.init)(jax.random.key(0)))
+        jax.block_until_ready(state)
+        began = time.perf_counter()
+        for number in range(updates):
+            state, _ = update(jax.random.key(number), state)
+        jax.block_until_ready(state)
+        steps = updates * experiment.frames_per_update() / 4
+        table.add_row(name, f"{steps / (time.perf_counter() - began):.0f}")
+    return table
+
+
 def main() -> None:
-    """Prints the tables; with the words `ADJOINT K`, one case's numbers."""
+    """Prints the tables; with the words `ADJOINT K`, one case's numbers, and with `training`, that table alone."""
+    console = Console(width=120)
+    if sys.argv[1:] == ["training"]:
+        console.print(training())
+        return
     jax.config.update("jax_num_cpu_devices", 1)
     if len(sys.argv) == 3:
         sys.stdout.write(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))
         return
-    console = Console(width=120)
     console.print(convolutions())
     console.print(costs())
+    console.print(training())
 
 
 if __name__ == "__main__":

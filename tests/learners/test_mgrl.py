@@ -209,12 +209,13 @@ def test_meta_gradients_are_finite_differences(case):
     optimiser = learning_optimiser(LEARNING_RATE, MAX_NORM, TOTAL_STEPS)
     outer, inner = OUTERS[parts], Inner(optimiser, surrogate, discount_constant)
     start, rollouts, judged_by = window(steps, optimiser)
+    each = stacked(rollouts)
     reference = Reference(surrogate == "lvc", discount_constant, outer, 2)
     expected = finite_differences(reference, start, rollouts, judged_by)
     assert (np.abs(expected) > 1e-7).all()
     for adjoint in ADJOINTS:
         gradient = functools.partial(meta_gradient, inner, outer, adjoint=adjoint)
-        found = quick(gradient, META, start, rollouts, judged_by)
+        found = quick(gradient, META, start, each, judged_by)
         np.testing.assert_allclose(as_array(found), expected, rtol=1e-5, err_msg=adjoint)
     found = quick(lambda meta: retraced_window(inner, outer, meta, start, rollouts, judged_by), META)
     np.testing.assert_allclose(as_array(found), expected, rtol=1e-5, err_msg="retraced")
@@ -225,7 +226,11 @@ def retraced_window(inner, outer, meta, start, rollouts, judged_by):
     for tau in rollouts:
         now, step = taken(inner.objective, *now, (meta, tau), inner.optimiser)
         steps.append(step)
-    return retraced_meta_gradient(inner, outer, meta, tuple(steps), now[0], rollouts, judged_by)
+    return retraced_meta_gradient(inner, outer, meta, stacked(steps), now[0], stacked(rollouts), judged_by)
+
+
+def stacked(trees):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def test_lvc_goes_the_same_way_and_changes_meta_gradients_from_two_steps_on():
@@ -268,4 +273,6 @@ def test_gradients_are_clipped_by_a_norm_that_is_constant():
 def test_an_unknown_adjoint_is_told():
     backwards: Any = "backwards"
     with pytest.raises(ValueError, match="adjoint: 'backwards' is not allowed; it must be one of reverse, "):
-        meta_gradient(Inner(optax.identity()), Outer(), META, (network(), ()), (rollout(1),), rollout(0), backwards)
+        meta_gradient(
+            Inner(optax.identity()), Outer(), META, (network(), ()), stacked([rollout(1)]), rollout(0), backwards
+        )

@@ -11,7 +11,6 @@ with a fixed discount and λ in J_out. η are logits: γ, λ and both coefficien
 (Liu et al. 2022) the inner updates go the same way and are differentiated otherwise.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -98,29 +97,28 @@ def meta_gradient(
     outer: Outer,
     meta: MetaParameters,
     start: tuple[ActorCritic, PyTree],
-    rollouts: Sequence[Rollout],
+    rollouts: Rollout,
     judged_by: Rollout,
     adjoint: Adjoint = "forward-over-reverse",
 ) -> MetaParameters:
     """dJ_out/dη of a window, whose updates are made here.
 
-    **Arguments:** the network and the state of its optimiser at the `start`; the K `rollouts` of its updates, and the
-    one that it is `judged_by`; the `adjoint`, as in [`lookax.lookahead.unrolled`][] (`"none"` gives zero, for gradients
-    count as constants).
+    **Arguments:** the network and the state of its optimiser at the `start`; the `rollouts` of its updates, with a
+    leading axis of K, and the one that it is `judged_by`; the `adjoint`, as in [`lookax.lookahead.unrolled`][]
+    (`"none"` gives zero, for gradients count as constants).
 
     **Raises:** `ValueError` for an unknown adjoint.
     """
     network, state = start
-    each = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rollouts)
 
     def judged(meta: MetaParameters) -> Float[Array, ""]:
         last = unrolled(
             lambda network, rollout: inner.objective(network, (meta, rollout)),
             network,
             optimiser=inner.optimiser,
-            steps=len(rollouts),
+            steps=len(rollouts.actions),
             adjoint=adjoint,
-            inputs=each,
+            inputs=rollouts,
             state=state,
         )
         return outer.objective(last, network, judged_by)
@@ -132,22 +130,27 @@ def retraced_meta_gradient(
     inner: Inner,
     outer: Outer,
     meta: MetaParameters,
-    steps: Sequence[Taken],
+    steps: Taken,
     last: ActorCritic,
-    rollouts: Sequence[Rollout],
+    rollouts: Rollout,
     judged_by: Rollout,
 ) -> MetaParameters:
     """The same gradient of a window whose updates have been made: back through them, and none of them again.
 
-    **Arguments:** the `steps` that were [`taken`][lookax.lookahead.retraced.taken], and the network after the `last`.
+    **Arguments:** the `steps` that were [`taken`][lookax.lookahead.retraced.taken], with a leading axis of K as the
+    `rollouts` have, and the network after the `last`.
     """
-    by_network = jax.grad(outer.objective)(last, steps[0].params, judged_by)
-    state = eqx.filter(steps[0].state, eqx.is_inexact_array)
-    cotangents = by_network, jax.tree.map(jnp.zeros_like, state)
-    total = jax.tree.map(jnp.zeros_like, meta)
-    for step, rollout in zip(reversed(steps), reversed(rollouts), strict=True):
+    first, state = jax.tree.map(lambda leaf: leaf[0], (steps.params, eqx.filter(steps.state, eqx.is_inexact_array)))
+    by_network = jax.grad(outer.objective)(last, first, judged_by)
+
+    def back(after: tuple[Any, MetaParameters], made: tuple[Taken, Rollout]):
+        (step, rollout), (cotangents, total) = made, after
         cotangents, (by_meta, _) = retraced(inner.objective, step, (meta, rollout), inner.optimiser, cotangents)
-        total = jax.tree.map(jnp.add, total, by_meta)
+        return (cotangents, jax.tree.map(jnp.add, total, by_meta)), None
+
+    # A loop, not K copies of it: what a step needs is then needed by one step at a time.
+    start = (by_network, jax.tree.map(jnp.zeros_like, state)), jax.tree.map(jnp.zeros_like, meta)
+    (_, total), _ = jax.lax.scan(back, start, (steps, rollouts), reverse=True)
     return total
 
 
@@ -199,26 +202,29 @@ class MGRL(eqx.Module):
         return MGRLState(network, states[0], meta, states[1], place, kept, no_episodes().with_more(finished))
 
     def update(self, key: Key[Array, ""], state: MGRLState) -> tuple[MGRLState, Metrics]:
-        """A window: K inner updates and a meta-update, for which K rollouts are acted."""
-        network, optimiser_state, place, rollout = state.network, state.optimiser_state, state.place, state.kept
-        episodes = state.episodes.in_new_update()
-        rollouts, steps = [], []
-        for act_key in jax.random.split(key, self.inner_steps):
-            (network, optimiser_state), step = taken(
-                self.inner.objective, network, optimiser_state, (state.meta, rollout), self.inner.optimiser
+        """A window: K inner updates and a meta-update, for which K rollouts are acted; metrics are means over the K."""
+
+        def inner_update(now: Any, act_key: Key[Array, ""]):
+            network, optimiser_state, place, rollout, episodes = now
+            surroundings = state.meta, rollout
+            (after, optimiser_state), step = taken(
+                self.inner.objective, network, optimiser_state, surroundings, self.inner.optimiser
             )
-            rollouts.append(rollout)
-            steps.append(step)
-            place, rollout, finished = act(self.environment, network, place, act_key, self.steps)
-            episodes = episodes.with_more(finished)
+            # The passes of the update; XLA computes them once.
+            told = learning_metrics(self.inner.parts(network, surroundings), step.slope)
+            place, fresh, finished = act(self.environment, after, place, act_key, self.steps)
+            return (after, optimiser_state, place, fresh, episodes.with_more(finished)), (step, rollout, told)
+
+        start = state.network, state.optimiser_state, state.place, state.kept, state.episodes.in_new_update()
+        keys = jax.random.split(key, self.inner_steps)
+        (network, optimiser_state, place, fresh, episodes), made = jax.lax.scan(inner_update, start, keys)
+        steps, rollouts, told = made
         if self.adjoint == "forward-over-reverse":
-            slope = retraced_meta_gradient(self.inner, self.outer, state.meta, steps, network, rollouts, rollout)
+            slope = retraced_meta_gradient(self.inner, self.outer, state.meta, steps, network, rollouts, fresh)
         else:
-            start = state.network, state.optimiser_state
-            slope = meta_gradient(self.inner, self.outer, state.meta, start, rollouts, rollout, self.adjoint)
+            slope = meta_gradient(self.inner, self.outer, state.meta, start[:2], rollouts, fresh, self.adjoint)
         meta, meta_state = ascent_step(slope, state.meta, state.meta_state, self.meta_optimiser)
-        after = MGRLState(network, optimiser_state, meta, meta_state, place, rollout, episodes)
-        # The passes of the update are those of the last step; XLA computes them once.
-        metrics = learning_metrics(self.inner.parts(steps[-1].params, (state.meta, rollouts[-1])), steps[-1].slope)
+        after = MGRLState(network, optimiser_state, meta, meta_state, place, fresh, episodes)
+        metrics = jax.tree.map(lambda values: values.mean(axis=0), told)
         metrics |= coefficient_metrics(coefficients(meta)) | episodes.metrics()
         return after, metrics | {"meta_gradient_norm": optax.tree.norm(slope)}

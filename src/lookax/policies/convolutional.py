@@ -15,9 +15,10 @@ from lookax.policies.mlp import Dense
 class Convolution(eqx.Module):
     """y(i, j) = b + Σ_{u, v} x(si + u, sj + v) · W(u, v), without padding; the stride s divides W's side.
 
-    It is a sum of matrix products: s × s pixels are put side by side as channels, what remains has stride 1, and every
-    (u, v) of it is a product of the shifted frames. On processors this takes less time than XLA's own convolutions,
-    and no more inside a `lax.scan` or with kernels in the lanes of `jax.vmap`, where those take many times as long.
+    It is a matrix product of what the kernel sees of the frames, side by side: s × s pixels become channels, so that
+    what remains has stride 1, and then so do the frames shifted by every (u, v). On processors this takes no more time
+    than XLA's own convolutions, also inside a `lax.scan` and with kernels in the lanes of `jax.vmap`, where those take
+    many times as long.
 
     **Attributes:** `kernel` W, `[side, side, in, out]`; `bias` b, `[out]`; `stride` s.
     """
@@ -39,8 +40,10 @@ class Convolution(eqx.Module):
             kernel = kernel.reshape(side // s, side // s, s * s * channels, outputs)
         side = kernel.shape[0]
         height, width = x.shape[1] - side + 1, x.shape[2] - side + 1
-        shifted = (x[:, u : u + height, v : v + width] @ kernel[u, v] for u in range(side) for v in range(side))
-        return sum(shifted, start=jnp.zeros((), x.dtype)) + self.bias
+        shifted = [x[:, u : u + height, v : v + width] for u in range(side) for v in range(side)]
+        # Stacked, then seen as one axis: concatenated they take longer to put side by side.
+        seen = jnp.stack(shifted, axis=3).reshape(-1, side * side * x.shape[-1])
+        return (seen @ kernel.reshape(-1, outputs)).reshape(len(x), height, width, outputs) + self.bias
 
 
 class DiscountEmbedding(eqx.Module):
