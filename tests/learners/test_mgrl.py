@@ -16,7 +16,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lookax.learners.actor_critic import Coefficients, PolicySurrogate, clipped_by_constant_norm, learning_optimiser
-from lookax.learners.mgrl import Inner, Outer, meta_gradient, retraced_meta_gradient
+from lookax.learners.mgrl import Bootstrapped, Inner, Outer, meta_gradient, retraced_meta_gradient
 from lookax.lookahead.retraced import taken
 from lookax.policies.convolutional import actor_critic
 from lookax.rollouts.acting import Rollout
@@ -246,6 +246,24 @@ def test_lvc_goes_the_same_way_and_changes_meta_gradients_from_two_steps_on():
             for own in (plain, lvc)
         ]
         assert np.allclose(*gradients, rtol=1e-12, atol=0) == same
+
+
+def test_bootstrapped_windows_are_drawn_to_the_policy_of_a_step_further():
+    # Derivatives of −KL(⊥π̃ ‖ π) by logits are π̃ − π, of each frame that was acted on, over their number.
+    own, first, tau = network(), jax.tree.map(lambda leaf: 0.9 * leaf, network()), rollout(3)
+    judgement = 0.9, 0.8, 0.3, 0.2, 0.1
+    outer, bootstrapped = Outer(*judgement), Bootstrapped(*judgement, step_size=0.1)
+    frames = tau.observations[:-1].reshape(-1, *FRAME)
+    slope = quick(jax.grad(outer.objective), own, first, tau)
+    target = jax.tree.map(lambda leaf, up: leaf + 0.1 * up, own, slope)
+    ahead, now = (jax.nn.softmax(each(frames)[0]) for each in (target, own))
+    weights = tau.played.reshape(-1, 1) / tau.played.sum()
+    expected = jax.vjp(lambda own: own(frames)[0], own)[1]((ahead - now) * weights)[0]
+    found = quick(jax.grad(bootstrapped.objective), own, first, tau)
+    for name in ("convolutions", "hidden", "actor"):
+        for one, other in zip(*(jax.tree.leaves(getattr(each, name)) for each in (found, expected)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-15)
+    assert np.abs(ravel_pytree(found.actor)[0]).max() > 1e-6
 
 
 def test_a_slope_of_zero_has_finite_derivatives():

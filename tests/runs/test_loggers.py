@@ -16,7 +16,8 @@ def test_tensorboard_reads_what_metrics_say(small_run):
     history = read_history(small_run)
     expected = {f"returns/{i + 1}": history["returns"][:, :, i].mean(axis=1) for i in range(2)}
     expected["tit_for_tat"] = history["tit_for_tat"].mean(axis=1)
-    assert set(events.Tags()["scalars"]) == set(expected)
+    assert set(events.Tags()["scalars"]) == {*expected, "updates_per_second"}
+    assert all(point.value > 0 for point in events.Scalars("updates_per_second"))
     for tag, curve in expected.items():
         points = events.Scalars(tag)
         assert [point.step for point in points] == list(range(6))

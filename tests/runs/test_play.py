@@ -51,6 +51,12 @@ def test_scores_and_numbers_that_are_tuned_are_known_before_the_first_update(lea
     assert history["entropy"].shape == (2, 2)
 
 
+def test_a_seed_gives_the_same_curves_again(learned, tmp_path):
+    assert main(["run", *RUN, "--out", str(tmp_path / "again")]) == 0
+    again, first = ((folder / "metrics.jsonl").read_bytes() for folder in (tmp_path / "again", learned))
+    assert again == first
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

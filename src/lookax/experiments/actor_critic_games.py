@@ -25,7 +25,7 @@ ATARI = tuple(
     )
 )
 
-SMALL = {"console": "minatar", "game": "breakout", "learning_rate": 0.002, "seeds": 5}
+SMALL = {"console": "minatar", "game": "breakout", "learning_rate": 0.004, "seeds": 8}
 
 MINATAR = tuple(
     Preset(f"{preset.name.removesuffix('-atari')}-minatar", description, experiment, REPORT)
@@ -35,7 +35,7 @@ MINATAR = tuple(
             preset.description.replace("an Atari game, Qbert", "a MinAtar game, Breakout"),
             dataclasses.replace(preset.experiment, **SMALL, total_updates=updates),
         )
-        for preset, updates in zip(ATARI, (9_000, 3_000, 3_000), strict=True)
+        for preset, updates in zip(ATARI, (6_000, 2_000, 2_000), strict=True)
     )
 )
 

@@ -15,7 +15,7 @@ from lookax.games.environment import Environment
 from lookax.games.minatar import MinAtar
 from lookax.learners.a2c import A2C, A2CState
 from lookax.learners.actor_critic import Coefficients, PolicySurrogate, coefficient_metrics, learning_optimiser
-from lookax.learners.mgrl import MGRL, Inner, MGRLState, Outer, coefficients
+from lookax.learners.mgrl import MGRL, Bootstrapped, Inner, MGRLState, Outer
 from lookax.learners.state import Metrics
 from lookax.lookahead.unrolled import Adjoint
 from lookax.policies.convolutional import NATURE, SMALL, ActorCritic, actor_critic
@@ -59,6 +59,8 @@ class ActorCriticLearning:
     """MGRL: weight of the entropy in the judgement."""
     outer_kl_coefficient: float = 0.0
     """MGRL: weight of the KL divergence from the window's first policy in the judgement."""
+    bootstrap_step_size: float | None = None
+    """MGRL: windows are judged by how near they come to a target so far up that judgement (BMG); None: by it itself."""
     adjoint: Adjoint = "forward-over-reverse"
     """MGRL: how updates are differentiated."""
 
@@ -104,8 +106,9 @@ class ActorCriticLearning:
         for name in ("value_coefficient", "entropy_coefficient", "outer_value_coefficient",
                      "outer_entropy_coefficient", "outer_kl_coefficient"):  # fmt: skip
             check_at_least(name, getattr(self, name), 0)
-        if self.max_gradient_norm is not None:
-            check_positive("max_gradient_norm", self.max_gradient_norm)
+        for name in ("max_gradient_norm", "bootstrap_step_size"):
+            if getattr(self, name) is not None:
+                check_positive(name, getattr(self, name))
         check_seeds(self.seeds, self.first_seed)
         self.environment()
 
@@ -133,13 +136,15 @@ class ActorCriticLearning:
         optimiser = learning_optimiser(self.learning_rate, self.max_gradient_norm, total)
         if not self.meta:
             return A2C(*played, self._coefficients(), optimiser)
-        outer = Outer(
+        judgement = (
             self.outer_discount,
             self.outer_gae_lambda,
             self.outer_value_coefficient,
             self.outer_entropy_coefficient,
             self.outer_kl_coefficient,
         )
+        step_size = self.bootstrap_step_size
+        outer = Outer(*judgement) if step_size is None else Bootstrapped(*judgement, step_size)
         inner = Inner(optimiser, self.surrogate, self.told_discount_constant)
         meta_optimiser = optax.adam(self.meta_learning_rate)
         return MGRL(*played, inner, self.inner_steps, outer, meta_optimiser, self.adjoint)
@@ -159,18 +164,22 @@ class ActorCriticLearning:
     def evaluate(self, state: A2CState | MGRLState) -> Metrics:
         """The mean return of the latest episodes; MGRL's numbers."""
         score = {"score": state.episodes.score()}
-        return score | (coefficient_metrics(coefficients(state.meta)) if isinstance(state, MGRLState) else {})
+        return score | self._numbers(state)
 
     def describe(self, state: A2CState | MGRLState) -> dict[str, Any]:
         """The numbers that MGRL has found. Networks are in checkpoints, too large to be written out."""
-        if not isinstance(state, MGRLState):
-            return {}
-        return {name: float(value) for name, value in coefficient_metrics(coefficients(state.meta)).items()}
+        return {name: float(value) for name, value in self._numbers(state).items()}
 
     def frames_per_update(self) -> int:
         """How many frames of games an update takes."""
         rollouts = self.inner_steps if self.meta else 1
         return rollouts * self.steps * self.batch_size * (4 if self.console == "atari" else 1)
+
+    def _numbers(self, state: A2CState | MGRLState) -> Metrics:
+        learner = self.learner()
+        if isinstance(learner, MGRL) and isinstance(state, MGRLState):
+            return coefficient_metrics(learner.inner.coefficients(state.meta))
+        return {}
 
     def _coefficients(self) -> Coefficients:
         own = self.discount, self.gae_lambda, self.value_coefficient, self.entropy_coefficient

@@ -60,6 +60,6 @@ class A2C(eqx.Module):
 
         slope, seen = jax.grad(judged, has_aux=True)(state.network)
         network, optimiser_state = ascent_step(slope, state.network, state.optimiser_state, self.optimiser)
-        episodes = state.episodes.in_new_update().with_more(finished)
-        after = A2CState(network, optimiser_state, place, episodes)
+        episodes = state.episodes.with_more(finished)
+        after = A2CState(network, optimiser_state, place, episodes.after_an_update())
         return after, learning_metrics(seen, slope) | episodes.metrics()

@@ -38,17 +38,16 @@ from lookax.policies.convolutional import ActorCritic
 from lookax.rollouts.acting import Place, Rollout, act, first_place
 from lookax.rollouts.episodes import Episodes, no_episodes
 
-MetaParameters = Coefficients
-"""η: the logits of an actor-critic's numbers, arrays."""
-
-
-def coefficients(meta: MetaParameters) -> Coefficients:
-    """The numbers that η stands for, each in (0, 1)."""
-    return jax.tree.map(jax.nn.sigmoid, meta)
+MetaParameters = PyTree
+"""η, arrays: the logits of an actor-critic's numbers as [`Coefficients`][lookax.learners.actor_critic.Coefficients],
+or whatever a subclass of `Inner` makes of them."""
 
 
 class Inner(eqx.Module):
     """How inner updates are made: by which `optimiser`, with which `surrogate`, and what the critic is told.
+
+    For meta-parameters of one's own: a subclass says which `coefficients` they stand for, and what else an update's
+    `parts` make of them.
 
     **Attributes:** with `discount_constant` the γ that a critic is told is constant to derivatives, as published.
     """
@@ -57,14 +56,18 @@ class Inner(eqx.Module):
     surrogate: PolicySurrogate = eqx.field(static=True, default="score-function")
     discount_constant: bool = eqx.field(static=True, default=True)
 
+    def coefficients(self, meta: MetaParameters) -> Coefficients:
+        """The numbers that η stands for, each in (0, 1)."""
+        return jax.tree.map(jax.nn.sigmoid, meta)
+
     def objective(self, network: ActorCritic, surroundings: tuple[MetaParameters, Rollout]) -> Float[Array, ""]:
         """J(θ; η, τ)."""
-        return objective(self.parts(network, surroundings), coefficients(surroundings[0]))
+        return objective(self.parts(network, surroundings), self.coefficients(surroundings[0]))
 
     def parts(self, network: ActorCritic, surroundings: tuple[MetaParameters, Rollout]) -> Parts:
         """What J is made of."""
         meta, rollout = surroundings
-        own = coefficients(meta)
+        own = self.coefficients(meta)
         told = jax.lax.stop_gradient(own.discount) if self.discount_constant else own.discount
         return parts(network, rollout, own, told, self.surrogate)
 
@@ -82,14 +85,34 @@ class Outer(eqx.Module):
         """J_out(θ_K; τ), of a window that began with the `first` network."""
         own = Coefficients(self.discount, self.gae_lambda, self.value_coefficient, self.entropy_coefficient)
         judged = objective(parts(network, rollout, own, self.discount), own)
-        return judged - self.kl_coefficient * self._divergence(network, first, rollout)
+        return judged - self.kl_coefficient * self.divergence(network, jax.lax.stop_gradient(first), rollout)
 
-    def _divergence(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
+    def divergence(self, one: ActorCritic, other: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
+        """Ê[KL(π(one) ‖ π(other))] over the frames that were acted on."""
         frames = rollout.observations[:-1].reshape(-1, *rollout.observations.shape[2:])
-        mine, before = (jax.nn.log_softmax(own(frames, self.discount)[0]) for own in (network, first))
-        terms = (jnp.exp(mine) * (mine - jax.lax.stop_gradient(before))).sum(axis=-1)
+        mine, its = (jax.nn.log_softmax(own(frames, self.discount)[0]) for own in (one, other))
+        terms = (jnp.exp(mine) * (mine - its)).sum(axis=-1)
         played = rollout.played.reshape(-1)
         return (terms * played).sum() / jnp.maximum(played.sum(), 1)
+
+
+class Bootstrapped(Outer):
+    """Bootstrapped meta-gradients (BMG, Flennerhag et al. 2022): windows are judged by how near they come to a target.
+
+        −Ê[KL(⊥π(θ̃) ‖ π(θ_K))],    θ̃ = θ_K + α ∇J_out(θ_K; τ)
+
+    The target is one step further up J_out; its policy is constant to derivatives.
+
+    **Attributes:** those of `Outer`, for J_out; the `step_size` α.
+    """
+
+    step_size: ScalarLike = 0.1
+
+    def objective(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
+        """The negative divergence."""
+        slope = jax.grad(super().objective)(network, first, rollout)
+        target = jax.tree.map(lambda leaf, own: leaf + self.step_size * own, network, slope)
+        return -self.divergence(jax.lax.stop_gradient(target), network, rollout)
 
 
 def meta_gradient(
@@ -215,7 +238,7 @@ class MGRL(eqx.Module):
             place, fresh, finished = act(self.environment, after, place, act_key, self.steps)
             return (after, optimiser_state, place, fresh, episodes.with_more(finished)), (step, rollout, told)
 
-        start = state.network, state.optimiser_state, state.place, state.kept, state.episodes.in_new_update()
+        start = state.network, state.optimiser_state, state.place, state.kept, state.episodes
         keys = jax.random.split(key, self.inner_steps)
         (network, optimiser_state, place, fresh, episodes), made = jax.lax.scan(inner_update, start, keys)
         steps, rollouts, told = made
@@ -224,7 +247,7 @@ class MGRL(eqx.Module):
         else:
             slope = meta_gradient(self.inner, self.outer, state.meta, start[:2], rollouts, fresh, self.adjoint)
         meta, meta_state = ascent_step(slope, state.meta, state.meta_state, self.meta_optimiser)
-        after = MGRLState(network, optimiser_state, meta, meta_state, place, fresh, episodes)
+        after = MGRLState(network, optimiser_state, meta, meta_state, place, fresh, episodes.after_an_update())
         metrics = jax.tree.map(lambda values: values.mean(axis=0), told)
-        metrics |= coefficient_metrics(coefficients(meta)) | episodes.metrics()
+        metrics |= coefficient_metrics(self.inner.coefficients(meta)) | episodes.metrics()
         return after, metrics | {"meta_gradient_norm": optax.tree.norm(slope)}

@@ -21,8 +21,8 @@ class Finished(eqx.Module):
 class Episodes(eqx.Module):
     """Episodes that have ended.
 
-    **Attributes:** their number, `count`; returns of the latest ones, `recent`, in a ring; of the present update alone,
-    the number of `ended` ones and the sum of their `returns`.
+    **Attributes:** their number, `count`; returns of the latest ones, `recent`, in a ring; since the latest update, the
+    number of `ended` ones and the sum of their `returns`.
     """
 
     count: Int[Array, ""]
@@ -30,12 +30,12 @@ class Episodes(eqx.Module):
     ended: Int[Array, ""]
     returns: Float[Array, ""]
 
-    def in_new_update(self) -> "Episodes":
-        """The same at the beginning of an update."""
+    def after_an_update(self) -> "Episodes":
+        """The same, with nothing that has ended since an update."""
         return Episodes(self.count, self.recent, jnp.zeros_like(self.ended), jnp.zeros_like(self.returns))
 
     def with_more(self, finished: Finished) -> "Episodes":
-        """These, and what ended in one more rollout of the present update."""
+        """These, and what ended in one more rollout."""
         ended, returns = finished.ended.reshape(-1), finished.returns.reshape(-1)
         # One after the other into the ring; what has not ended gets a place outside, and is dropped.
         places = jnp.where(ended, (self.count + jnp.cumsum(ended) - 1) % RECENT, RECENT)
@@ -49,7 +49,7 @@ class Episodes(eqx.Module):
         return (self.recent * (jnp.arange(RECENT) < number)).sum() / jnp.maximum(number, 1)
 
     def metrics(self) -> dict[str, Array]:
-        """The running score; how many episodes ended in the present update, and the sum of their returns."""
+        """The running score; how many episodes ended since the latest update, and the sum of their returns."""
         return {"score": self.score(), "episodes": self.ended, "returns": self.returns}
 
 

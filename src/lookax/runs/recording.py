@@ -75,8 +75,8 @@ class Recorder:
             state = multihost_utils.broadcast_one_to_all(state)
         return update, lanes.put(state)
 
-    def record(self, first_update: int, metrics: History) -> None:
-        """Appends metrics `[updates, lanes, …]`."""
+    def record(self, first_update: int, metrics: History, seconds: float) -> None:
+        """Appends metrics `[updates, lanes, …]`; curves also tell how fast they came, which took so many seconds."""
         if not self._writing or not metrics:
             return
         for c, run in self._alive():
@@ -84,9 +84,10 @@ class Recorder:
             self._files[c].append(first_update, run.experiment.first_seed, own)
             by_name = curves(own)
             number = len(next(iter(own.values())))
+            speed = {"updates_per_second": number / seconds}
             for u in sorted({round(u) for u in np.linspace(number - 1, 0, POINTS)}):
                 for logger in self._loggers[c]:
-                    logger.log(first_update + u, {name: float(curve[u]) for name, curve in by_name.items()})
+                    logger.log(first_update + u, {name: float(curve[u]) for name, curve in by_name.items()} | speed)
 
     def is_due(self, update: int) -> bool:
         """Whether the state after an update gets a checkpoint."""

@@ -130,7 +130,7 @@ class _Learning:
             state, metrics, number = burst
             seconds = time.perf_counter() - began
             with self._stop.lock:
-                self._recorder.record(self._update + 1, metrics)
+                self._recorder.record(self._update + 1, metrics, seconds)
                 self._update, self._state = self._update + number, state
             self._watch(self._runs, number if self._update else 0, self._headline(metrics))
             # Waiting for other processes is done without the lock, so that nobody is kept from leaving.
