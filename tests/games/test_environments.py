@@ -138,7 +138,10 @@ def test_unknown_games_are_told_with_near_names():
         MinAtar("pong")
 
 
-@pytest.mark.parametrize(("module", "game", "extra"), [("ale_py", "Atari", "atari"), ("gymnax", "MinAtar", "minatar")])
+@pytest.mark.parametrize(
+    ("module", "game", "extra"),
+    [("ale_py", "Atari", "atari"), ("gymnasium", "Atari", "atari"), ("gymnax", "MinAtar", "minatar")],
+)
 def test_a_missing_extra_is_told(module, game, extra):
     told = f"import sys; sys.modules['{module}'] = None; from lookax.games.{extra} import {game}; {game}('breakout')"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)

@@ -13,6 +13,7 @@ import atexit
 import dataclasses
 import difflib
 import functools
+import importlib.util
 import threading
 from typing import Any
 
@@ -126,10 +127,11 @@ def game_names() -> list[str]:
 
     **Raises:** `ValueError` where the extra is not installed.
     """
-    try:
-        from ale_py import roms
-    except ImportError:
-        raise BadInputError("game: Atari needs ale-py; pip install 'lookax[atari]'") from None
+    # ale-py has batches of games only where gymnasium is there.
+    if any(importlib.util.find_spec(module) is None for module in ("ale_py", "gymnasium")):
+        raise BadInputError("game: Atari needs ale-py and gymnasium; pip install 'lookax[atari]'")
+    from ale_py import roms
+
     return sorted(roms.get_all_rom_ids())
 
 
