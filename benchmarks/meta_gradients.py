@@ -142,7 +142,7 @@ def convolutions() -> Table:
 
 
 def training() -> Table:
-    """Steps of the games per second of wall-clock: the emulators alone, acting, and learning."""
+    """Steps of the games per second of wall-clock: the emulators alone, and learning with them."""
     updates = 20
     table = Table(title=f"Pong, {GAMES} games, {os.cpu_count()} cores")
     for column in ("", "steps/s"):

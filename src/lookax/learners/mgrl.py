@@ -225,7 +225,10 @@ class MGRL(eqx.Module):
         return MGRLState(network, states[0], meta, states[1], place, kept, no_episodes().with_more(finished))
 
     def update(self, key: Key[Array, ""], state: MGRLState) -> tuple[MGRLState, Metrics]:
-        """A window: K inner updates and a meta-update, for which K rollouts are acted; metrics are means over the K."""
+        """A window: K inner updates and a meta-update, for which K rollouts are acted.
+
+        **Returns:** the next state; metrics, those of inner updates as means over the K, η's numbers after the window.
+        """
 
         def inner_update(now: Any, act_key: Key[Array, ""]):
             network, optimiser_state, place, rollout, episodes = now
