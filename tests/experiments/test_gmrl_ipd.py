@@ -155,7 +155,7 @@ def test_the_score_is_the_mean_reward_per_step():
     with jax.enable_x64(True):
         state = settings.init(jax.random.key(0))
         # Uniform play pays the mean of the four payoffs, at every step.
-        np.testing.assert_allclose(settings.evaluate(state)["score"], -1.5)
+        np.testing.assert_allclose(settings.evaluate(jax.random.key(1), state)["score"], -1.5)
 
 
 @pytest.mark.slow
