@@ -12,6 +12,7 @@ from lookax.evaluation.policies import state_names
 from lookax.experiments.exact_reports import cooperation_map, draw_cooperation, tidy
 from lookax.experiments.intervals import Interval, deviation, half_width, quantile
 from lookax.experiments.preset import Report, Result, Table
+from lookax.surrogates.off_policy import LOG_WEIGHT_CAP
 
 FIRST = 100
 """Updates over which correlations are averaged: later, policies differ too much between seeds to compare gradients."""
@@ -72,6 +73,13 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
         "Score: mean reward per step. Means over seeds with 95 % intervals. "
         f"Correlations: of gradients with the exact one, mean over the first {FIRST} updates; then the same had the "
         "outer part been exact. Ring's worth: effective sample size of replayed games.",
+    ]
+    capped = {result.name: int(np.sum(result.history.get("capped_weights", 0))) for result in results}
+    notes += [
+        f"Warning: in {name} {number} weights of replayed games were cut at {LOG_WEIGHT_CAP:g} in the logarithm, all "
+        "updates and seeds together; its estimates are biased there."
+        for name, number in capped.items()
+        if number > 0
     ]
     if any(verdict is not None for verdict in verdicts):
         notes.append(
