@@ -10,22 +10,6 @@ from lookax.experiments.preset import Count
 from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
 
 
-def test_every_published_command_has_a_preset():
-    counts = {
-        prefix: sum(name.startswith(prefix) for name in PRESETS)
-        for prefix in (
-            "pola-figure1-",
-            "pola-figure3-lola-tabular-",
-            "pola-figure3-lola-mlp-",
-            "pola-figure3-pola-tabular-",
-            "pola-figure3-pola-mlp-",
-            "pola-figure3-pola-preconditioned-",
-            "pola-b16-",
-        )
-    }
-    assert list(counts.values()) == [4, 5, 3, 5, 5, 5, 6]
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid_and_described(name):
     preset = PRESETS[name]
