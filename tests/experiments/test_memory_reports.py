@@ -47,7 +47,7 @@ def test_reciprocal_pairs_are_counted_at_the_end_and_ever():
     [(0.333, 0.0, True), (0.335, 0.0, False), (0.333, 0.011, True), (0.333, -0.013, False)],
 )
 def test_it_agrees_where_no_difference_is_larger_than_chance_explains(self_play, defected, agrees):
-    # Half of our interval is 0.0248, of the published one 0.02: differences up to 0.0319, and 0.002 of reading them off.
+    # Half of our interval is 0.0248, of the published one 0.02: differences up to 0.0319, and 0.002 of reading off.
     # Against always-defect we always get 0, and the published interval counts alone.
     published = Published(Reading(self_play, 0.02), Reading(defected, 0.01))
     table = memory_table([result("one", 0.3)], {"one": published})
