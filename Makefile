@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install reproduce test check docs test-slow test-faults test-cluster test-lowest bench lock clean
+.PHONY: install reproduce test check docs test-slow test-faults test-cluster test-mutants test-lowest bench lock clean
 
 install: .venv/installed
 
@@ -34,6 +34,9 @@ test-faults: install ## runs of every learner, killed at random moments; prints 
 
 test-cluster: install ## sweeps on a Ray cluster, runs in several processes
 	$(BIN)/pytest -m cluster -s tests/cluster
+
+test-mutants: install ## changes of one line of the library, each of which some test has to notice
+	$(BIN)/python -m tests.mutants
 
 test-lowest: install ## the tests with the lowest versions that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear .venv-lowest

@@ -15,11 +15,11 @@ EXAMPLES = json.loads((Path(__file__).parents[1] / "data" / "pola_figure3_exampl
 
 
 def final_state(experiment):
-    update = jax.jit(experiment.update)
-    state, metrics = experiment.init(jax.random.key(0)), {}
+    key = jax.random.key(0)
+    update, state = jax.jit(experiment.update), experiment.init(key)
     for _ in range(experiment.total_updates):
-        state, metrics = update(jax.random.key(0), state)
-    return state, metrics
+        state, _ = update(key, state)
+    return state, jax.jit(experiment.evaluate)(key, state)
 
 
 @pytest.mark.parametrize("run", EXAMPLES, ids=[f"{run['preset']}-{i % 2}" for i, run in enumerate(EXAMPLES)])
@@ -43,7 +43,7 @@ def test_figure1_networks_end_together_under_pola_and_apart_under_lola():
     after, before = {}, {}
     for preset in pola_figure1.PRESETS:
         state = preset.experiment.init(jax.random.key(0))
-        before[preset.name] = preset.experiment.evaluate(state)["cooperation"].mean(0)
+        before[preset.name] = preset.experiment.evaluate(jax.random.key(0), state)["cooperation"].mean(0)
         after[preset.name] = final_state(preset.experiment)[1]["cooperation"].mean(0)
     apart = {
         name: np.abs(after[f"pola-figure1-{name}-network1"] - after[f"pola-figure1-{name}-network2"]).max()

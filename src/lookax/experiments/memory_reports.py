@@ -13,7 +13,7 @@ from lookax.experiments.memory_shaping import AGAINST, against_metric
 from lookax.experiments.preset import HeatMap, Report, Result, Table
 from lookax.experiments.shaping_reports import draw_band
 
-COLOURS = ("#0072b2", "#009e73", "#d55e00", "#000000", "#cc79a7")
+COLOURS = ("#0072b2", "#009e73", "#d55e00", "#56b4e9", "#000000", "#cc79a7")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +68,9 @@ def memory_table(results: Sequence[Result], references: Mapping[str, Published])
     notes = ["Rewards per step at the last update, means over seeds and seats with 95 % intervals."]
     if reciprocal:
         notes.append(
-            "Reciprocal: pairs whose self-play is at least 0.25 while the worse agent gets at least −0.06 against "
-            "always-defect; at the last update, and at any."
+            "Reciprocal: pairs that reach 76 % of what mutual cooperation pays while the worse agent loses at most "
+            "18 % of what cooperating with a defector costs (0.25 and −0.06 at factor 1.33); at the last update, and "
+            "at any."
         )
     if references:
         notes.append(f"In parentheses the published figure's; agrees: within {TOLERANCE} of our interval.")

@@ -3,8 +3,9 @@
 At published scale, presets do what the published commands do: Adam starts afresh at every update, and models of
 opponents are fitted with the step sizes of policies (the code never reads those that its commands give).
 
-At laptop scale games and networks are small, hands tremble, and agents spar (docs/agents-with-memory.md says why):
-eight seeds learn within minutes on two cores.
+At laptop scale games and networks are small: eight seeds learn within minutes on two cores. Learners are as published
+there, too; in two more presets hands tremble, and some games are against a defector (docs/agents-with-memory.md says
+why).
 """
 
 import dataclasses
@@ -55,8 +56,6 @@ LAPTOP_POLA = MemoryShaping(
     inner_critic_learning_rate=0.01,
     outer_beta=10.0,
     inner_beta=None,
-    tremble=0.05,
-    sparring=8,
     model_batches=40,
     model_learning_rate=0.01,
     model_critic_learning_rate=0.01,
@@ -65,18 +64,26 @@ LAPTOP_POLA = MemoryShaping(
     total_updates=100,
     seeds=8,
 )
-LAPTOP_LOLA = dataclasses.replace(
-    LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, tremble=None, sparring=None, total_updates=1000
-)
+LAPTOP_POLA_OM = dataclasses.replace(LAPTOP_POLA, opponent_model=True)
+LAPTOP_LOLA = dataclasses.replace(LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, total_updates=1000)
 
-STEADY = dataclasses.replace(LAPTOP_POLA, tremble=None, sparring=None)
+TREMBLING = {"tremble": 0.05, "sparring": 8}
 
 LAPTOP_PRESETS = tuple(
     Preset(f"{PREFIX}-laptop-{name}", f"{description}, iterated prisoner's dilemma, small", experiment, RUN)
     for name, description, experiment in (
         ("pola-dice", "POLA-DiCE", LAPTOP_POLA),
-        ("pola-om", "POLA-DiCE with models of the opponent", dataclasses.replace(LAPTOP_POLA, opponent_model=True)),
-        ("pola-steady", "POLA-DiCE without trembling and sparring", STEADY),
+        ("pola-om", "POLA-DiCE with models of the opponent", LAPTOP_POLA_OM),
+        (
+            "pola-dice-tremble-defectors",
+            "POLA-DiCE with trembling hands and some games against a defector",
+            dataclasses.replace(LAPTOP_POLA, **TREMBLING),
+        ),
+        (
+            "pola-om-tremble-defectors",
+            "POLA-DiCE with models, trembling hands and some games against a defector",
+            dataclasses.replace(LAPTOP_POLA_OM, **TREMBLING),
+        ),
         ("lola-dice", "LOLA-DiCE", LAPTOP_LOLA),
         ("naive", "naive learners", dataclasses.replace(LAPTOP_LOLA, inner_steps=0)),
     )
