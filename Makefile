@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-# What one process has compiled of Python, the next ones need not compile again.
+# Bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install reproduce test check docs test-slow test-faults test-cluster test-mutants test-lowest bench lock clean
+.PHONY: install reproduce test check docs bytecode test-slow test-faults test-cluster test-mutants test-lowest bench lock clean
 
 install: .venv/installed
 
@@ -24,7 +24,7 @@ reproduce: install ## Figure 3 of POLA: learn, draw, compare
 	$(BIN)/lookax reproduce pola-figure3
 
 test: install ## lint, types, documentation, tests
-	$(MAKE) --jobs=2 check docs
+	$(MAKE) --jobs=2 check docs bytecode
 	$(BIN)/pytest -n 2 --dist worksteal --durations=25
 
 check: install
@@ -34,6 +34,9 @@ check: install
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bytecode: install ## what Python compiles of packages, sources and tests, once and not in every process that tests
+	$(BIN)/pytest --collect-only --quiet --quiet --quiet
 
 test-slow: install ## the published settings in full
 	$(BIN)/pytest -m slow
