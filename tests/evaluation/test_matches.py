@@ -91,16 +91,31 @@ def test_own_coin_share_by_hand(counted, share):
 
 
 @pytest.mark.parametrize(
-    ("self_play", "against", "reciprocal"),
+    ("factor", "self_play", "against", "reciprocal"),
     [
-        ([0.3, 0.2], [-0.05, -0.06], True),
-        ([0.3, 0.19], [0, 0], False),
-        ([0.33, 0.33], [-0.061, 0], False),
-        ([0, 0], [0, 0], False),
+        (1.33, [0.3, 0.201], [-0.05, -0.0599], True),
+        (1.33, [0.3, 0.199], [0, 0], False),
+        (1.33, [0.33, 0.33], [-0.0601, 0], False),
+        (1.33, [0, 0], [0, 0], False),
+        # Cooperating pays 0.1 and 0.6 there, with a defector −0.45 and −0.2.
+        (1.1, [0.1, 0.1], [-0.08, -0.08], True),
+        (1.1, [0.1, 0.1], [-0.081, 0], False),
+        (1.6, [0.26, 0.26], [0, 0], False),
+        (1.6, [0.46, 0.46], [-0.035, 0], True),
+        (1.6, [0.46, 0.46], [-0.036, 0], False),
     ],
 )
-def test_reciprocity_by_hand(self_play, against, reciprocal):
-    assert is_reciprocal(jnp.array(self_play, float), jnp.array(against, float)) == reciprocal
+def test_reciprocity_by_hand(factor, self_play, against, reciprocal):
+    game = MatrixGame(contribution_payoffs(factor, 2))
+    assert is_reciprocal(game, jnp.array(self_play, float), jnp.array(against, float)) == reciprocal
+
+
+def test_reciprocity_does_not_depend_on_the_units_of_payoffs():
+    # The prisoner's dilemma pays −1 for mutual cooperation, −2 for mutual defection, −3 for cooperating alone.
+    own, against = jnp.array([-1.2, -1.2]), jnp.array([-2.17, -2.0])
+    assert is_reciprocal(GAME, own, against)
+    assert not is_reciprocal(GAME, own - 0.1, against)
+    assert not is_reciprocal(GAME, own, against - 0.1)
 
 
 def test_tit_for_tat_is_reciprocal_and_one_that_is_exploited_is_not():
@@ -109,7 +124,7 @@ def test_tit_for_tat_is_reciprocal_and_one_that_is_exploited_is_not():
     for name in ("always-cooperate", "tit-for-tat"):
         players = pair(name, name, game=game)
         against = scores_against(["always-defect"], game, players, KEY, 20, 2)[0]
-        verdicts[name] = bool(is_reciprocal(scores(match(game, players, KEY, 20, 2)), against))
+        verdicts[name] = bool(is_reciprocal(game, scores(match(game, players, KEY, 20, 2)), against))
     assert verdicts == {"always-cooperate": False, "tit-for-tat": True}
 
 

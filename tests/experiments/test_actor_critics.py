@@ -65,7 +65,7 @@ def test_a_window_and_an_update_run_on_minatar(changes):
     experiment = dataclasses.replace(SMALL, **changes)
     experiment.validate()
     state = experiment.init(jax.random.key(1))
-    before = experiment.evaluate(state)
+    before = experiment.evaluate(jax.random.key(3), state)
     state, metrics = jax.jit(experiment.update)(jax.random.key(2), state)
     assert all(np.isfinite(value).all() for value in metrics.values())
     assert set(before) <= set(metrics)

@@ -4,9 +4,11 @@ import dataclasses
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lookax.experiments.algorithms import OPTIMISERS
 from lookax.experiments.memory_shaping import MemoryShaping
 
 KEY = jax.random.key(8)
@@ -49,6 +51,19 @@ def test_simpler_opponents_take_one_step_without_divergences(name, inner_steps):
     # It knows who it plays with, while the first one learns a model.
     assert pair.imitations[0] is not None
     assert pair.imitations[1] is None
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_models_are_fitted_by_the_optimiser_of_the_policies(optimiser):
+    # The first step of each from a gradient of 2, at the model's own step sizes.
+    settings = dataclasses.replace(
+        TINY, optimiser=optimiser, opponent_model=True, model_learning_rate=0.3, model_critic_learning_rate=0.7
+    )
+    imitation = settings.pair().imitations[0]
+    assert imitation is not None
+    for ours, rate in ((imitation.optimiser, 0.3), (imitation.critic_optimiser, 0.7)):
+        steps = [own.update(jnp.array(2.0), own.init(jnp.array(0.0)))[0] for own in (ours, OPTIMISERS[optimiser](rate))]
+        np.testing.assert_array_equal(*steps)
 
 
 @pytest.mark.slow
@@ -156,11 +171,12 @@ def test_every_combination_keeps_its_form_from_one_update_to_the_next(changes):
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
         lambda leaf: (leaf.shape, leaf.dtype), state
     )
+    assert set(metrics) == ({"model_cross_entropy"} if settings.opponent_model else set())
+    metrics = jax.eval_shape(settings.evaluate, KEY, after)
     names = {"score", "against_always_defect", "against_always_cooperate", "against_tit_for_tat"}
     assert {name: metrics[name].shape for name in names} == dict.fromkeys(names, (2,))
     further = {"coins", "own_coin_share"} if "coin" in settings.game else set()
     further |= {"reciprocal"} if settings.game == "contribution" else set()
-    further |= {"model_cross_entropy"} if settings.opponent_model else set()
     assert set(metrics) == names | further
 
 

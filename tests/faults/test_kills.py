@@ -32,8 +32,9 @@ COMMANDS = {
     "--hessian-batch-size 32 --outer-batch-size 32 --checkpoint-updates 5",
     "LOLA-DiCE, off-policy": "run gmrl-ipd-off-policy --total-updates 30 --seeds 2 --horizon 20 --inner-batch-size 16 "
     "--hessian-batch-size 16 --outer-batch-size 16 --buffer-size 64 --checkpoint-updates 5",
-    "POLA-DiCE with models": "run pola-figure4-laptop-pola-om --total-updates 6 --seeds 2 --outer-steps 2 "
-    "--model-batches 2 --batch-size 16 --horizon 8 --hidden-size 4 --evaluation-games 16 --checkpoint-updates 1",
+    "POLA-DiCE with models": "run pola-figure4-laptop-pola-om-tremble-defectors --total-updates 6 --seeds 2 "
+    "--outer-steps 2 --model-batches 2 --batch-size 16 --horizon 8 --hidden-size 4 --evaluation-games 16 "
+    "--checkpoint-updates 1",
     "MGRL": "run mgrl-minatar --total-updates 12 --seeds 2 --batch-size 4 --steps 2 --checkpoint-updates 1",
     "MAML": "run gmrl-tabular-maml-learning-lvc --total-updates 25 --seeds 2 --num-tasks 2 --checkpoint-updates 2",
     "LIRPG": "run gmrl-tabular-lirpg-learning-lvc --total-updates 25 --seeds 2 --checkpoint-updates 2",

@@ -143,7 +143,7 @@ class Exact:
         return jnp.zeros(()) if agent.critic is None else jax.lax.stop_gradient(self.values(agent)[-1])
 
     def objective(self, player, policies, agent, reference, beta):
-        """Σ_τ p(τ) (Σₜ γᵗ rₜ + γᵀ ⊥V(s_T)) − β E_{⊥p} [mean over t = 0 … T of D].
+        """Σ_τ p(τ) (Σₜ γᵗ rₜ + γᵀ ⊥V(s_T)) − β E_{⊥p} [mean over t = 0 … T − 1 of D].
 
         If a critic shares its policy's memory, and learns along, its objective is added.
         """
@@ -158,7 +158,7 @@ class Exact:
             return objective
         p, q = self.log_probs(reference), log_probs[player]
         p, q = (q, p) if self.aims.reversed_divergence else (p, q)
-        divergence = jnp.sum(jnp.exp(p) * (p - q), axis=1).mean(axis=0)
+        divergence = jnp.sum(jnp.exp(p) * (p - q), axis=1)[:-1].mean(axis=0)
         return objective - beta * jax.lax.stop_gradient(chances) @ divergence
 
     def critic_objective(self, player, policies, agent):

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import ClassVar, Literal
 
 import jax
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings, ProximalPoint
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.runs.lanes import LOOP, Lanes, grouped
+from lookax.experiments.settings import settings
+from lookax.runs.lanes import LOOP, Lanes, evaluation_key, grouped
 
 ALGORITHMS = {
     "lola": LOLASettings(GradientSteps(3.0), 1.0),
@@ -29,9 +31,10 @@ def test_lanes_equal_single_runs(name):
         alone = several[c]
         key = jax.random.key(5 + s)
         single = alone.init(jax.random.fold_in(key, 0))
-        update_once = jax.jit(alone.update)
+        update_once, evaluate = jax.jit(alone.update), jax.jit(alone.evaluate)
         for update in (1, 2):
             single, expected = update_once(jax.random.fold_in(key, update), single)
+        expected |= evaluate(evaluation_key(5 + s), single)
         assert set(expected) == set(metrics)
         for quantity, value in expected.items():
             # A proximal point is solved to 1e-8, wherever within that rounding takes it.
@@ -78,3 +81,46 @@ def test_precision_is_the_experiments_own():
         metrics = lanes.fetch(lanes.start()[1])
         assert not jax.config.values["jax_enable_x64"]
     assert metrics["returns"].dtype == np.float64
+
+
+@settings
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """An experiment whose states and metrics are the keys that it was given."""
+
+    total_updates: int = 2
+    seeds: int = 2
+    first_seed: int = 0
+    precision: ClassVar[Literal["float32", "float64"]] = "float32"
+    settings_in_lanes: ClassVar[bool] = True
+    spreads_games: ClassVar[bool] = False
+    updates_in_loops: ClassVar[bool] = True
+
+    def init(self, key):
+        return {"key": jax.random.key_data(key)}
+
+    def update(self, key, state):
+        del state
+        return self.init(key), {"update": jax.random.key_data(key)}
+
+    def evaluate(self, key, state):
+        del state
+        return {"evaluation": jax.random.key_data(key)}
+
+    def describe(self, state):
+        return state
+
+
+def test_every_seed_draws_by_itself_and_is_always_evaluated_by_the_same_key():
+    lanes = Lanes([Draws()])
+    state, first = lanes.start()
+    starts = lanes.fetch(state)["key"]
+    state, rounds = lanes.steps(1, 2, state)
+    metrics = {name: np.asarray(values)[:, :2] for name, values in lanes.fetch(rounds).items()}
+    evaluation = lanes.fetch(first)["evaluation"]
+    for update in range(2):
+        np.testing.assert_array_equal(metrics["evaluation"][:, update], evaluation)
+    # What `lookax evaluate` does with a checkpoint.
+    np.testing.assert_array_equal(lanes.fetch(lanes.evaluate(state))["evaluation"], evaluation)
+    keys = [*starts, *metrics["update"].reshape(4, -1), *evaluation]
+    assert len({tuple(key.tolist()) for key in keys}) == 8

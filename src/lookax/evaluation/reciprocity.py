@@ -12,20 +12,34 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.learners.agent import seats
 from lookax.policies.actor import Actor
 
-MIN_SELF_PLAY = 0.25
-"""Mean reward per step that a pair reaches: three quarters of what cooperating pays at contribution factor 1.33."""
+MIN_GAIN = 0.25 / 0.33
+"""The share that a pair reaches of what mutual cooperation pays above mutual defection."""
 
-MIN_AGAINST_DEFECTION = -0.06
-"""What the worse of a pair's agents reaches against a defector, where cooperating always gets −0.335."""
+MAX_LOSS = 0.06 / 0.335
+"""The share that the worse of its agents loses at most of what cooperating with a defector costs.
 
+At contribution factor 1.33 these are mean rewards per step of 0.25 with each other and −0.06 against a defector.
+"""
 
 History = tuple[tuple[int, int], ...]
 """Both players' actions, step by step."""
 
 
-def is_reciprocal(self_play: Float[Array, " 2"], against_defection: Float[Array, " 2"]) -> Bool[Array, ""]:
-    """Whether a pair in the contribution game with factor 1.33 cooperates, and neither agent is exploited."""
-    return (self_play.mean() >= MIN_SELF_PLAY) & (against_defection.min() >= MIN_AGAINST_DEFECTION)
+def is_reciprocal(
+    game: MatrixGame, self_play: Float[Array, " 2"], against_defection: Float[Array, " 2"]
+) -> Bool[Array, ""]:
+    """Whether a pair cooperates, and neither agent is exploited, in a symmetric dilemma of two players.
+
+    With R paid for mutual cooperation, P for mutual defection and S for cooperating with a defector, both are measured
+    in the game's own payoffs: self-play, the mean of both, as (· − P)/(R − P), and what the worse of the two gets
+    against a defector as (P − ·)/(P − S).
+
+    **Arguments:** both agents' mean rewards per step.
+    """
+    mine = game.payoffs[0]
+    gain = self_play.mean() - mine[0, 0] >= MIN_GAIN * (mine[1, 1] - mine[0, 0])
+    loss = mine[0, 0] - against_defection.min() <= MAX_LOSS * (mine[0, 0] - mine[1, 0])
+    return gain & loss
 
 
 def short_histories() -> list[History]:

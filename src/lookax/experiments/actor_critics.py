@@ -170,8 +170,9 @@ class ActorCriticLearning:
         """A rollout and an update, or a window of MGRL."""
         return self.learner().update(key, state)
 
-    def evaluate(self, state: A2CState | MGRLState) -> Metrics:
+    def evaluate(self, key: Key[Array, ""], state: A2CState | MGRLState) -> Metrics:
         """The mean return of the latest episodes; MGRL's numbers."""
+        del key
         score = {"score": state.episodes.score()}
         return score | self._numbers(state)
 

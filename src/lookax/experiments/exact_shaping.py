@@ -50,12 +50,12 @@ class ExactShaping(RepeatedGame):
         return self._learner().init(key)
 
     def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
-        """The learner's next state, and its metrics together with those of `evaluate`."""
-        state, metrics = self._learner().update(key, state)
-        return state, self.evaluate(state) | metrics
+        """The learner's next state, and its metrics."""
+        return self._learner().update(key, state)
 
-    def evaluate(self, state: LearnerState) -> Metrics:
-        """Everybody's returns and cooperation, and who plays tit-for-tat."""
+    def evaluate(self, key: Key[Array, ""], state: LearnerState) -> Metrics:
+        """Everybody's returns and cooperation, and who plays tit-for-tat; nothing is drawn."""
+        del key
         return quantities(self.play(), state.policies)
 
     def _learner(self) -> Naive | LOLA | POLA:

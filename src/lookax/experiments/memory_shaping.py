@@ -89,7 +89,7 @@ class MemoryShaping:
     critic_learning_rate: float = 0.0005
     """Step size of the critics' optimiser."""
     optimiser: Optimiser = "adam"
-    """Optimiser of policies and critics; starts afresh at every update, unless kept."""
+    """Optimiser of policies and critics, models' too; starts afresh at every update, unless kept."""
     keep_optimisers: bool = False
     """Optimisers go on from one update to the next."""
     inner_learning_rate: float = 0.005
@@ -124,9 +124,9 @@ class MemoryShaping:
     model_steps: int = 1
     """How many steps are taken on each of them."""
     model_learning_rate: float = 0.003
-    """Step size of the model's policy; Adam."""
+    """Step size of the model's policy."""
     model_critic_learning_rate: float = 0.0005
-    """Step size of the model's critic; Adam."""
+    """Step size of the model's critic."""
 
     memory: Memory = "gru"
     """What agents remember by; none for the last step alone."""
@@ -253,18 +253,17 @@ class MemoryShaping:
         return self.pair().init(key)
 
     def update(self, key: Key[Array, ""], state: PairState) -> tuple[PairState, Metrics]:
-        """One update of both, and the metrics of `evaluate`; with models, `model_cross_entropy` `[N]` too."""
-        after, metrics = self.pair().update(key, state)
-        return after, self.evaluate(after) | metrics
+        """One update of both; with models, `model_cross_entropy` `[N]` of them."""
+        return self.pair().update(key, state)
 
-    def evaluate(self, state: PairState, against: Sequence[str] = AGAINST) -> Metrics:
+    def evaluate(self, key: Key[Array, ""], state: PairState, against: Sequence[str] = AGAINST) -> Metrics:
         """Everybody's `score` `[N]`, mean reward per step, and `against_…` of each seat `against` strategies.
 
-        In coin games, `coins` `[picker, colour]` of a game and `own_coin_share`; in the contribution game with factor
-        1.33, whether the pair is `reciprocal`. Games are drawn by the same numbers at every evaluation.
+        In coin games, `coins` `[picker, colour]` of a game and `own_coin_share`; in the contribution game, whether the
+        pair is `reciprocal`.
         """
         game, policies = self.played(), tuple(agent.policy for agent in state.agents)
-        match_key, key = jax.random.split(jax.random.key(0))
+        match_key, key = jax.random.split(key)
         games = match(game, policies, match_key, self.horizon, self.evaluation_games)
         own = scores_against(against, game, policies, key, self.horizon, self.evaluation_games)
         metrics = {"score": scores(games)}
@@ -272,8 +271,8 @@ class MemoryShaping:
         if isinstance(game, CoinGame):
             metrics["coins"] = coins(game, games)
             metrics["own_coin_share"] = own_coin_share(metrics["coins"])
-        if self.game == "contribution" and "always-defect" in against:
-            metrics["reciprocal"] = is_reciprocal(metrics["score"], metrics["against_always_defect"])
+        if self.game == "contribution" and isinstance(game, MatrixGame) and "always-defect" in against:
+            metrics["reciprocal"] = is_reciprocal(game, metrics["score"], metrics["against_always_defect"])
         return metrics
 
     def describe(self, state: PairState) -> dict[str, Any]:
@@ -317,11 +316,12 @@ class MemoryShaping:
         return agents, models
 
     def _imitation(self) -> Imitation:
+        optimiser = OPTIMISERS[self.optimiser]
         return Imitation(
             self.play(),
             self.objectives(),
-            optax.adam(self.model_learning_rate),
-            optax.adam(self.model_critic_learning_rate),
+            optimiser(self.model_learning_rate),
+            optimiser(self.model_critic_learning_rate),
             self.model_batches,
             self.model_steps,
         )

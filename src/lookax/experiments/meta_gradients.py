@@ -169,9 +169,9 @@ class GradientStudy(MetaLearning, abc.ABC):
         """The MDP."""
         return self.draw_mdp(key)
 
-    def evaluate(self, state: TabularMDP) -> Metrics:
+    def evaluate(self, key: Key[Array, ""], state: TabularMDP) -> Metrics:
         """Nothing yet."""
-        del state
+        del key, state
         return {}
 
     def update(self, key: Key[Array, ""], state: TabularMDP) -> tuple[TabularMDP, Metrics]:

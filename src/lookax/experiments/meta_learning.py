@@ -54,13 +54,12 @@ class OuterLearning(MetaLearning, abc.ABC):
         return Learning(mdp, self._learner(mdp).init(jax.random.fold_in(key, 0)))
 
     def update(self, key: Key[Array, ""], state: Learning) -> tuple[Learning, Metrics]:
-        """One outer step, and the metrics of `evaluate`."""
+        """One outer step, and its metrics."""
         learner, metrics = self._learner(state.mdp).update(key, state.learner)
-        after = Learning(state.mdp, learner)
-        return after, self.evaluate(after) | metrics
+        return Learning(state.mdp, learner), metrics
 
     @abc.abstractmethod
-    def evaluate(self, state: Learning) -> Metrics:
+    def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
         """Exact returns."""
 
     @abc.abstractmethod
@@ -86,7 +85,7 @@ class MAMLLearning(OuterLearning):
         check_at_least("num_tasks", self.num_tasks, 1)
         check(0 <= self.shared_rewards <= 1, "shared_rewards", self.shared_rewards, "between 0 and 1")
 
-    def evaluate(self, state: Learning) -> Metrics:
+    def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
         """Exact returns in 64 further tasks: `return_before` learning, and `return_after` K exact steps of it."""
 
         def of_task(key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -94,8 +93,7 @@ class MAMLLearning(OuterLearning):
             before = expected_return(task, policy_log_probs(task, state.learner.policy), self.discount)
             return before, self.exact_adaptation().objective(task, task, state.learner.policy, key)[0]
 
-        # A seed that no run has, so that no task is learned on.
-        before, after = jax.vmap(of_task)(jax.random.split(jax.random.key(-1), TEST_TASKS))
+        before, after = jax.vmap(of_task)(jax.random.split(key, TEST_TASKS))
         return {"return_before": before.mean(), "return_after": after.mean()}
 
     def describe(self, state: Learning) -> dict[str, Any]:
@@ -125,7 +123,7 @@ class LIRPGLearning(IntrinsicReward, OuterLearning):
     restart: bool = False
     """Start again from the uniform policy at every update, for an intrinsic reward that makes K steps go far."""
 
-    def evaluate(self, state: Learning) -> Metrics:
+    def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
         """The exact extrinsic return, and the largest |intrinsic reward|.
 
         `return_after` is that of the policy; with `restart`, of what K exact steps by the present reward make of the
@@ -133,8 +131,7 @@ class LIRPGLearning(IntrinsicReward, OuterLearning):
         """
         if self.restart:
             inner = state.mdp.with_rewards(state.mdp.rewards + state.learner.intrinsic_reward)
-            draws_nothing = jax.random.key(0)
-            value, _ = self.exact_adaptation().objective(inner, state.mdp, self.uniform_policy(), draws_nothing)
+            value, _ = self.exact_adaptation().objective(inner, state.mdp, self.uniform_policy(), key)
         else:
             value = expected_return(state.mdp, policy_log_probs(state.mdp, state.learner.policy), self.discount)
         return {"return_after": value, "intrinsic_reward": jnp.abs(state.learner.intrinsic_reward).max()}

@@ -3,13 +3,14 @@
 At published scale, presets do what the published commands do: Adam starts afresh at every update, and models of
 opponents are fitted with the step sizes of policies (the code never reads those that its commands give).
 
-At laptop scale games and networks are small, hands tremble, and agents spar (docs/agents-with-memory.md says why):
-eight seeds learn within minutes on two cores.
+At laptop scale games and networks are small: eight seeds learn within minutes on two cores. Learners are as published
+there, too; in two more presets hands tremble, and some games are against a defector (docs/agents-with-memory.md says
+why).
 """
 
 import dataclasses
 
-from lookax.experiments.memory_reports import HEADLINE, RUN, Published, draw_memory, memory_table
+from lookax.experiments.memory_reports import HEADLINE, RUN, Published, Reading, draw_memory, memory_table
 from lookax.experiments.memory_shaping import MemoryShaping
 from lookax.experiments.preset import Figure, Preset, Report
 
@@ -35,11 +36,11 @@ PRESETS = tuple(
     )
 )
 
-# Read off the plot in the original's README (updated 2023-07-03), at 20 000 outer steps.
+# Read off the plot in the original's README (updated 2023-07-03), with its bands, at 20 000 outer steps.
 REFERENCES = {
-    f"{PREFIX}-pola-dice": Published(0.31, -0.036),
-    f"{PREFIX}-pola-om": Published(0.315, -0.036),
-    f"{PREFIX}-lola-dice": Published(0.107, -0.006),
+    f"{PREFIX}-pola-dice": Published(Reading(0.313, 0.005), Reading(-0.036, 0.011)),
+    f"{PREFIX}-pola-om": Published(Reading(0.316, 0.005), Reading(-0.035, 0.015)),
+    f"{PREFIX}-lola-dice": Published(Reading(0.108, 0.098), Reading(-0.006, 0.007)),
 }
 
 LAPTOP_POLA = MemoryShaping(
@@ -55,8 +56,6 @@ LAPTOP_POLA = MemoryShaping(
     inner_critic_learning_rate=0.01,
     outer_beta=10.0,
     inner_beta=None,
-    tremble=0.05,
-    sparring=8,
     model_batches=40,
     model_learning_rate=0.01,
     model_critic_learning_rate=0.01,
@@ -65,18 +64,26 @@ LAPTOP_POLA = MemoryShaping(
     total_updates=100,
     seeds=8,
 )
-LAPTOP_LOLA = dataclasses.replace(
-    LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, tremble=None, sparring=None, total_updates=1000
-)
+LAPTOP_POLA_OM = dataclasses.replace(LAPTOP_POLA, opponent_model=True)
+LAPTOP_LOLA = dataclasses.replace(LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, total_updates=1000)
 
-STEADY = dataclasses.replace(LAPTOP_POLA, tremble=None, sparring=None)
+TREMBLING = {"tremble": 0.05, "sparring": 8}
 
 LAPTOP_PRESETS = tuple(
     Preset(f"{PREFIX}-laptop-{name}", f"{description}, iterated prisoner's dilemma, small", experiment, RUN)
     for name, description, experiment in (
         ("pola-dice", "POLA-DiCE", LAPTOP_POLA),
-        ("pola-om", "POLA-DiCE with models of the opponent", dataclasses.replace(LAPTOP_POLA, opponent_model=True)),
-        ("pola-steady", "POLA-DiCE without trembling and sparring", STEADY),
+        ("pola-om", "POLA-DiCE with models of the opponent", LAPTOP_POLA_OM),
+        (
+            "pola-dice-tremble-defectors",
+            "POLA-DiCE with trembling hands and some games against a defector",
+            dataclasses.replace(LAPTOP_POLA, **TREMBLING),
+        ),
+        (
+            "pola-om-tremble-defectors",
+            "POLA-DiCE with models, trembling hands and some games against a defector",
+            dataclasses.replace(LAPTOP_POLA_OM, **TREMBLING),
+        ),
         ("lola-dice", "LOLA-DiCE", LAPTOP_LOLA),
         ("naive", "naive learners", dataclasses.replace(LAPTOP_LOLA, inner_steps=0)),
     )

@@ -152,7 +152,7 @@ class SampledShaping(RepeatedGame):
         return self.learner().init(key)
 
     def update(self, key: Key[Array, ""], state: LOLADiCEState) -> tuple[LOLADiCEState, Metrics]:
-        """One update of everybody, and the metrics of `evaluate`, gradients' correlations among them.
+        """One update of everybody, and how its gradients correlate with exact ones.
 
         `correlation`, `inner_correlation`, `outer_correlation` `[N]` are those of
         [`gradient_correlations`][lookax.evaluation.shaping_gradients.gradient_correlations]; with off-policy estimates,
@@ -164,14 +164,14 @@ class SampledShaping(RepeatedGame):
         metrics = gradient_correlations(learner, gradients, ahead, key, state)
         if self._is_off_policy():
             metrics["effective_sample_size"] = ring_sample_size(learner.play, state.policies, memory.games)
-        after = learner.step(gradients, games, memory, state)
-        return after, self.evaluate(after) | metrics
+        return learner.step(gradients, games, memory, state), metrics
 
-    def evaluate(self, state: LOLADiCEState) -> Metrics:
+    def evaluate(self, key: Key[Array, ""], state: LOLADiCEState) -> Metrics:
         """Exact returns of an infinite horizon, cooperation, tit-for-tat, and everybody's `score` `[N]`.
 
-        That is the mean reward per step, not discounted, in games of `horizon` steps.
+        That is the mean reward per step, not discounted, in games of `horizon` steps. Nothing is drawn.
         """
+        del key
         play = self.exact_play(None)
         undiscounted = ExactPlay(play.game, play.observations, 1.0, self.horizon)
         return quantities(play, state.policies) | {"score": undiscounted.values(state.policies) / self.horizon}

@@ -86,7 +86,8 @@ class SampledObjectives:
         """A surrogate of a player's return, less β D(reference, policy) if a `"reference"` has watched the games.
 
         The surrogate is of everybody's log-probabilities, with advantages of the `"critic"` that has watched. The
-        divergence is a mean over steps, s_T included, and games; that states depend on policies it ignores.
+        divergence is a mean over the T states that were acted in, s₀ … s_{T−1}, and over games; that states depend on
+        policies it ignores.
         Differentiable to every order in all actors, who must have played the games.
         """
 
@@ -101,7 +102,7 @@ class SampledObjectives:
             if beta is None or "reference" not in piece.outputs:
                 return objective
             reference = jax.nn.log_softmax(piece.outputs["reference"], axis=1)
-            return objective - beta * self._divergence(reference, log_probs[player]) @ games.weights
+            return objective - beta * self._divergence(reference[:-1], log_probs[player][:-1]) @ games.weights
 
         return mean_over_games(of_piece, actors, watched)
 

@@ -6,10 +6,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, Num, ScalarLike
+from jaxtyping import Array, Float, Key, Num, ScalarLike
 
 from lookax.errors import check
 from lookax.policies.mlp import Dense
+from lookax.policies.orthogonal import orthogonal
 
 
 class Convolution(eqx.Module):
@@ -100,9 +101,6 @@ NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 SMALL = ((16, 3, 1),)
 """Those of Young & Tian (2019) for MinAtar's 10 × 10 frames; the dense layer has 128 units."""
 
-ITERATIONS = 45
-"""Of orthogonalising: enough for a smallest singular value of 10⁻⁷ of the largest."""
-
 EMBEDDED = 16
 """Entries of the discount's embedding."""
 
@@ -128,7 +126,7 @@ def actor_critic(
     layers = []
     for outputs, side, stride in convolutions:
         check(side % stride == 0, "stride", stride, f"a divisor of the side {side}")
-        kernel = _orthogonal(next(keys), outputs, side * side * channels, np.sqrt(2)).T
+        kernel = orthogonal(next(keys), outputs, side * side * channels, np.sqrt(2)).T
         layers.append(Convolution(kernel.reshape(side, side, channels, outputs), jnp.zeros(outputs), stride))
         height, width, channels = (height - side) // stride + 1, (width - side) // stride + 1, outputs
         check(height >= 1 and width >= 1, "frame", frame, "large enough for the convolutions")
@@ -137,27 +135,10 @@ def actor_critic(
     critic = _layer(next(keys), hidden_size, 1, 1.0)
     if not told_discount:
         return ActorCritic(tuple(layers), hidden, actor, critic)
-    embedding = DiscountEmbedding(_orthogonal(next(keys), EMBEDDED, 1, 1.0)[:, 0], jnp.zeros(EMBEDDED))
+    embedding = DiscountEmbedding(orthogonal(next(keys), EMBEDDED, 1, 1.0)[:, 0], jnp.zeros(EMBEDDED))
     merged = _layer(next(keys), hidden_size + EMBEDDED, hidden_size, np.sqrt(2))
     return ActorCritic(tuple(layers), hidden, actor, critic, embedding, merged)
 
 
 def _layer(key: Key[Array, ""], inputs: int, outputs: int, gain: float) -> Dense:
-    return Dense(_orthogonal(key, outputs, inputs, gain), jnp.zeros(outputs))
-
-
-def _orthogonal(key: Key[Array, ""], outputs: int, inputs: int, gain: float) -> Float[Array, "out in"]:
-    """A uniformly drawn orthogonal matrix times a gain: the orthogonal factor of one of normal numbers.
-
-    By the iteration X ← (3X − XXᵀX)/2 (Björck & Bowie 1971), which squares the error in the end. JAX's own initialiser
-    calls LAPACK: several calls at once, in the lanes of `jax.vmap`, wait for each other for ever (jax 0.10, CPU).
-    """
-    wide = jax.random.normal(key, (min(outputs, inputs), max(outputs, inputs)), float)
-    # Divided by no less than the largest singular value, or the iteration runs away.
-    start = wide / (1.05 * jnp.sqrt(jnp.abs(wide @ wide.T).sum(axis=1).max()))
-
-    def step(_: Int[Array, ""], x: Float[Array, "n m"]) -> Float[Array, "n m"]:
-        return 1.5 * x - 0.5 * (x @ x.T) @ x
-
-    found = jax.lax.fori_loop(0, ITERATIONS, step, start)
-    return gain * (found if outputs <= inputs else found.T)
+    return Dense(orthogonal(key, outputs, inputs, gain), jnp.zeros(outputs))

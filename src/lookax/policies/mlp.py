@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from lookax.policies.orthogonal import orthogonal
 from lookax.policies.tabular import with_reference_action
 
 Activation = Literal["tanh", "leaky-relu"]
@@ -44,10 +45,11 @@ def dense(key: Key[Array, ""], inputs: int, outputs: int, initialiser: Initialis
         bound = inputs**-0.5
         weight = jax.random.uniform(weight_key, shape, minval=-bound, maxval=bound)
         return Dense(weight, jax.random.uniform(bias_key, (outputs,), minval=-bound, maxval=bound))
+    if initialiser == "orthogonal":
+        return Dense(orthogonal(weight_key, outputs, inputs), jnp.zeros(outputs))
     draw = {
         "lecun": jax.nn.initializers.lecun_normal(-1, -2),
         "glorot": jax.nn.initializers.glorot_uniform(-1, -2),
-        "orthogonal": jax.nn.initializers.orthogonal(),
     }[initialiser]
     return Dense(draw(weight_key, shape, float), jnp.zeros(outputs))
 

@@ -20,6 +20,7 @@ from lookax.games.rendering import as_text, side_by_side, write_gif
 from lookax.policies.strategies import strategy_names
 from lookax.rollouts.actors import Games
 from lookax.runs import terminal
+from lookax.runs.lanes import evaluation_key
 from lookax.runs.run import Run
 from lookax.runs.saved import read_agents
 
@@ -66,7 +67,8 @@ def inspect(path: Path, update: int | None, seed: int | None) -> Inspection:
         state = jax.tree.map(lambda leaf: leaf[place : place + 1], state)
     with jax.enable_x64(experiment.precision == "float64"):
         game = experiment.played()
-        quantities = jax.jit(jax.vmap(functools.partial(experiment.evaluate, against=strategy_names(game))))(state)
+        evaluated = jax.vmap(functools.partial(experiment.evaluate, against=strategy_names(game)))
+        quantities = jax.jit(evaluated)(jax.vmap(evaluation_key)(np.asarray(seeds)), state)
         policies = tuple(agent.policy for agent in state.agents)
         cooperation = None
         if isinstance(game, MatrixGame):

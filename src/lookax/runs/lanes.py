@@ -7,13 +7,16 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from lookax.learners.state import Metrics
 from lookax.runs.devices import Devices, Rounds, usable
 
 LOOP = 64
 """Most updates that one call of a program makes; there is room for the metrics of so many on the devices."""
+
+EVALUATION = np.uint32(2**32 - 1)
+"""What the key of a seed's evaluations is folded in with; those of its updates are folded in with their number."""
 
 
 @runtime_checkable
@@ -28,7 +31,8 @@ class Experiment(Protocol):
     updates_in_loops: ClassVar[bool]
     """Whether a call of a program may make several updates, in a loop on the device, which saves a millisecond each.
 
-    Not where they are convolutions, which XLA computes many times more slowly within a loop on processors.
+    Not where they use XLA's own convolutions, which take many times as long within a loop on processors. Those of
+    [`lookax.policies.convolutional`][] take no longer there.
     """
 
     @property
@@ -51,11 +55,11 @@ class Experiment(Protocol):
         ...
 
     def update(self, key: Array, state: PyTree) -> tuple[PyTree, Metrics]:
-        """The next state, and metrics of the update and of the state."""
+        """The next state, and metrics of the update."""
         ...
 
-    def evaluate(self, state: PyTree) -> Metrics:
-        """Metrics of a state."""
+    def evaluate(self, key: Array, state: PyTree) -> Metrics:
+        """Metrics of a state; what is drawn for them is drawn from the key, another one for each seed."""
         ...
 
     def describe(self, state: PyTree) -> dict[str, Any]:
@@ -138,8 +142,8 @@ class Lanes:
     def evaluate(self, state: Rounds) -> Rounds:
         """Everybody's evaluation of a state."""
         with jax.enable_x64(self._x64):
-            program = self._program("evaluate", self._evaluate_lanes, self._shapes[0], self.template)
-            return program(self._experiments, state)
+            program = self._program("evaluate", self._evaluate_lanes, *self._shapes[:2], self.template)
+            return program(self._experiments, self._seeds, state)
 
     def fetch(self, tree: Rounds) -> PyTree:
         """States or metrics as arrays of NumPy, `[C · S, …]`, in every process."""
@@ -184,8 +188,8 @@ class Lanes:
         state, metrics = jax.vmap(_step_one, (0, 0, None, 0))(experiments, seeds, number, self._as_state(data))
         return _as_data(state), metrics
 
-    def _evaluate_lanes(self, experiments: PyTree, data: PyTree) -> Metrics:
-        return jax.vmap(lambda experiment, state: experiment.evaluate(state))(experiments, self._as_state(data))
+    def _evaluate_lanes(self, experiments: PyTree, seeds: Array, data: PyTree) -> Metrics:
+        return jax.vmap(_evaluate_one)(experiments, seeds, self._as_state(data))
 
     def _as_state(self, data: PyTree) -> PyTree:
         return jax.tree.map(
@@ -204,12 +208,23 @@ def _numbers(experiments: Sequence[Experiment]) -> tuple[PyTree, np.ndarray]:
 
 def _start_one(experiment: Experiment, seed: Array) -> tuple[PyTree, Metrics]:
     state = experiment.init(jax.random.fold_in(jax.random.key(seed), 0))
-    return state, experiment.evaluate(state)
+    return state, _evaluate_one(experiment, seed, state)
 
 
 def _step_one(experiment: Experiment, seed: Array, number: Array, state: PyTree) -> tuple[PyTree, Metrics]:
     # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
-    return experiment.update(jax.random.fold_in(jax.random.key(seed), number), state)
+    after, metrics = experiment.update(jax.random.fold_in(jax.random.key(seed), number), state)
+    return after, _evaluate_one(experiment, seed, after) | metrics
+
+
+def _evaluate_one(experiment: Experiment, seed: Array, state: PyTree) -> Metrics:
+    # One key for all of a seed's evaluations: what changes from one to the next is then what has been learned.
+    return experiment.evaluate(evaluation_key(seed), state)
+
+
+def evaluation_key(seed: ArrayLike) -> Array:
+    """The key that a seed's states are evaluated with."""
+    return jax.random.fold_in(jax.random.key(seed), EVALUATION)
 
 
 @jax.jit

@@ -1,0 +1,1 @@
+"""Changes of one line that a test has to notice, and what applies them: `make test-mutants`."""
