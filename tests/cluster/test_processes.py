@@ -50,6 +50,20 @@ def test_seeds_in_two_processes_are_the_same_bit_for_bit_also_when_resumed(tmp_p
     print("\n4 seeds in two processes: identical")
 
 
+def test_agents_with_a_memory_resume_and_follow_a_configuration_in_two_processes(tmp_path):
+    sizes = ["--hidden-size", "4", "--horizon", "4", "--batch-size", "8", "--evaluation-games", "8"]
+    steps = ["--outer-steps", "1", "--inner-steps", "1", "--seeds", "2", "--checkpoint-updates", "1"]
+    one, two, again = (tmp_path / name for name in ("one", "two", "again"))
+    preset = ["run", "pola-figure4-pola-dice", *sizes, *steps]
+    in_processes(1, *preset, "--total-updates", "2", "--out", str(one))
+    in_processes(2, *preset, "--total-updates", "1", "--out", str(two))
+    in_processes(2, "resume", str(two), "--total-updates", "2")
+    in_processes(2, "run", "--config", str(one / "config.yaml"), "--out", str(again))
+    for other in (two, again):
+        assert (one / "metrics.jsonl").read_bytes() == (other / "metrics.jsonl").read_bytes()
+    print("\n2 seeds of agents with a memory in two processes, resumed and by configuration: identical")
+
+
 def test_a_batch_in_two_processes_agrees_within_rounding(tmp_path):
     words = ["run", "ipd-lola-dice", "--seeds", "1", "--horizon", "20", "--total-updates", "3"]
     in_processes(1, *words, "--out", str(tmp_path / "one"))
