@@ -28,7 +28,7 @@ Fields = dict[str, Any]
 
 
 def flat(settings: Any, prefix: str = "") -> Fields:
-    fields = {prefix.rstrip(".") or "settings": type(settings).__name__}
+    fields: Fields = {prefix.rstrip(".") or "settings": type(settings).__name__}
     for field in dataclasses.fields(settings):
         value, name = getattr(settings, field.name), prefix + field.name
         if dataclasses.is_dataclass(value):

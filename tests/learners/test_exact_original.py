@@ -27,6 +27,7 @@ from lookax.experiments.algorithms import (
 from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.registry import PRESETS
 from lookax.experiments.repeated_game import quantities
+from lookax.policies.kinds import PolicyKind
 from lookax.policies.mlp import Dense, MLPPolicy, PreconditionedMLPPolicy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy
 
@@ -41,7 +42,7 @@ ROUNDING = 1e-9
 SOLUTION = 1e-6
 
 
-def shaping(algorithm, policy="tabular", **settings):
+def shaping(algorithm, policy: PolicyKind = "tabular", **settings):
     return ExactShaping(algorithm, policy=policy, hidden_sizes=(2,), **settings)
 
 

@@ -1,0 +1,207 @@
+"""MGRL, its LVC twin, A2C and their networks against numbers that the original code of GMRL gave.
+
+What was run, with which weights and data: the header of tests/data/gmrl_actor_critics.json. Learners make whole updates
+here; only acting is replaced, by the recorded rollouts, one after the other.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import lookax.learners.a2c
+import lookax.learners.mgrl
+from lookax.games.environment import Step
+from lookax.learners.a2c import A2C
+from lookax.learners.actor_critic import Coefficients, learning_optimiser
+from lookax.learners.mgrl import MGRL, Inner, Outer
+from lookax.lookahead.retraced import taken
+from lookax.policies.convolutional import NATURE, ActorCritic, Convolution, DiscountEmbedding
+from lookax.policies.mlp import Dense
+from lookax.rollouts.acting import Place, Rollout
+from lookax.rollouts.episodes import Finished
+
+ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_actor_critics.json").read_text(encoding="utf-8"))
+SIZES = ORIGINAL["sizes"]
+STEPS, BATCH, INNER_STEPS = SIZES["steps"], SIZES["batch"], SIZES["inner_steps"]
+# Frames of one pixel, whose channels are the features.
+OBSERVATIONS = np.array(ORIGINAL["observations"])[:, :, None, None, :]
+ACTIONS, REWARDS, DONE = (np.array(ORIGINAL[name]) for name in ("actions", "rewards", "done"))
+KEY = jax.random.key(0)
+
+# Powers of two: optax takes schedules in float32, in which these are exact.
+LEARNING_RATE, TOTAL_STEPS = 1 / 64, 16
+MAX_NORM, META_LEARNING_RATE = 1.5, 1e-3
+LOGITS = Coefficients(4.6, 2.944, 0.0, -4.6)
+
+# Some hundred operations in double precision, none of which cancels more than three digits.
+ROUNDING = {"rtol": 1e-11, "atol": 1e-13}
+
+
+class Recorded:
+    """Says where it stands among the recorded steps."""
+
+    num_actions = SIZES["actions"]
+    frame = (1, 1, SIZES["features"])
+
+    def reset(self, key, batch_size):
+        del key
+        assert batch_size == BATCH
+        return jnp.array(0), jnp.asarray(OBSERVATIONS[0])
+
+    def step(self, key, state, actions) -> tuple[Any, Step]:  # noqa: ARG002
+        raise AssertionError("acting is replaced")
+
+
+def act_as_recorded(environment, network, place, key, steps):
+    del environment, network, key
+
+    def since(array, number):
+        return jax.lax.dynamic_slice_in_dim(jnp.asarray(array), place.state, number)
+
+    ended = since(DONE, steps) > 0
+    rollout = Rollout(
+        since(OBSERVATIONS, steps + 1), since(ACTIONS, steps), since(REWARDS, steps), ~ended, jnp.ones_like(ended)
+    )
+    return Place(place.state + steps, rollout.observations[-1]), rollout, Finished(0.0 * rollout.rewards, ended)
+
+
+@pytest.fixture
+def recorded_acting(monkeypatch):
+    for learner in (lookax.learners.mgrl, lookax.learners.a2c):
+        monkeypatch.setattr(learner, "act", act_as_recorded)
+
+
+def network_of(numbers):
+    def layer(name):
+        return Dense(*(jnp.array(numbers[name][part]) for part in ("weight", "bias")))
+
+    if "merged" not in numbers:
+        return ActorCritic((), layer("hidden"), layer("actor"), layer("critic"))
+    weight, bias = (jnp.array(numbers["embedding"][part]) for part in ("weight", "bias"))
+    embedding = DiscountEmbedding(weight[:, 0], bias)
+    return ActorCritic((), layer("hidden"), layer("actor"), layer("critic"), embedding, layer("merged"))
+
+
+def assert_same(network, numbers):
+    for one, other in zip(*(jax.tree.leaves(each) for each in (network, network_of(numbers))), strict=True):
+        np.testing.assert_allclose(one, other, **ROUNDING)
+
+
+def quick(function):
+    """Compiled without optimisation: it runs two or six times."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def optimiser():
+    return learning_optimiser(LEARNING_RATE, MAX_NORM, TOTAL_STEPS)
+
+
+def logits(numbers=None):
+    values = vars(LOGITS).values() if numbers is None else numbers
+    return Coefficients(*(jnp.array(value, float) for value in values))
+
+
+def as_array(coefficients):
+    return np.array(jax.tree.leaves(coefficients))
+
+
+CASES = {
+    "mgrl": (Inner(optimiser()), Outer()),
+    "lvc": (Inner(optimiser(), "lvc"), Outer()),
+    "further_parts": (Inner(optimiser(), discount_constant=False), Outer(0.99, 0.95, 0.25, 0.05, 0.7)),
+}
+
+
+@pytest.mark.usefixtures("recorded_acting")
+@pytest.mark.parametrize("case", CASES)
+def test_two_windows_of_mgrl(case):
+    theirs = ORIGINAL[case]
+    inner, outer = CASES[case]
+    learner = MGRL(Recorded(), BATCH, STEPS, inner, INNER_STEPS, outer, optax.adam(META_LEARNING_RATE))
+    state = quick(learner.init)(KEY, network_of(ORIGINAL["start"]), logits())
+    update = quick(learner.update)
+    before: Any = 0.0
+    for window in range(2):
+        state, metrics = update(KEY, state)
+        assert_same(state.network, theirs["after_updates"][INNER_STEPS * (window + 1) - 1])
+        # Adam's first moment after a gradient g is m + 0.1 (g − m); what it is given descends, as the original does.
+        moment = as_array(state.meta_state[0].mu)
+        gradient, before = (moment - 0.9 * before) / 0.1, moment
+        # Finite differences of sixth order in place of theirs are 2e-13 from ours; 2e-11 is between them and theirs.
+        np.testing.assert_allclose(gradient, theirs["meta_gradients"][window], rtol=0, atol=1e-10)
+        np.testing.assert_allclose(metrics["meta_gradient_norm"], np.linalg.norm(gradient), rtol=1e-12)
+        # Steps of 1e-3 along g/(|g| + 10⁻⁸), with |g| of 10⁻⁵ or more.
+        np.testing.assert_allclose(as_array(state.meta), theirs["meta_parameters"][window], rtol=0, atol=1e-10)
+        norms = theirs["norms"][INNER_STEPS * window : INNER_STEPS * (window + 1)]
+        np.testing.assert_allclose(metrics["gradient_norm"], np.mean(norms), rtol=1e-11)
+    # A window acts for K rollouts; with the first one of all they are 2K + 1.
+    assert int(state.place.state) == (2 * INNER_STEPS + 1) * STEPS
+
+
+def test_every_inner_update_of_mgrl():
+    theirs = ORIGINAL["mgrl"]
+    inner, place = Inner(optimiser()), Place(jnp.array(0), jnp.asarray(OBSERVATIONS[0]))
+    network: Any = network_of(ORIGINAL["start"])
+    state = inner.optimiser.init(network)
+    step = quick(lambda network, state, around: taken(inner.objective, network, state, around, inner.optimiser))
+    for update, after in enumerate(theirs["after_updates"]):
+        meta = logits(None if update < INNER_STEPS else theirs["meta_parameters"][0])
+        place, rollout, _ = act_as_recorded(None, None, place, None, STEPS)
+        (network, state), kept = step(network, state, (meta, rollout))
+        np.testing.assert_allclose(optax.tree.norm(kept.slope), theirs["norms"][update], rtol=1e-11)
+        assert_same(network, after)
+
+
+@pytest.mark.usefixtures("recorded_acting")
+def test_two_updates_of_a2c():
+    theirs = ORIGINAL["a2c"]
+    learner = A2C(Recorded(), BATCH, STEPS, Coefficients(0.99, 0.95, 0.5, 0.01), optimiser())
+    state = quick(learner.init)(KEY, network_of(theirs["start"]))
+    update = quick(learner.update)
+    for after, norm in zip(theirs["after_updates"], theirs["norms"], strict=True):
+        state, metrics = update(KEY, state)
+        for one, other in zip(*(jax.tree.leaves(each) for each in (state.network, network_of(after))), strict=True):
+            # PyTorch clips by ‖g‖ + 10⁻⁶: 10⁻⁶ of the gradients, and no more of Adam's steps of 0.02.
+            np.testing.assert_allclose(one, other, rtol=0, atol=2e-8)
+        np.testing.assert_allclose(metrics["gradient_norm"], norm, rtol=1e-6)
+
+
+def pattern(shape, scale):
+    """The weights of the header, counted in PyTorch's order."""
+    return scale * (np.arange(np.prod(shape)) * 7919 % 1009 / 1009 - 0.5).reshape(shape)
+
+
+def patterned(*shape):
+    return jnp.asarray(pattern(shape, (24 / np.prod(shape[1:])) ** 0.5)), jnp.asarray(pattern(shape[:1], 0.1))
+
+
+def convolution(inputs, outputs, side, stride):
+    kernel, bias = patterned(outputs, inputs, side, side)
+    return Convolution(kernel.transpose(2, 3, 1, 0), bias, stride)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_nature_network_sees_what_the_original_sees(told):
+    theirs = ORIGINAL["convolutions"]["told" if told else "not_told"]
+    channels = [4, *(outputs for outputs, _, _ in NATURE)]
+    layers = tuple(convolution(inputs, *layer) for inputs, layer in zip(channels, NATURE, strict=False))
+    weight, bias = patterned(512, 64 * 7 * 7)
+    # PyTorch flattens channel by channel, we pixel by pixel.
+    hidden = Dense(weight.reshape(512, 64, 7, 7).transpose(0, 2, 3, 1).reshape(512, -1), bias)
+    embedding, merged = None, None
+    if told:
+        weight, bias = patterned(16, 1)
+        embedding, merged = DiscountEmbedding(weight[:, 0], bias), Dense(*patterned(512, 512 + 16))
+    network = ActorCritic(layers, hidden, Dense(*patterned(6, 512)), Dense(*patterned(1, 512)), embedding, merged)
+    b, y, x, c = np.ogrid[:2, :84, :84, :4]
+    frames = jnp.asarray((7 * y + 13 * x + 29 * c + 5 * x * y + 101 * b) % 256, jnp.uint8)
+    logits, values = network(frames, 0.97)
+    # Sums of at most 3136 products of both signs, in another order.
+    np.testing.assert_allclose(logits, theirs["logits"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(values, theirs["values"], rtol=0, atol=1e-12)
