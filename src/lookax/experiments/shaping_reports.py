@@ -173,7 +173,7 @@ def _p(values: np.ndarray, others: np.ndarray, error: float) -> float:
     if len(others) == 1:
         spread = math.hypot(float(deviation(values)) * (1 + 1 / len(values)) ** 0.5, error)
         return float(2 * stats.t.sf(abs(others[0] - values.mean()) / spread, len(values) - 1))
-    return float(stats.ttest_ind(values, others, equal_var=False)[1])
+    return float(np.asarray(stats.ttest_ind(values, others, equal_var=False))[1])
 
 
 RUN = Report(draw_run, lambda results: shaping_table(results, {}), ("score", "correlation"), cooperation_map)
