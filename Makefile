@@ -1,21 +1,30 @@
-# Everything is done in a virtual environment of its own, made from the lock when first needed.
+# Everything is done in a virtual environment of its own, made from the lock when first needed: by uv, which comes from the
+# lock as well and is quicker than pip; by pip, where only pip knows the way to the packages.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: install reproduce test check docs test-slow test-faults test-cluster test-mutants test-lowest bench lock clean
+# Bytecode is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: install reproduce test check docs bytecode test-slow test-faults test-cluster test-mutants test-lowest bench lock clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml requirements/dev.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements/dev.lock > .venv/uv.lock
+	$(PIP) --require-hashes -r .venv/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock || \
+		$(PIP) --require-hashes -r requirements/dev.lock
+	$(PIP) --no-deps -e .
 	touch $@
 
 reproduce: install ## Figure 3 of POLA: learn, draw, compare
 	$(BIN)/lookax reproduce pola-figure3
 
-test: check docs ## lint, types, documentation, tests
+test: install ## lint, types, documentation, tests
+	$(MAKE) --jobs=2 check docs bytecode
 	$(BIN)/pytest -n 2 --dist worksteal --durations=25
 
 check: install
@@ -25,6 +34,9 @@ check: install
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bytecode: install ## what Python compiles of packages, sources and tests, once and not in every process that tests
+	$(BIN)/pytest --collect-only --quiet --quiet --quiet
 
 test-slow: install ## the published settings in full
 	$(BIN)/pytest -m slow

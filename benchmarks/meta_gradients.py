@@ -22,6 +22,7 @@ from rich.table import Table
 
 from lookax.experiments.registry import PRESETS
 from lookax.games.atari import Atari
+from lookax.games.emulators import Playing
 from lookax.learners.actor_critic import Coefficients, learning_optimiser
 from lookax.learners.mgrl import Inner, Outer, meta_gradient, retraced_meta_gradient
 from lookax.lookahead.retraced import taken
@@ -147,8 +148,7 @@ def training() -> Table:
     table = Table(title=f"Pong, {GAMES} games, {os.cpu_count()} cores")
     for column in ("", "steps/s"):
         table.add_column(column, justify="right")
-    emulators = Atari("pong").emulators(GAMES)
-    emulators.reset(seed=0)
+    emulators = Playing(Atari("pong"), GAMES, seed=0, count=0)
     drawn = np.random.default_rng(0).integers(0, ACTIONS, (updates * STEPS, GAMES))
     began = time.perf_counter()
     for actions in drawn:

@@ -135,10 +135,12 @@ def _show(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    run, rest = _run_named(arguments)
+    run, rest, file = _run_named(arguments)
     options = parse(RunOptions(run.experiment, run.recording), rest, "lookax run")
     options.distribution.validate()
     options.distribution.join()
+    if file is not None:
+        run.validate(file)
     options.experiment.validate()
     options.recording.validate()
     out = _new_folder(options.out, run.name)
@@ -148,14 +150,14 @@ def _run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str]]:
-    """The run that a preset's name or `--config FILE` stands for, and what comes after it."""
+def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | None]:
+    """The run that a preset's name or `--config FILE` stands for, what comes after it, and the file, not validated."""
     if arguments[:1] == ["--config"]:
         [file], rest = _take(arguments[1:2], 1, NO_FILE), arguments[2:]
-        return read_config(read_yaml(Path(file)), Path(file), RunFolder(Path())), rest
+        return read_config(read_yaml(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
     [name], rest = _take(arguments[:1], 1), arguments[1:]
     preset = _preset(name)
-    return Run(preset.name, preset, RunFolder(Path()), Recording()), rest
+    return Run(preset.name, preset, RunFolder(Path()), Recording()), rest, None
 
 
 def _reproduce(arguments: Sequence[str]) -> int:
@@ -169,7 +171,9 @@ def _reproduce(arguments: Sequence[str]) -> int:
 
 
 def _sweep(arguments: Sequence[str]) -> int:
-    run, rest = _run_named(arguments)
+    run, rest, file = _run_named(arguments)
+    if file is not None:
+        run.validate(file)
     values, rest = _taken_out("--set", rest)
     options = parse(SweepOptions(run.experiment, run.recording), rest, f"lookax sweep {run.name}")
     options.recording.validate()

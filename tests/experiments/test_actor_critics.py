@@ -45,6 +45,12 @@ def test_published_presets_play_forty_million_steps():
         ({"bootstrap_step_size": -0.1}, "bootstrap_step_size: -0.1"),
         ({"game": "chess"}, "game: 'chess' is not known"),
         ({"console": "atari", "game": "breakoutt"}, "game: 'breakoutt' is not known; did you mean breakout"),
+        ({"console": "atari", "max_frames": 10}, "max_frames: 10 is not allowed; it must be at least 100"),
+        (
+            {"console": "atari", "batch_size": 5000},
+            "batch_size: 5000 is not allowed; it must be at most 4096 for Atari",
+        ),
+        ({"console": "atari", "batch_size": 64, "seeds": 65}, "seeds: 65 is not allowed; it must be at most 64"),
         ({"meta": False, "value_coefficient": -0.5}, "value_coefficient: -0.5"),
     ],
 )

@@ -1,10 +1,11 @@
 """The published Atari presets at their own size: what runs log is what the emulators have counted; seeds repeat."""
 
+import ale_py
 import numpy as np
 import pytest
 
 from lookax.cli import main
-from lookax.games.atari import Atari
+from lookax.games.emulators import Game
 from lookax.runs.metrics import read_history
 
 UPDATES = {"a2c-atari": 200, "mgrl-atari": 67, "mgrl-lvc-atari": 67}
@@ -12,48 +13,51 @@ UPDATES = {"a2c-atari": 200, "mgrl-atari": 67, "mgrl-lvc-atari": 67}
 
 
 class Counted:
-    """Emulators, and returns of every game that ended: a game has where its frames are counted from 0 again."""
+    """An emulator, and the sum of rewards of every game that went on until it was reset."""
 
-    def __init__(self, emulators):
-        self._emulators = emulators
-        self.single_action_space = emulators.single_action_space
-        self.returns: list[float] = []
+    def __init__(self, emulator):
+        self._emulator = emulator
+        self.sums, self._running = [], None
 
     def reset(self, **words):
-        frames, info = self._emulators.reset(**words)
-        self._ages, self._running = info["episode_frame_number"], np.zeros(len(frames))
-        return frames, info
+        if self._running is not None:
+            self.sums.append(self._running)
+        self._running = None
+        return self._emulator.reset(**words)
 
     def step(self, actions):
-        frames, rewards, terminated, truncated, info = self._emulators.step(actions)
-        again = info["episode_frame_number"] < self._ages
-        self.returns += list(self._running[again])
-        self._ages, self._running = info["episode_frame_number"], np.where(again, 0, self._running) + rewards
-        self._over = (terminated & (info["lives"] == 0)) | truncated
-        return frames, rewards, terminated, truncated, info
-
-    def all_returns(self):
-        """Those of games whose reset is the next step too."""
-        return self.returns + list(self._running[self._over])
+        made = self._emulator.step(actions)
+        self._running = (self._running or 0) + int(made[1][0])
+        return made
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("game", ["qbert", "pong"])
 @pytest.mark.parametrize("preset", UPDATES)
 def test_every_game_that_ends_is_logged(preset, game, tmp_path, monkeypatch):
-    counted: dict[int, Counted] = {}
-    make = Atari.emulators
+    counted: list[Counted] = []
+    # In the order of steps, and of games within a step: seeds count up.
+    seen: list[tuple[int, int, int]] = []
+    make, step = ale_py.AtariVectorEnv, Game.step
 
-    def emulators(self, batch_size):
-        counted[batch_size] = Counted(make(self, batch_size))
-        return counted[batch_size]
+    def emulator(*words, **settings):
+        counted.append(Counted(make(*words, **settings)))
+        return counted[-1]
 
-    monkeypatch.setattr(Atari, "emulators", emulators)
+    def told(self, action):
+        before = len(self._emulator.sums)
+        made = step(self, action)
+        self.steps = getattr(self, "steps", 0) + 1
+        seen.extend((self.steps, self._seed, own) for own in self._emulator.sums[before:])
+        return made
+
+    monkeypatch.setattr(ale_py, "AtariVectorEnv", emulator)
+    monkeypatch.setattr(Game, "step", told)
     folder = tmp_path / "run"
     words = ["--game", game, "--total-updates", str(UPDATES[preset]), "--out", str(folder)]
     assert main(["run", preset, *words]) == 0
-    history = read_history(folder)
-    returns = counted[64].all_returns()
+    assert len(counted) == 64
+    history, returns = read_history(folder), [own for *_, own in sorted(seen)]
     assert len(returns) == history["episodes"].sum() > 30
     # Sums of whole numbers, exact in single precision.
     assert sum(returns) == history["returns"].sum()

@@ -1,18 +1,21 @@
 """The tabular experiments of gradient bias in meta-RL."""
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
-from lookax.experiments import gmrl_bias, gmrl_decompose, gmrl_learning, gmrl_lirpg
-from lookax.experiments.gradient_reports import QUANTITIES, Mean, Reference, exponent, quality_table
+from lookax.experiments import gmrl_ablations, gmrl_bias, gmrl_decompose, gmrl_learning, gmrl_lirpg
+from lookax.experiments.gradient_reports import QUANTITIES, Reference, distance, exponent, quality_table
 from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
 from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.preset import Result
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.games.exact_mdp import expected_return, policy_log_probs
 from lookax.runs import execute
 from lookax.runs.folder import RunFolder
 from lookax.runs.lanes import Lanes, grouped
@@ -33,46 +36,10 @@ def last_metrics(experiment):
     return lanes.fetch(lanes.step(1, state)[1])
 
 
-def test_every_published_command_has_a_preset():
-    counts = {name: len(figure.presets) for name, figure in FIGURES.items() if name.startswith("gmrl-tabular")}
-    assert counts == {
-        "gmrl-tabular-decompose": 1 + 4 * 7 * 8,
-        "gmrl-tabular-learning-rate": 7 * 7,
-        "gmrl-tabular-steps": 7 * 6,
-        "gmrl-tabular-compositional-bias": 2 * 8 + 2 * 7 + 4 * 6,
-        "gmrl-tabular-hessian-bias": 8 * 4,
-        "gmrl-tabular-lirpg-steps": 2 * 5 * 5,
-        "gmrl-tabular-maml-learning": 5,
-        "gmrl-tabular-lirpg-learning": 5,
-    }
-    assert list(counts) == [figure.name for figure in COLLECTIONS["gmrl-tabular"].figures]
-
-
-def test_presets_have_the_settings_of_the_published_commands():
-    lll = PRESETS["gmrl-tabular-decompose-loaded-dice-lll-32"].experiment
-    assert (lll.inner_estimator, lll.hessian_estimator, lll.outer_estimator) == ("loaded-dice",) * 3
-    assert (lll.num_states, lll.num_actions, lll.horizon, lll.discount, lll.concentration) == (20, 5, 20, 0.8, 0.001)
-    assert (lll.inner_learning_rate, lll.inner_steps, lll.estimates, lll.seeds, lll.value_noise) == (10.0, 1, 20, 10, 1)
-    assert lll.inner_trajectories == lll.hessian_trajectories == lll.outer_trajectories == 32
-    ele = PRESETS["gmrl-tabular-decompose-dice-ele-8"].experiment
-    assert (ele.inner_estimator, ele.hessian_estimator, ele.outer_estimator) == ("exact", "dice", "exact")
-    rate = PRESETS["gmrl-tabular-learning-rate-lel-13"].experiment
-    assert (rate.inner_learning_rate, rate.inner_steps, rate.inner_estimator) == (13.0, 5, "score-function")
-    samples = PRESETS["gmrl-tabular-compositional-bias-samples-dice-256"].experiment
-    assert (samples.inner_trajectories, samples.inner_learning_rate, samples.inner_steps) == (256, 3.0, 2)
-    assert (samples.hessian_estimator, samples.estimates) == ("exact", 10)
-    by_rate = PRESETS["gmrl-tabular-compositional-bias-rate-score-function-9"].experiment
-    assert (by_rate.inner_learning_rate, by_rate.inner_steps, by_rate.inner_trajectories) == (9.0, 6, 32)
-    bias = PRESETS["gmrl-tabular-hessian-bias-1.5-4.5"].experiment
-    assert (bias.hessian_error, bias.hessian_error_noise, bias.inner_learning_rate, bias.inner_steps) == (
-        1.5,
-        0.3,
-        4.5,
-        2,
-    )
-    lirpg = PRESETS["gmrl-tabular-lirpg-steps-lvc-4-128"].experiment
-    assert (lirpg.hessian_estimator, lirpg.inner_steps, lirpg.hessian_trajectories) == ("lvc", 4, 128)
-    assert (lirpg.gae_lambda, lirpg.discount, lirpg.inner_learning_rate, lirpg.stop_values) == (0.9, 0.8, 10.0, False)
+def test_the_collection_has_every_tabular_figure():
+    assert [figure.name for figure in COLLECTIONS["gmrl-tabular"].figures] == [
+        name for name in FIGURES if name.startswith("gmrl-tabular")
+    ]
 
 
 def test_the_same_seed_is_the_same_mdp_in_every_experiment():
@@ -166,44 +133,99 @@ def test_learning_learns(cls):
     assert np.shape(settings.describe(one)["logits"]) == (5, 3)
 
 
-def test_references_are_compared_in_standard_errors():
-    history = {
-        "correlation": np.array([[0.5, 0.7, 0.9]]),
-        "variance": np.ones((1, 3)),
-        "bias": np.ones((1, 3)),
-        "squared_bias": np.ones((1, 3)),
-        "inner_error": np.ones((1, 3, 2)),
-    }
-    result = Result("some", MAMLGradient(), history)
-    mean = Mean.of(history["correlation"][-1])
-    np.testing.assert_allclose([mean.mean, mean.error, mean.deviation], [0.7, 0.2 / 3**0.5, 0.2])
-    # Both means are of 3 MDPs that vary by 0.2: the difference has a standard error of 0.2 √(2/3).
-    np.testing.assert_allclose(mean.distance(0.2, 3), 0.5 / (0.2 * (2 / 3) ** 0.5))
-    assert quality_table([result], {"some": Reference(3, {"correlation": 0.22})}).verdicts == [True]
-    assert quality_table([result], {"some": Reference(3, {"correlation": 0.2})}).verdicts == [False]
-    assert quality_table([result], {}).verdicts == [None]
-    two = Result("some", MAMLGradient(), {name: values[:, :2] for name, values in history.items()})
-    assert quality_table([two], {"some": Reference(3, {"correlation": 0.6})}).verdicts == [None]
+def made_up(values, errors, first_seed=0) -> Result:
+    """A study whose MDPs all metrics have these values in, with these standard errors."""
+    history = {name: np.array([values]) for name in QUANTITIES}
+    history |= {f"{name}_standard_error": np.array([errors]) for name in QUANTITIES}
+    for name in ("inner_error", "inner_error_standard_error"):
+        # By step; their mean over steps is what counts.
+        history[name] = np.stack([0.5 * history[name], 1.5 * history[name]], axis=-1)
+    return Result("some", MAMLGradient(seeds=len(values), first_seed=first_seed), history)
 
 
-def test_tiny_means_are_told_apart():
-    tiny = Mean(5e-7, 1e-8, 1e-8 * 3**0.5)
-    # Their difference has a standard error of 1e-8 √2.
-    np.testing.assert_allclose(tiny.distance(9e-7, 3), 40 / 2**0.5)
-    np.testing.assert_allclose(tiny.distance(5.1e-7, 3), 1 / 2**0.5)
-    history = {name: np.ones((1, 3, 2)) for name in QUANTITIES} | {"bias": np.array([[4.9e-7, 5e-7, 5.1e-7]])}
-    result = Result("some", MAMLGradient(), history)
-    verdicts = [quality_table([result], {"some": Reference(3, {"bias": bias})}).verdicts for bias in (5.1e-7, 9e-7)]
-    assert verdicts == [[True], [False]]
+def apart(result, metric, theirs) -> float:
+    errors = distance(result, metric, theirs)
+    assert errors is not None
+    return errors
+
+
+def verdict(result, **references):
+    return quality_table([result], {"some": Reference(references)}).verdicts[0]
+
+
+def test_references_are_compared_in_the_same_mdps_in_standard_errors():
+    ours = made_up([0.5, 0.7, 0.9, 5.0], [0.03, 0.04, 0.0, 9.0])
+    for metric in QUANTITIES:
+        # Over the three MDPs that both have, means differ by 0.06 − 0.03; ours scatters by √(0.03² + 0.04²)/3, and so
+        # does theirs.
+        np.testing.assert_allclose(apart(ours, metric, [0.44, 0.7, 0.93]), 0.01 / (2**0.5 * 0.05 / 3))
+    three = 3 * 2**0.5 * 0.05 / 3
+    assert verdict(ours, correlation=[0.5, 0.7, 0.9 + 3 * 0.99 * three]) is True
+    assert verdict(ours, correlation=[0.5, 0.7, 0.9 + 3 * 1.01 * three]) is False
+    # One wrong metric is enough.
+    assert verdict(ours, correlation=[0.5, 0.7, 0.9], bias=[0.5, 0.7, 1.9]) is False
+    assert quality_table([ours], {}).verdicts == [None]
+
+
+def test_mdps_are_matched_by_seed():
+    third_and_fourth = made_up([0.9, 0.1], [0.01, 0.01], first_seed=2)
+    assert verdict(third_and_fourth, correlation=[0.5, 0.7, 0.9, 0.1]) is True
+    assert verdict(third_and_fourth, correlation=[0.9, 0.1, 0.5, 0.7]) is False
+    # Only the third is in both.
+    np.testing.assert_allclose(apart(third_and_fourth, "bias", [9.0, 9.0, 0.92]), 0.02 / (2**0.5 * 0.01))
+    assert verdict(third_and_fourth, correlation=[0.5, 0.7]) is None
 
 
 def test_means_without_errors_agree_only_where_they_are_the_same():
-    for mean in (0.0, 5e-7, 1.0):
-        assert Mean(mean, 0.0, 0.0).distance(mean, 3) == 0
+    for value in (0.0, 5e-7, 1.0):
+        assert apart(made_up([value], [0.0]), "bias", [value]) == 0
     # A millionth of the other is rounding.
-    np.testing.assert_allclose(Mean(1.0 + 1e-6, 0.0, 0.0).distance(1.0, 3), 1)
-    np.testing.assert_allclose(Mean(5e-7, 0.0, 0.0).distance(9e-7, 3), 4 / 9 * 1e6)
-    assert Mean(5e-7, 0.0, 0.0).distance(0.0, 3) == np.inf
+    np.testing.assert_allclose(apart(made_up([1 + 1e-6], [0.0]), "bias", [1.0]), 1)
+    np.testing.assert_allclose(apart(made_up([5e-7], [0.0]), "bias", [9e-7]), 4 / 9 * 1e6)
+    assert apart(made_up([5e-7], [0.0]), "bias", [0.0]) == np.inf
+
+
+def test_references_of_few_mdps_say_so():
+    ours = made_up([0.5] * 5, [0.1] * 5)
+    for number, says in ((4, "4 MDPs, few"), (5, "5 MDPs")):
+        table = quality_table([ours], {"some": Reference({"bias": [0.4] * number, "variance": [0.5] * number})})
+        assert table.rows[0][-1] == says
+        assert "(0.4: " in table.rows[0][3]
+
+
+def test_references_ran_in_the_mdps_of_our_seeds():
+    file = Path(gmrl_decompose.__file__).parent / "gmrl_tabular_references.json"
+    theirs = json.loads(file.read_text())["uniform_return"]
+    settings = MAMLGradient()
+
+    def uniform_return(seed):
+        mdp = settings.init(jax.random.fold_in(jax.random.key(seed), 0))
+        return expected_return(mdp, policy_log_probs(mdp, settings.uniform_policy()), settings.discount)
+
+    with jax.enable_x64(False):
+        ours = jax.jit(jax.vmap(uniform_return))(np.arange(10))
+    # Theirs has five digits after the point.
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def all_references() -> dict[str, Reference]:
+    return gmrl_decompose.REFERENCES | gmrl_ablations.REFERENCES | gmrl_bias.REFERENCES | gmrl_lirpg.REFERENCES
+
+
+def test_no_reference_is_from_few_mdps():
+    assert set(all_references()) < set(PRESETS)
+    assert min(reference.mdps for reference in all_references().values()) >= 5
+
+
+NAIVE = json.loads((Path(__file__).parents[1] / "data" / "naive_learners.json").read_text())
+"""What learners have that take the derivative of learning steps to be none, measured as the slow test below does."""
+
+
+@pytest.mark.parametrize("name", sorted(all_references()))
+def test_a_gradient_that_does_not_look_ahead_agrees_with_no_reference(name):
+    history = {metric: np.array([values]) for metric, values in NAIVE["tabular"][name].items()}
+    experiment = dataclasses.replace(PRESETS[name].experiment, seeds=len(history["correlation"][-1]))
+    assert quality_table([Result(name, experiment, history)], all_references()).verdicts == [False]
 
 
 def test_exponents_are_fitted_to_roots():
@@ -259,13 +281,10 @@ def test_values_out_of_range_are_named(settings, complaint):
 
 @pytest.mark.slow
 def test_every_reference_is_reproduced_and_its_facts_hold(tmp_path):
-    figures = (gmrl_decompose.FIGURE, gmrl_bias.COMPOSITIONAL_FIGURE, gmrl_bias.HESSIAN_FIGURE, gmrl_lirpg.FIGURE)
-    references = gmrl_decompose.REFERENCES | gmrl_bias.REFERENCES | gmrl_lirpg.REFERENCES
-    presets = [PRESETS[name] for name in references]
-    results = learn(presets, tmp_path)
-    for figure in figures:
-        own = [results[p.name] for p in figure.presets if p.name in results]
-        table = figure.report.table(own)
+    results = learn([PRESETS[name] for name in all_references()], tmp_path)
+    for figure in COLLECTIONS["gmrl-tabular"].figures[:-2]:
+        table = figure.report.table([results[p.name] for p in figure.presets if p.name in results])
+        assert table.verdicts
         assert all(table.verdicts), [row for row, v in zip(table.rows, table.verdicts, strict=True) if not v]
 
     def correlation(name):
@@ -279,6 +298,32 @@ def test_every_reference_is_reproduced_and_its_facts_hold(tmp_path):
         np.testing.assert_allclose([lvc, score], loaded, rtol=1e-3)
     one_step = [correlation(f"gmrl-tabular-lirpg-steps-{s}-1-32") for s in ("score-function", "lvc")]
     np.testing.assert_allclose(one_step[0], one_step[1], rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_naive_gradients_are_what_was_measured():
+    for name in all_references():
+        metrics = naive_metrics(PRESETS[name].experiment)
+        for metric, values in NAIVE["tabular"][name].items():
+            np.testing.assert_allclose(metrics[metric], values, rtol=2e-3, atol=1e-9, err_msg=f"{name}: {metric}")
+
+
+def naive_metrics(experiment):
+    """Of all seeds, to four digits; the inner error as its mean over steps."""
+    names = [name + end for name in QUANTITIES for end in ("", "_standard_error")]
+    if isinstance(experiment, LIRPGGradient):
+        # An intrinsic reward acts through learning steps alone.
+        metrics = {name: np.zeros((10, 1) if name.startswith("inner_error") else 10) for name in names}
+    else:
+        naive = {"adjoint": "none", "hessian_estimator": "exact", "hessian_error": None}
+        metrics = last_metrics(dataclasses.replace(experiment, **naive))
+    rounded = np.vectorize(lambda value: float(f"{value:.4g}"))
+    return {
+        name: rounded(
+            metrics[name].mean(-1, keepdims=True) if name.startswith("inner_error") else metrics[name]
+        ).tolist()
+        for name in names
+    }
 
 
 @pytest.mark.slow

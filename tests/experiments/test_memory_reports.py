@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lookax.experiments.memory_reports import Published, coin_maps, draw_memory, draw_run, memory_table
-from lookax.experiments.pola_figure4 import LAPTOP_FIGURE
+from lookax.experiments import pola_figure4, pola_figure5
+from lookax.experiments.memory_reports import Published, Reading, coin_maps, draw_memory, draw_run, memory_table
 from lookax.experiments.preset import Result
 
-SETTINGS = LAPTOP_FIGURE.presets[0].experiment
+SETTINGS = pola_figure4.LAPTOP_FIGURE.presets[0].experiment
 
 
 def result(name, self_play, defected=0.0, outer_steps=20, **more):
@@ -43,21 +43,62 @@ def test_reciprocal_pairs_are_counted_at_the_end_and_ever():
 
 
 @pytest.mark.parametrize(
-    ("self_play", "defected", "agrees"), [(0.36, 0.0, True), (0.38, 0.0, False), (0.36, 0.1, False)]
+    ("self_play", "defected", "agrees"),
+    [(0.333, 0.0, True), (0.335, 0.0, False), (0.333, 0.011, True), (0.333, -0.013, False)],
 )
-def test_it_agrees_where_every_published_mean_is_near_our_interval(self_play, defected, agrees):
-    # The interval ends at 0.325 and published means are taken to be right to 0.05.
-    table = memory_table([result("one", 0.3)], {"one": Published(self_play, defected)})
+def test_it_agrees_where_no_difference_is_larger_than_chance_explains(self_play, defected, agrees):
+    # Half of our interval is 0.0248, of the published one 0.02: differences up to 0.0319, and 0.002 of reading off.
+    # Against always-defect we always get 0, and the published interval counts alone.
+    published = Published(Reading(self_play, 0.02), Reading(defected, 0.01))
+    table = memory_table([result("one", 0.3)], {"one": published})
     assert table.verdicts == [agrees]
-    assert table.rows[0][1].endswith(f"({self_play})")
+    assert table.rows[0][1].endswith(f"({self_play} ± 0.02)")
+
+
+@pytest.mark.parametrize(("self_play", "agrees"), [(0.35, True), (0.36, False)])
+def test_one_seed_has_no_interval_and_is_judged_by_the_published_spread(self_play, agrees):
+    # Another seed lies within 0.02 · √11 = 0.0663 of the published mean; ours is at 0.29.
+    three = result("one", 0.3)
+    one = dataclasses.replace(three, history={name: values[:, :1] for name, values in three.history.items()})
+    table = memory_table([one], {"one": Published(Reading(self_play, 0.02), Reading(0.0, 0.01))})
+    assert table.rows[0][1] == f"0.290 ({self_play} ± 0.02)"
+    assert table.verdicts == [agrees]
+
+
+@pytest.mark.parametrize("seeds", [1, 10])
+@pytest.mark.parametrize("figure", [pola_figure4.FIGURE, pola_figure5.FIGURE])
+def test_naive_learners_agree_with_no_row_of_pola(figure, seeds):
+    # Nobody cooperates, and half of the coins that they pick up are of their own colour.
+    nothing = np.zeros((2, seeds, 2))
+    scores = {"score": nothing, "against_always_defect": nothing, "own_coin_share": nothing + 0.5}
+    naive = [Result(preset.name, preset.experiment, scores) for preset in figure.presets]
+    table = figure.report.table(naive)
+    pola = ["pola-dice" in row[0] or "pola-om" in row[0] for row in table.rows]
+    assert sum(pola) == 2
+    assert [verdict for verdict, is_pola in zip(table.verdicts, pola, strict=True) if is_pola] == [False, False]
+
+
+@pytest.mark.parametrize("figure", [pola_figure4, pola_figure5])
+def test_who_always_defects_is_told_from_pola_by_always_defect_alone(figure):
+    for name, published in figure.REFERENCES.items():
+        if "pola-dice" in name or "pola-om" in name:
+            assert not published.against_always_defect.agrees_with(np.zeros(10))
+
+
+def test_published_lola_of_figure4_is_told_from_naive_learners():
+    nothing = np.zeros((2, 10, 2))
+    [lola] = [preset for preset in pola_figure4.FIGURE.presets if preset.name.endswith("lola-dice")]
+    result = Result(lola.name, lola.experiment, {"score": nothing, "against_always_defect": nothing})
+    assert pola_figure4.FIGURE.report.table([result]).verdicts == [False]
 
 
 def test_own_coins_are_told_where_there_are_coins():
     share = np.full((3, 3, 2), 0.75)
     coins = np.arange(4.0).reshape(2, 2)
     one = result("one", 0.3, own_coin_share=share, coins=np.broadcast_to(coins, (3, 3, 2, 2)))
-    table = memory_table([one], {"one": Published(0.3, 0.0, 0.5)})
-    assert table.rows[0][-1] == "0.750 [0.750, 0.750] (0.5)"
+    published = Published(Reading(0.3, 0.02), Reading(0.0, 0.02), Reading(0.5, 0.02))
+    table = memory_table([one], {"one": published})
+    assert table.rows[0][-1] == "0.750 [0.750, 0.750] (0.5 ± 0.02)"
     assert table.verdicts == [False]
     [heat_map] = coin_maps(one, [])
     np.testing.assert_array_equal(heat_map.values, coins)

@@ -10,22 +10,6 @@ from lookax.experiments.preset import Count
 from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
 
 
-def test_every_published_command_has_a_preset():
-    counts = {
-        prefix: sum(name.startswith(prefix) for name in PRESETS)
-        for prefix in (
-            "pola-figure1-",
-            "pola-figure3-lola-tabular-",
-            "pola-figure3-lola-mlp-",
-            "pola-figure3-pola-tabular-",
-            "pola-figure3-pola-mlp-",
-            "pola-figure3-pola-preconditioned-",
-            "pola-b16-",
-        )
-    }
-    assert list(counts.values()) == [4, 5, 3, 5, 5, 5, 6]
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid_and_described(name):
     preset = PRESETS[name]
@@ -120,4 +104,9 @@ def test_counts_agree_within_their_intervals():
     np.testing.assert_allclose([low, high], [0.1189, 0.5428], atol=1e-4)
     assert Count(6, 20).agrees_with(Count(7, 20))
     assert not Count(0, 20).agrees_with(Count(20, 20))
+    # Fisher's exact test by hand: 1/1 beside 0/20 has p = 1/21, 5/5 beside 5/20 has C(20, 5)/C(25, 10) = 0.0047, and
+    # 5/5 beside 7/20 has C(20, 7)/C(25, 12) = 0.0149.
+    assert Count(1, 1).agrees_with(Count(0, 20))
+    assert not Count(5, 5).agrees_with(Count(5, 20))
+    assert Count(5, 5).agrees_with(Count(7, 20))
     assert str(Count(6, 20)) == "6/20"

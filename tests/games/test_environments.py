@@ -1,8 +1,10 @@
-"""Games that one agent plays, in batches: Atari against the emulator's own count, MinAtar step by step."""
+"""Games that one agent plays, in batches: what all of them tell, and MinAtar against gymnax."""
 
+import dataclasses
 import subprocess
 import sys
 
+import gymnax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,70 +47,6 @@ def test_they_are_environments_of_shapes_that_they_tell(environment):
     assert steps.rewards.shape == steps.going_on.shape == steps.played.shape == steps.ended.shape == (4, 3)
 
 
-def test_atari_is_what_the_emulator_gives():
-    # Breakout and doing nothing but fire: five lives are lost one by one, and games end.
-    games = Atari("breakout")
-    actions = jnp.ones((260, 3), int)
-    _, first, steps = played(games, actions)
-    seed = int(jax.random.randint(KEY, (), 0, 2**30))
-    emulators = games.emulators(3)
-    frames, info = emulators.reset(seed=int(np.random.SeedSequence((seed, 0)).generate_state(1)[0]) % 2**30)
-    np.testing.assert_array_equal(first, np.moveaxis(frames, 1, -1))
-    returns, ages, finished = np.zeros(3), info["episode_frame_number"], 0
-    for t in range(len(actions)):
-        frames, rewards, terminated, truncated, info = emulators.step(np.ones(3, np.int64))
-        begins = info["episode_frame_number"] < ages
-        ages = info["episode_frame_number"]
-        over = (terminated & (info["lives"] == 0)) | truncated
-        returns = np.where(begins, 0, returns) + rewards
-        finished += begins.sum()
-        np.testing.assert_array_equal(steps.observations[t], np.moveaxis(frames, 1, -1))
-        np.testing.assert_array_equal(steps.rewards[t], np.clip(rewards, -1, 1))
-        np.testing.assert_array_equal(steps.played[t], ~begins)
-        np.testing.assert_array_equal(steps.going_on[t], ~begins & ~terminated & ~truncated)
-        np.testing.assert_array_equal(steps.ended[t], over)
-        np.testing.assert_array_equal(steps.returns[t], np.where(over, returns, 0))
-    # Lives are lost five times as often as games end, and whoever ends begins again.
-    ends = int(steps.ended.sum())
-    assert finished <= ends <= finished + 3
-    assert finished >= 3
-    assert int((steps.played & ~steps.going_on).sum()) > 4 * finished
-
-
-def test_atari_goes_on_with_new_emulators_where_there_are_none():
-    games = Atari("pong")
-    state, _ = games.reset(KEY, 2)
-    state, _ = games.step(KEY, state, jnp.zeros(2, int))
-    [ahead, step], [again, _] = (games.step(KEY, state, jnp.ones(2, int)) for _ in range(2))
-    assert bool(step.played.all())
-    # The second time, the emulators had gone on: others begin, and the step is spent on that.
-    assert int(ahead.count) == int(again.count) == 2
-    again, step = games.step(KEY, state, jnp.ones(2, int))
-    assert not bool(step.played.any())
-    assert not bool(step.going_on.any())
-    np.testing.assert_array_equal(again.returns, 0)
-    _, step = games.step(KEY, again, jnp.ones(2, int))
-    assert bool(step.played.all())
-
-
-def test_atari_in_lanes_is_each_game_alone():
-    games = Atari("pong")
-    keys = jax.random.split(KEY, 2)
-    actions = jnp.tile(jnp.array([[2], [3], [2]]), (1, 2))
-    together = jax.jit(jax.vmap(lambda key: played(games, actions, reset_key=key)[2].observations))(keys)
-    alone = [played(games, actions, reset_key=key)[2].observations for key in keys]
-    np.testing.assert_array_equal(together, np.stack(alone))
-    assert (np.asarray(alone[0]) != np.asarray(alone[1])).any()
-
-
-def test_long_atari_games_are_cut_and_that_ends_them():
-    _, _, steps = played(Atari("pong", max_frames=400), jnp.zeros((105, 2), int))
-    assert (np.asarray(steps.ended).sum(axis=0) == 1).all()
-    [end] = np.flatnonzero(steps.ended[:, 0])
-    assert not bool(steps.going_on[end, 0])
-    assert [bool(played) for played in steps.played[end : end + 3, 0]] == [True, False, True]
-
-
 def test_minatar_returns_are_sums_of_rewards_of_an_episode():
     _, _, steps = played(MinAtar("breakout"), jax.random.randint(KEY, (120, 4), 0, 3))
     assert int(steps.ended.sum()) > 4
@@ -123,12 +61,46 @@ def test_minatar_returns_are_sums_of_rewards_of_an_episode():
                 total = 0.0
 
 
+LIMITS = {"asterix": 1000, "breakout": 1000, "freeway": 2500, "seaquest": 1000, "space-invaders": 1000}
+"""How many steps a game of MinAtar lasts at most."""
+
+
 @pytest.mark.parametrize("game", GAMES)
-def test_every_minatar_game_can_be_played(game):
+def test_minatar_is_what_gymnax_gives_and_a_cut_is_seen(game):
     environment = MinAtar(game)
-    _, first, steps = played(environment, jnp.zeros((2, 2), int))
-    assert first.shape[1:3] == (10, 10)
-    assert np.isfinite(steps.rewards).all()
+    own, rules = gymnax.make(GAMES[game])
+    assert rules.max_steps_in_episode == LIMITS[game]
+    # Of two games the second is three steps before its limit; nobody dies in the first three.
+    actions = jnp.zeros((6, 2), int)
+
+    def both(key):
+        state, _ = environment.reset(key, 2)
+        time = state.game.time.at[1].set(LIMITS[game] - 3)
+        state = dataclasses.replace(state, game=state.game.replace(time=time))
+
+        def step(carried, both):
+            state, theirs = carried
+            key, actions = both
+            state, told = environment.step(key, state, actions)
+            _, theirs, rewards, over, cut, info = jax.vmap(own.step, (0, 0, 0, None))(
+                jax.random.split(key, 2), theirs, actions, rules
+            )
+            return (state, theirs), (told, rewards, over, cut, info["final_observation"])
+
+        return jax.lax.scan(step, (state, state.game), (jax.random.split(key, 6), actions))[1]
+
+    quickly = {"xla_backend_optimization_level": 0}
+    told, rewards, over, cut, seen = jax.tree.map(np.asarray, jax.jit(both, compiler_options=quickly)(KEY))
+    # gymnax resets within the step of a cut, here the next one is spent on that.
+    np.testing.assert_array_equal(cut[:3] & ~over[:3], [[False, False], [False, False], [False, True]])
+    np.testing.assert_array_equal(told.observations[:3], seen[:3])
+    np.testing.assert_array_equal(told.rewards[:3], rewards[:3])
+    np.testing.assert_array_equal(told.ended[:, 1], [False, False, True, False, False, False])
+    np.testing.assert_array_equal(told.played[:, 1], [True, True, True, False, True, True])
+    np.testing.assert_array_equal(told.going_on[:, 1], told.played[:, 1])
+    assert told.returns[2, 1] == rewards[:3, 1].sum()
+    assert told.rewards[3, 1] == 0
+    assert told.played[:, 0].all()
 
 
 def test_unknown_games_are_told_with_near_names():

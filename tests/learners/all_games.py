@@ -1,5 +1,6 @@
 """All games of a short repeated game between agents with memories: expectations are sums, with no sampling error."""
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -54,6 +55,17 @@ class AllGames(Play):
             outputs.append(jnp.stack([actor.act(memory) for memory in remembered]))
         games = Games(states, actions, rewards, tuple(memories), tuple(outputs), weights)
         return jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[None, None], games))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KeyedGames(AllGames):
+    """All games, and `keys`: those with which games were asked for, as a set of bytes."""
+
+    keys: set[bytes] = dataclasses.field(default_factory=set)
+
+    def __call__(self, actors, key):
+        jax.debug.callback(lambda data: self.keys.add(np.asarray(data).tobytes()), jax.random.key_data(key))
+        return super().__call__(actors, key)
 
 
 def all_actions(horizon):

@@ -70,6 +70,18 @@ def test_nothing_after_an_end_counts():
     np.testing.assert_allclose(advantages(own, values, 0.5, 0.5)[:, 0], [-2.25, -17.0, 0.0, -10.0])
 
 
+def test_what_is_seen_last_before_a_cut_counts_and_nothing_after_it_does():
+    # By hand: the first step goes on to the cut, which is seen; the second is cut at 30 and goes on to it; the third is
+    # the reset; the fourth is of the next episode. 2 + 0.5 · 20 − 10 + 0.25 · (3 + 0.5 · 30 − 20) = 1.5; −2; 0; −10.
+    values = jnp.array([[10.0], [20.0], [30.0], [40.0], [50.0]])
+    own = rollout([[2.0], [3.0], [0.0], [5.0]], [[1], [1], [0], [1]], [[1], [1], [0], [1]])
+    np.testing.assert_allclose(advantages(own, values, 0.5, 0.5)[:, 0], [1.5, -2.0, 0.0, -10.0])
+    # Where a rollout ends with the cut it is the same, and the next rollout begins with the reset.
+    before, after = (jax.tree.map(lambda leaf, steps=steps: leaf[steps], own) for steps in (slice(2), slice(2, 4)))
+    np.testing.assert_allclose(advantages(before, values[:3], 0.5, 0.5)[:, 0], [1.5, -2.0])
+    np.testing.assert_allclose(advantages(after, values[2:], 0.5, 0.5)[:, 0], [0.0, -10.0])
+
+
 def test_what_was_not_played_changes_nothing():
     own = rollout([[1.0], [0.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
     other = rollout([[1.0], [9.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
@@ -91,6 +103,19 @@ def test_running_scores_are_means_of_the_latest_hundred():
         np.testing.assert_allclose(metrics["score"], np.mean(seen[-RECENT:]), rtol=1e-6)
         assert int(metrics["episodes"]) == 60
         np.testing.assert_allclose(metrics["returns"], (returns[1, :60] + number).sum(), rtol=1e-6)
+
+
+def test_of_more_episodes_than_a_hundred_in_a_rollout_the_latest_are_kept():
+    returns, ended = np.arange(260.0).reshape(130, 2), np.ones((130, 2), bool)
+    ended[::3, 1] = False
+    first = no_episodes().with_more(Finished(jnp.array(returns), jnp.array(ended)))
+    latest = returns[ended][-RECENT:]
+    np.testing.assert_array_equal(np.sort(first.recent), latest)
+    assert int(first.count) == int(first.ended) == ended.sum()
+    assert float(first.returns) == returns[ended].sum()
+    # The next ones replace the oldest of them.
+    more = first.with_more(Finished(jnp.full((3, 1), -1.0), jnp.ones((3, 1), bool)))
+    np.testing.assert_array_equal(np.sort(more.recent), [-1.0, -1.0, -1.0, *latest[3:]])
 
 
 def test_acting_goes_on_where_it_stopped():

@@ -26,6 +26,11 @@ def float32():
         yield
 
 
+def quick(function):
+    """Compiled without optimisation: it runs for milliseconds."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
 def agent(key, scale=1.0, shared_memory=False):
     keys = jax.random.split(key)
     policy, critic = (network(k, 6, size, hidden_size=3) for k, size in zip(keys, (2, 1), strict=True))
@@ -119,6 +124,45 @@ def test_one_batch_by_hand_and_agents_without_critics():
     np.testing.assert_allclose(loss, -value, rtol=1e-5)
     for ours, old, up in zip(*map(jax.tree.leaves, (learned.policy, bare.policy, slope)), strict=True):
         np.testing.assert_allclose(ours, old + 0.5 * up, atol=1e-5)
+
+
+def test_two_steps_on_one_batch_by_hand_from_the_opponents_actions_and_rewards():
+    # In the dilemma what the one gains the other loses: neither actions nor rewards are the same from both seats.
+    game, imitation, agents, model = setting(1, steps=2)
+    imitation = dataclasses.replace(
+        imitation, play=Play(game, HORIZON, 16), optimiser=optax.sgd(0.5), critic_optimiser=optax.sgd(0.01)
+    )
+    learned, loss = quick(lambda key: imitation.fit(key, PLAYER, agents, model))(jax.random.key(0))
+    pieces = imitation.play(seats(game, [own.policy for own in agents]), jax.random.split(jax.random.key(0), 1)[0])
+    games = jax.tree.map(lambda leaf: leaf[0, 0], pieces)
+
+    @quick
+    def step(now):
+        def likelihood(policy):
+            log_probs = jax.nn.log_softmax(watched(policy.seated(game, 0), games)[1], axis=1)[:-1]
+            return jnp.take_along_axis(log_probs, games.actions[:, :1], axis=1).mean()
+
+        def accuracy(critic):
+            values = watched(critic.seated(game, 0), games)[1][:, 0]
+            target, errors = jax.lax.stop_gradient(values[-1]), jnp.zeros(16)
+            for t in reversed(range(HORIZON)):
+                target = games.rewards[t, 0] + 0.9 * target
+                errors = errors + (target - values[t]) ** 2
+            return -errors.mean()
+
+        value, up = jax.value_and_grad(likelihood)(now.policy)
+        critic = jax.tree.map(lambda old, up: old + 0.01 * up, now.critic, jax.grad(accuracy)(now.critic))
+        return Agent(jax.tree.map(lambda old, up: old + 0.5 * up, now.policy, up), critic), -value
+
+    first, _ = step(model)
+    second, last_loss = step(first)
+    # Single precision, sums of 80 terms of order 1 in another order.
+    np.testing.assert_allclose(loss, last_loss, rtol=1e-5)
+    for ours, own in zip(*map(jax.tree.leaves, (learned, second)), strict=True):
+        np.testing.assert_allclose(ours, own, atol=1e-5)
+    for before, after in ((model, first), (first, second)):
+        for old, new in ((before.policy, after.policy), (before.critic, after.critic)):
+            assert max(jax.tree.leaves(jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), old, new))) > 1e-3
 
 
 @pytest.mark.parametrize("field", ["batches", "steps"])

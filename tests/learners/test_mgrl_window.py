@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from lookax.games.environment import Step
-from lookax.learners.actor_critic import Coefficients, learning_optimiser
+from lookax.learners.actor_critic import Coefficients
 from lookax.learners.mgrl import MGRL, Inner, Outer, retraced_meta_gradient
 from lookax.lookahead.retraced import taken
 from lookax.policies.convolutional import actor_critic
@@ -76,7 +76,8 @@ def stacked(trees):
 
 
 def test_windows_are_those_by_hand():
-    inner = Inner(learning_optimiser(0.05, 0.5, 20))
+    # With momentum, so that the optimiser's state matters.
+    inner = Inner(optax.sgd(0.1, momentum=0.9))
     learner = MGRL(Circle(), BATCH, STEPS, inner, INNER_STEPS, OUTER, optax.sgd(META_STEP))
     meta = Coefficients(*(jnp.array(logit, float) for logit in (2.0, 1.0, 0.3, -2.0)))
     network = actor_critic(KEY, Circle.frame, 2, convolutions=(), hidden_size=4, told_discount=True)

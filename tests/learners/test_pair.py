@@ -13,7 +13,7 @@ from lookax.learners.agent import Agent
 from lookax.learners.imitation import Imitation
 from lookax.learners.pair import Pair
 from lookax.policies.strategies import strategy
-from tests.learners.all_games import agent_of, learner_of
+from tests.learners.all_games import KeyedGames, agent_of, learner_of
 
 KEY = jax.random.key(6)
 # Not the same game from both seats.
@@ -37,13 +37,21 @@ def initial(key):
 def test_one_program_for_both_does_what_one_for_each_does():
     # Over all games nothing is drawn, so that seats do not matter to what is. Learners that are equal, but not one and
     # the same, are compiled one by one.
-    learner = learner_of(GAME, 2, inner_beta=0.5, outer_beta=0.8)
+    play = KeyedGames(GAME, 2, 16)
+    learner = dataclasses.replace(learner_of(GAME, 2, inner_beta=0.5, outer_beta=0.8), play=play)
     imitation = Imitation(learner.play, learner.objectives, optax.adam(0.1), optax.adam(0.1), 1)
     alike = Pair(initial, (learner, learner), (imitation, imitation))
     other = dataclasses.replace(learner)
     apart = Pair(initial, (learner, other), (imitation, imitation))
     state = alike.init(KEY)
-    (together, told), (each, told_each) = (quick(pair.update)(KEY, state) for pair in (alike, apart))
+    after = []
+    for pair in (alike, apart):
+        play.keys.clear()
+        after.append(jax.block_until_ready(quick(pair.update)(KEY, state)))
+        jax.effects_barrier()
+        # Of each player one batch for its model, one for the other's step, and one for its own.
+        assert len(play.keys) == 6
+    (together, told), (each, told_each) = after
     # Both in double precision.
     np.testing.assert_allclose(flat(together), flat(each), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(told["model_cross_entropy"], told_each["model_cross_entropy"], rtol=1e-9)

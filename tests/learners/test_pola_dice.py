@@ -289,3 +289,23 @@ def test_numbers_of_steps_out_of_range_are_refused(field, value, least):
 def test_an_unknown_baseline_is_refused():
     with pytest.raises(ValueError, match=r"^baseline: 'mean' is not allowed; it must be one of critic, zero, none$"):
         learner_of(GAME, 2, baseline="mean")
+
+
+@pytest.mark.parametrize("lacks", ["mine", "theirs"])
+def test_advantages_of_a_critic_that_is_not_there_are_refused(lacks):
+    # Of an agent that looks ahead, and of the one whose steps it looks at.
+    learner, bare = learner_of(GAME, 1, baseline="critic"), agents(critic=False)
+    mine, theirs, reference = agents()
+    given = (bare[0], theirs, reference) if lacks == "mine" else (mine, bare[1], reference)
+    with pytest.raises(ValueError, match=r"^baseline: ") as caught:
+        jax.eval_shape(lambda *given: learner.gradient(KEY, 0, *given), *given)
+    # JAX adds a note of its own, on its traceback.
+    complaint = "baseline: 'critic' is not allowed; it must be zero or none for an agent without a critic"
+    assert str(caught.value) == complaint
+
+
+def test_a_fixed_strategy_needs_no_critic():
+    learner, fixed = learner_of(GAME, 1, baseline="critic"), Agent(strategy("tit-for-tat", GAME, 1), None)
+    mine, *_ = agents()
+    slope, _ = jax.eval_shape(lambda mine: learner.gradient(KEY, 0, mine, fixed, mine.policy), mine)
+    assert jax.tree.structure(slope) == jax.tree.structure(mine.policy)

@@ -74,9 +74,18 @@ def test_play_is_a_batch_in_pieces(at_once):
 
 
 def test_pieces_are_as_large_as_fits_and_divides():
-    sizes = {batch: batch // Play(GAME, 1, batch).num_pieces for batch in (1, 200, 256, 257, 300, 2000)}
-    assert sizes == {1: 1, 200: 200, 256: 256, 257: 1, 300: 150, 2000: 250}
+    batches = (1, 200, 256, 300, 500, 512, 1000, 2000, 4000, 4096)
+    sizes = {batch: batch // Play(GAME, 1, batch).num_pieces for batch in batches}
+    fitting = {1: 1, 200: 200, 256: 256, 300: 150, 500: 250, 512: 256, 1000: 250, 2000: 250, 4000: 250, 4096: 256}
+    assert sizes == fitting
     assert max(sizes.values()) <= FIT_A_CACHE
+
+
+def test_a_batch_without_such_divisors_is_not_cut_into_pieces_of_a_few_games():
+    # 257 and 2003 are prime numbers. 2 · 257 and 31 · 263 have divisors of few games (1, 2 and 1, 31), and larger ones
+    # than fit; 32 · 263 has just enough.
+    sizes = {batch: batch // Play(GAME, 1, batch).num_pieces for batch in (257, 2003, 514, 8153, 8416)}
+    assert sizes == {257: 257, 2003: 2003, 514: 257, 8153: 263, 8416: 32}
 
 
 def test_nothing_but_params_is_differentiated():

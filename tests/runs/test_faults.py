@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import pickle
 import re
@@ -57,6 +58,19 @@ def damaged_in_a_bit(file):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 64
     file.write_bytes(content)
+
+
+def test_checkpoints_are_quiet_and_leave_the_logging_of_others_alone(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, logger="absl"):
+        saved(tmp_path)
+        checkpoints = Checkpoints(tmp_path)
+        assert checkpoints.updates() == [1, 2]
+        checkpoints.read(2, STATE)
+        checkpoints.close()
+        assert logging.getLogger("absl").level == logging.INFO
+        assert not caplog.records
+        logging.getLogger("absl").info("of another library")
+        assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("damage", [damaged_in_half, damaged_in_a_bit, Path.unlink])

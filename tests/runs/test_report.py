@@ -36,7 +36,8 @@ def _opened(page, script, tmp_path):
     scripted = tmp_path / "scripted.html"
     scripted.write_text(page.read_text().replace("</body>", f"{told}</body>"))
     words = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    words += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--v=0"]
+    words += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    words += ["--disable-quic", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--v=0"]
     words += ["--virtual-time-budget=5000", "--dump-dom", scripted.as_uri()]
     done = subprocess.run([str(CHROMIUM), *words], capture_output=True, text=True, timeout=120, check=True)
     found = re.search('data-told="([^"]*)"', done.stdout)

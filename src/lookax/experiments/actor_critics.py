@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 from lookax.errors import check, check_at_least, check_positive
 from lookax.experiments.settings import check_seeds, settings
 from lookax.games.atari import Atari
+from lookax.games.emulators import MOST_GAMES
 from lookax.games.environment import Environment
 from lookax.games.minatar import MinAtar
 from lookax.learners.a2c import A2C, A2CState
@@ -34,6 +35,8 @@ class ActorCriticLearning:
     """Its name, such as pong or ms_pacman (Atari); asterix, breakout, freeway, seaquest or space-invaders (MinAtar)."""
     sticky_actions: bool = False
     """Atari: the last action is repeated with probability 0.25, whatever is done."""
+    max_frames: int | None = None
+    """Atari: how many frames a game may last; None: as published, 400 000, of space_invaders 300 000."""
     batch_size: int = 64
     """How many games are played at once."""
     steps: int = 5
@@ -111,10 +114,16 @@ class ActorCriticLearning:
                 check_positive(name, getattr(self, name))
         check_seeds(self.seeds, self.first_seed)
         self.environment()
+        if self.console == "atari":
+            check(self.batch_size <= MOST_GAMES, "batch_size", self.batch_size, f"at most {MOST_GAMES} for Atari")
+            most = MOST_GAMES // self.batch_size
+            check(self.seeds <= most, "seeds", self.seeds, f"at most {most} for Atari with that batch_size")
 
     def environment(self) -> Environment:
         """The games."""
-        return Atari(self.game, self.sticky_actions) if self.console == "atari" else MinAtar(self.game)
+        if self.console == "minatar":
+            return MinAtar(self.game)
+        return Atari(self.game, self.sticky_actions, self.max_frames)
 
     def fresh_network(self, key: Key[Array, ""]) -> ActorCritic:
         """The Nature network, or a small one for MinAtar; MGRL's critic is told the discount."""

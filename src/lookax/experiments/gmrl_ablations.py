@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.gmrl_decompose import PATTERN_COLOURS, PATTERNS, pattern_of, study
-from lookax.experiments.gradient_reports import ROWS, band, by, quality_table
+from lookax.experiments.gradient_reports import ROWS, band, by, quality_table, read_references
 from lookax.experiments.meta_gradients import MAMLGradient
 from lookax.experiments.preset import Figure, Report, Result, Table
 
@@ -27,9 +27,12 @@ STEPS_PRESETS = tuple(
 )
 
 
+REFERENCES = read_references(RATE_PREFIX) | read_references(STEPS_PREFIX)
+
+
 def table(results: Sequence[Result]) -> Table:
-    """Correlation and variance; nothing to compare with."""
-    return quality_table(results, {})
+    """Correlation and variance, beside the original code's."""
+    return quality_table(results, REFERENCES)
 
 
 def _draw(results: Sequence[Result], place: Callable[[MAMLGradient], float | int], label: str) -> Drawing:

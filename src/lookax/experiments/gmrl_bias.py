@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.gmrl_decompose import estimator_of, parts_of
-from lookax.experiments.gradient_reports import RUN, STYLES, Reference, band, by, exponent, quality_table
+from lookax.experiments.gradient_reports import RUN, STYLES, band, by, exponent, quality_table, read_references
 from lookax.experiments.meta_gradients import Estimator, MAMLGradient
 from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 
@@ -75,12 +75,7 @@ HESSIAN_PRESETS = tuple(
     for rate in HESSIAN_RATES
 )
 
-# Measured by running the original code.
-REFERENCES = {
-    f"{COMPOSITIONAL}-samples-score-function-32": Reference(3, {"bias": 5.185e-07, "inner_error": 0.0045013588892}),
-    f"{COMPOSITIONAL}-samples-dice-32": Reference(3, {"bias": 5.661e-05, "inner_error": 0.0559896421308}),
-    f"{HESSIAN}-0.5-3": Reference(10, {"bias": 1.874e-06}),
-}
+REFERENCES = read_references(COMPOSITIONAL) | read_references(HESSIAN)
 
 
 def table(results: Sequence[Result]) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.gradient_reports import RUN, STYLES, Reference, draw_grid, quality_table
+from lookax.experiments.gradient_reports import RUN, STYLES, draw_grid, quality_table, read_references
 from lookax.experiments.meta_gradients import PARTS, Estimator, MAMLGradient
 from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 
@@ -59,25 +59,7 @@ PRESETS = (
     ),
 )
 
-# Measured by running the original code: correlation, and sum of standard deviations.
-REFERENCES = {f"{PREFIX}-exact": Reference(10, {"correlation": 1.0, "variance": 0.0})} | {
-    f"{PREFIX}-{setting}-32": Reference(3, {"correlation": correlation, "variance": variance})
-    for setting, correlation, variance in (
-        ("loaded-dice-eel", 0.8362, 1.611),
-        ("loaded-dice-ele", 0.8941, 1.164),
-        ("loaded-dice-lee", 0.976, 0.3058),
-        ("loaded-dice-lll", 0.7025, 2.56),
-        ("lvc-eel", 0.8362, 1.611),
-        ("lvc-lee", 0.976, 0.3058),
-        ("lvc-lll", 0.7472, 1.784),
-        ("score-function-eel", 0.8362, 1.611),
-        ("score-function-ele", 0.6187, 0.6183),
-        ("score-function-lee", 0.976, 0.3058),
-        ("dice-eel", 0.3885, 5.973),
-        ("dice-ele", 0.4588, 3.974),
-        ("dice-lll", 0.1187, 13.78),
-    )
-}
+REFERENCES = read_references(PREFIX)
 
 
 def table(results: Sequence[Result]) -> Table:

@@ -8,18 +8,22 @@ The group `estimator` is not in the paper: what other estimators make of as many
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure as Drawing
 
+from lookax.experiments.intervals import half_width
 from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 from lookax.experiments.sampled_shaping import SampledShaping
 from lookax.experiments.shaping_reports import (
     CORRELATIONS,
+    EVERY,
     RUN,
     SMOOTHED,
     Interval,
-    Reference,
     draw_band,
+    read_references,
     scores,
     shaping_table,
     smoothed,
@@ -107,39 +111,8 @@ PRESETS = tuple(
     )
 )
 
-# Measured by running the original code with one seed: scores every ten updates, correlations over the first hundred.
-REFERENCES = {
-    f"{PREFIX}-original": Reference(
-        (-1.5051, -1.5322, -1.5661, -1.5807, -1.6057, -1.6346, -1.6691, -1.6904, -1.7073, -1.7559, -1.8174, -1.8552,
-         -1.8773, -1.8861, -1.8902),
-        {"correlation": 0.0941, "inner_correlation": 0.2020},
-    ),
-    f"{PREFIX}-original-exact": Reference(
-        (-1.4985, -1.4918, -1.415, -1.2288, -1.1004, -1.0458, -1.0256, -1.019, -1.0125, -1.0093, -1.0112, -1.007,
-         -1.0098, -1.0073, -1.0048),
-        {"correlation": 1.0, "inner_correlation": 1.0},
-    ),
-    f"{PREFIX}-ablation-hessian-exact": Reference(
-        (-1.5171, -1.6001, -1.6811, -1.7491, -1.7559, -1.7814, -1.8046, -1.8043, -1.7762, -1.7352),
-        {"correlation": 0.2025, "inner_correlation": 0.9190},
-    ),
-    f"{PREFIX}-ablation-inner-exact": Reference(
-        (-1.5105, -1.528, -1.5625, -1.6, -1.626, -1.6594, -1.6952, -1.7413, -1.7685, -1.8055),
-        {"correlation": 0.1479, "inner_correlation": 0.1905},
-    ),
-    f"{PREFIX}-off-policy": Reference(
-        (-1.5127, -1.5914, -1.6282, -1.6752, -1.7079, -1.6776, -1.6667, -1.6074, -1.5327, -1.4489),
-        {"correlation": 0.2821, "inner_correlation": 0.5893},
-    ),
-    f"{PREFIX}-off-policy-inner-on-policy": Reference(
-        (-1.5113, -1.5077, -1.5445, -1.6083, -1.6781, -1.6895, -1.6528, -1.5861, -1.4854, -1.4026),
-        {"correlation": 0.2158, "inner_correlation": 0.4925},
-    ),
-    f"{PREFIX}-off-policy-hessian-on-policy": Reference(
-        (-1.4988, -1.5153, -1.5354, -1.5682, -1.6156, -1.6522, -1.6897, -1.7289, -1.7851, -1.8195),
-        {"correlation": 0.1757, "inner_correlation": 0.2091},
-    ),
-}  # fmt: skip
+REFERENCES = read_references(Path(__file__).parent / "gmrl_ipd_references.json")
+"""By running the original code; the file says how."""
 
 COLOURS = ("#0072b2", "#009e73", "#d55e00", "#000000")
 ROWS = {"score": "reward per step", **CORRELATIONS}
@@ -163,7 +136,10 @@ def table(results: Sequence[Result]) -> Table:
 
 
 def draw(results: Sequence[Result]) -> Drawing:
-    """Scores and correlations by update: a column per group, a line per preset, dots for the original code."""
+    """Scores and correlations by update: a column per group, a line per preset.
+
+    Points with 95 % intervals are the original code's.
+    """
     drawing = Drawing(figsize=(15, 8), layout="constrained")
     panels = drawing.subplots(len(ROWS), len(GROUPS), sharex=True, sharey="row")
     for column, (group, title) in enumerate(GROUPS.items()):
@@ -173,8 +149,9 @@ def draw(results: Sequence[Result]) -> Drawing:
             draw_band(panels[0][column], scores(result), 0, color=colour, label=label)
             if result.name in REFERENCES:
                 theirs = REFERENCES[result.name].scores
-                places = [1 + 10 * k for k in range(len(theirs))]
-                panels[0][column].plot(places, theirs, "o", color=colour, markersize=3.5, markerfacecolor="none")
+                places = 1 + EVERY * np.arange(len(theirs))
+                style = {"color": colour, "markersize": 3.5, "markerfacecolor": "none", "linewidth": 0.8}
+                panels[0][column].errorbar(places, theirs.mean(axis=1), half_width(theirs), fmt="o", **style)
             for row, metric in enumerate(CORRELATIONS, start=1):
                 draw_band(panels[row][column], smoothed(result.history[metric].mean(-1)), SMOOTHED, color=colour)
         panels[0][column].set_title(title)

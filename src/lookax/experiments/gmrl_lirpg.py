@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.gradient_reports import RUN, STYLES, Reference, draw_grid, quality_table
+from lookax.experiments.gradient_reports import RUN, STYLES, draw_grid, quality_table, read_references
 from lookax.experiments.meta_gradients import Estimator, LIRPGGradient
 from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 
@@ -29,12 +29,7 @@ PRESETS = tuple(
     for trajectories in TRAJECTORIES
 )
 
-# Measured by running the original code.
-REFERENCES = {
-    f"{PREFIX}-score-function-1-32": Reference(3, {"correlation": 0.9173, "variance": 1.043}),
-    f"{PREFIX}-lvc-1-32": Reference(3, {"correlation": 0.9173, "variance": 1.043}),
-    f"{PREFIX}-score-function-3-32": Reference(3, {"correlation": 0.647, "variance": 6.461}),
-}
+REFERENCES = read_references(PREFIX)
 
 
 def table(results: Sequence[Result]) -> Table:

@@ -1,8 +1,10 @@
 """Tables and drawings of studies of meta-gradients."""
 
 import dataclasses
+import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,11 +16,11 @@ from lookax.experiments.preset import Report, Result, Table
 
 Group = TypeVar("Group", bound=Hashable)
 
-MDPS_TO_COMPARE = 3
-"""With fewer there is no telling how much they vary."""
-
 STANDARD_ERRORS = 3.0
 """How many standard errors of the difference may lie between our mean and the original code's."""
+
+FEW = 5
+"""References from fewer MDPs than that are marked as few."""
 
 ROUNDING = 1e-6
 """Of single precision, relative to a number."""
@@ -46,45 +48,69 @@ ROWS = {metric: QUANTITIES[metric] for metric in ("correlation", "variance")}
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """Means over a number of MDPs that the original code gave for a setting, by metric."""
+    """What the original code gave for a setting in the MDPs of our seeds 0, 1, …: by metric, one value per MDP."""
 
-    mdps: int
-    means: Mapping[str, float]
+    values: Mapping[str, Sequence[float]]
+
+    @property
+    def mdps(self) -> int:
+        """In how many MDPs it ran."""
+        return min(map(len, self.values.values()))
+
+
+def read_references(prefix: str) -> dict[str, Reference]:
+    """References of all settings whose names start so, from `gmrl_tabular_references.json`, which says what was run."""
+    settings = json.loads((Path(__file__).parent / "gmrl_tabular_references.json").read_text())["settings"]
+    return {
+        name: Reference({metric: setting[metric] for metric in QUANTITIES if metric in setting})
+        for name, setting in settings.items()
+        if name.startswith(prefix)
+    }
 
 
 @dataclasses.dataclass(frozen=True)
 class Mean:
-    """A mean over MDPs, its standard error, and the standard deviation of one MDP."""
+    """A mean over MDPs and its standard error."""
 
     mean: float
     error: float
-    deviation: float
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Mean":
         """Of one value per MDP."""
-        deviation = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-        return cls(float(values.mean()), deviation / len(values) ** 0.5, deviation)
-
-    def distance(self, other: float, others: int) -> float:
-        """From a mean over so many others, in standard errors of the difference, as if those varied as these do.
-
-        The error is no less than rounding; infinite where there is none and the means differ.
-        """
-        difference = abs(self.mean - other)
-        error = max(math.hypot(self.error, self.deviation / others**0.5), ROUNDING * abs(other))
-        if difference == 0:
-            return 0.0
-        return difference / error if error else math.inf
+        error = float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+        return cls(float(values.mean()), error)
 
     def __str__(self) -> str:
         return f"{self.mean:.4g} ± {self.error:.2g}" if np.isfinite(self.error) else f"{self.mean:.4g}"
 
 
 def over_mdps(result: Result, metric: str) -> np.ndarray:
-    """A metric of every MDP; the inner error is averaged over steps."""
+    """A metric of every MDP; the inner error is averaged over steps, and so is its standard error."""
     values = result.history[metric][-1]
-    return values.mean(axis=-1) if metric == "inner_error" else values
+    return values.mean(axis=-1) if metric.startswith("inner_error") else values
+
+
+def distance(result: Result, metric: str, theirs: Sequence[float]) -> float | None:
+    """How far our mean is from theirs over the MDPs that both have, in standard errors of the difference.
+
+    MDPs are the same, so that what is left is the scatter of the estimates in each of them: ours, and as much of
+    theirs, who make as many. The error is no less than rounding; infinite where there is none and the means differ.
+    `None` if there is no MDP that both have.
+    """
+    first = result.experiment.first_seed
+    both = slice(first, min(first + len(over_mdps(result, metric)), len(theirs)))
+    reference = np.asarray(theirs)[both]
+    if not len(reference):
+        return None
+    ours = over_mdps(result, metric)[: len(reference)]
+    scatter = over_mdps(result, f"{metric}_standard_error")[: len(reference)]
+    difference = abs(float((ours - reference).mean()))
+    error = math.sqrt(2 * float((scatter**2).sum())) / len(reference)
+    error = max(error, ROUNDING * abs(float(reference.mean())))
+    if difference == 0:
+        return 0.0
+    return difference / error if error else math.inf
 
 
 def quality_table(results: Sequence[Result], references: Mapping[str, Reference]) -> Table:
@@ -95,19 +121,26 @@ def quality_table(results: Sequence[Result], references: Mapping[str, Reference]
         cells, distances = [], []
         for metric in QUANTITIES:
             ours = Mean.of(over_mdps(result, metric))
-            theirs = None if reference is None else reference.means.get(metric)
-            cells.append(str(ours) if theirs is None else f"{ours} ({theirs:.4g})")
-            if reference is not None and theirs is not None and len(over_mdps(result, metric)) >= MDPS_TO_COMPARE:
-                distances.append(ours.distance(theirs, reference.mdps))
+            theirs = None if reference is None else reference.values.get(metric)
+            apart = None if theirs is None else distance(result, metric, theirs)
+            if theirs is None or apart is None:
+                cells.append(str(ours))
+            else:
+                cells.append(f"{ours} ({np.mean(theirs):.4g}: {apart:.1f})")
+                distances.append(apart)
+        if references:
+            cells.append("–" if reference is None else f"{reference.mdps} MDPs{', few' * (reference.mdps < FEW)}")
         rows.append([result.name, *cells])
         verdicts.append(max(distances) <= STANDARD_ERRORS if distances else None)
+    columns = ["setting", *QUANTITIES.values(), *(["reference"] if references else [])]
     notes = ["Means over MDPs ± standard errors; inner error: squared, mean over steps."]
     if any(verdict is not None for verdict in verdicts):
         notes.append(
-            "In parentheses the original code's, over 3 or 10 MDPs. "
-            f"agrees: none differs by over {STANDARD_ERRORS:.0f} standard errors of the difference."
+            "In parentheses the original code's, in the same MDPs, and how many standard errors of the difference lie "
+            "between the two over the MDPs that both have, by how estimates scatter in each MDP. "
+            f"agrees: none is over {STANDARD_ERRORS:.0f}."
         )
-    return Table(("setting", *QUANTITIES.values()), rows, verdicts, notes)
+    return Table(columns, rows, verdicts, notes)
 
 
 def band(

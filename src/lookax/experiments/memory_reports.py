@@ -2,13 +2,14 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.exact_reports import tidy
-from lookax.experiments.intervals import Interval
+from lookax.experiments.intervals import Interval, half_width
 from lookax.experiments.memory_shaping import AGAINST, against_metric
 from lookax.experiments.preset import HeatMap, Report, Result, Table
 from lookax.experiments.shaping_reports import draw_band
@@ -17,16 +18,36 @@ COLOURS = ("#0072b2", "#009e73", "#d55e00", "#56b4e9", "#000000", "#cc79a7")
 
 
 @dataclasses.dataclass(frozen=True)
+class Reading:
+    """A mean over `PUBLISHED_SEEDS` seeds, read off a plot, and half of the width of the 95 % band around it."""
+
+    mean: float
+    half_width: float
+
+    def agrees_with(self, ours: np.ndarray) -> bool:
+        """Whether the difference to the mean of our values, one per seed, is within its own 95 % interval.
+
+        That is √(h² + h′²), with h and h′ half the widths of both intervals. A single seed has no interval; it then has
+        to lie where the published spread puts another seed, h √(PUBLISHED_SEEDS + 1).
+        """
+        own = float(half_width(ours)) if ours.size > 1 else self.half_width * PUBLISHED_SEEDS**0.5
+        return abs(float(ours.mean()) - self.mean) <= math.hypot(self.half_width, own) + READING_ERROR
+
+
+@dataclasses.dataclass(frozen=True)
 class Published:
-    """Numbers read off a published figure: mean rewards per step, and the share of own coins where there are coins."""
+    """Read off a published figure: rewards per step, and the share of own coins where there are coins."""
 
-    self_play: float
-    against_always_defect: float
-    own_coin_share: float | None = None
+    self_play: Reading
+    against_always_defect: Reading
+    own_coin_share: Reading | None = None
 
 
-TOLERANCE = 0.05
-"""How far a mean may lie outside our interval and agree: intervals of the published means are of about that size."""
+PUBLISHED_SEEDS = 10
+"""Seeds behind every published mean."""
+
+READING_ERROR = 0.002
+"""Of a number read off a plot: two of its pixels."""
 
 
 def by_seed(result: Result, metric: str) -> np.ndarray:
@@ -55,12 +76,11 @@ def memory_table(results: Sequence[Result], references: Mapping[str, Published])
             if metric not in result.history:
                 cells.append("–")
                 continue
-            interval = Interval.of(by_seed(result, metric)[-1])
+            ours = by_seed(result, metric)[-1]
             theirs = getattr(references.get(result.name), {"score": "self_play"}.get(metric, metric), None)
-            cells.append(f"{interval}{'' if theirs is None else f' ({theirs})'}")
+            cells.append(f"{Interval.of(ours)}{'' if theirs is None else f' ({theirs.mean} ± {theirs.half_width})'}")
             if theirs is not None:
-                near = interval.low - TOLERANCE <= theirs <= interval.high + TOLERANCE
-                verdict = near if verdict is None else verdict and near
+                verdict = verdict is not False and theirs.agrees_with(ours)
         if reciprocal:
             cells.append(_reciprocal(result))
         rows.append(cells)
@@ -73,7 +93,10 @@ def memory_table(results: Sequence[Result], references: Mapping[str, Published])
             "at any."
         )
     if references:
-        notes.append(f"In parentheses the published figure's; agrees: within {TOLERANCE} of our interval.")
+        notes.append(
+            "In parentheses the published figure's, means of ten seeds with 95 % intervals; agrees: no difference is "
+            "larger than chance explains at 95 %."
+        )
     columns = ["setting", *metrics.values(), *(["reciprocal at the end (ever)"] if reciprocal else [])]
     return Table(columns, rows, verdicts, notes)
 

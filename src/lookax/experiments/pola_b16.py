@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings
-from lookax.experiments.exact_reports import RUN, Reference, tidy, tit_for_tat_table
+from lookax.experiments.exact_reports import RUN, read_references, tidy, tit_for_tat_table
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Count, Figure, Preset, Report, Result, Table
+from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 from lookax.policies.kinds import PolicyKind
 
 MODELS: dict[PolicyKind, str] = {
@@ -51,19 +51,11 @@ PRESETS = (
     _pola("preconditioned-tabular", 0.15, 200),
 )
 
-# Measured by running the original code for 50 epochs; returns are its last run's.
-REFERENCES = {
-    "pola-b16-lola-tabular": Reference(Count(2, 2), None, (8.198, 8.14)),
-    "pola-b16-lola-mlp": Reference(Count(3, 3), None, (8.051, 8.092)),
-    "pola-b16-lola-preconditioned": Reference(Count(0, 3), None, (0.059, 0.057)),
-    "pola-b16-pola-tabular": Reference(Count(1, 1), None, (7.938, 7.939)),
-    "pola-b16-pola-mlp": Reference(Count(1, 1), None, (7.947, 7.948)),
-    "pola-b16-pola-preconditioned": Reference(Count(0, 1), None, (5.678, 6.412)),
-}
+REFERENCES = read_references("pola-b16")
 
 
 def table(results: Sequence[Result]) -> Table:
-    """How often tit-for-tat was found and held, beside the original code's counts."""
+    """How often tit-for-tat was found and held, and returns, beside the original code's."""
     return tit_for_tat_table(results, REFERENCES)
 
 

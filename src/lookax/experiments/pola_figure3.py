@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.algorithms import GradientSteps, LOLASettings, POLASettings
-from lookax.experiments.exact_reports import RUN, Reference, found, tidy, tit_for_tat_table
+from lookax.experiments.exact_reports import RUN, found, read_references, tidy, tit_for_tat_table
 from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.preset import Count, Figure, Preset, Report, Result, Table
+from lookax.experiments.preset import Figure, Preset, Report, Result, Table
 from lookax.policies.kinds import PolicyKind
 
 PANELS: dict[PolicyKind, str] = {
@@ -89,30 +89,11 @@ PRESETS = (
     _pola("preconditioned-tabular", 1.6, 0.3, 0.05, 0.5, 10),
 )
 
-# Measured by running the original code with these settings and the numbers of runs given.
-REFERENCES = {
-    f"pola-figure3-{setting}": Reference(Count(found, runs), None if held is None else Count(held, runs), returns)
-    for setting, found, held, runs, returns in (
-        ("lola-tabular-1.1", 20, 20, 20, (2.493, 2.493)),
-        ("lola-tabular-1.33", 20, 20, 20, (8.248, 8.248)),
-        ("lola-tabular-1.6", 20, 20, 20, (15.0, 15.0)),
-        ("lola-mlp-1.33", 6, 0, 20, (1.473, 1.427)),
-        ("lola-mlp-1.6", 11, 3, 18, (14.353, 14.179)),
-        ("pola-tabular-1.1", 7, 7, 7, (2.46, 2.462)),
-        ("pola-tabular-1.33", 12, 12, 12, (7.88, 7.871)),
-        ("pola-tabular-1.6", 12, 12, 12, (13.998, 13.981)),
-        ("pola-mlp-1.1", 3, 3, 3, (2.457, 2.468)),
-        ("pola-mlp-1.33", 6, 6, 6, (7.015, 7.097)),
-        ("pola-mlp-1.6", 2, 2, 2, (13.638, 14.312)),
-        ("pola-preconditioned-1.1", 0, None, 8, (0.051, 0.046)),
-        ("pola-preconditioned-1.33", 4, None, 8, (3.107, 3.595)),
-        ("pola-preconditioned-1.6", 8, None, 8, (14.99, 14.99)),
-    )
-}
+REFERENCES = read_references("pola-figure3")
 
 
 def table(results: Sequence[Result]) -> Table:
-    """How often tit-for-tat was found and held, beside the original code's counts."""
+    """How often tit-for-tat was found and held, and returns, beside the original code's."""
     return tit_for_tat_table(results, REFERENCES)
 
 

@@ -10,7 +10,7 @@ why).
 
 import dataclasses
 
-from lookax.experiments.memory_reports import HEADLINE, RUN, Published, draw_memory, memory_table
+from lookax.experiments.memory_reports import HEADLINE, RUN, Published, Reading, draw_memory, memory_table
 from lookax.experiments.memory_shaping import MemoryShaping
 from lookax.experiments.preset import Figure, Preset, Report
 
@@ -36,11 +36,11 @@ PRESETS = tuple(
     )
 )
 
-# Read off the plot in the original's README (updated 2023-07-03), at 20 000 outer steps.
+# Read off the plot in the original's README (updated 2023-07-03), with its bands, at 20 000 outer steps.
 REFERENCES = {
-    f"{PREFIX}-pola-dice": Published(0.31, -0.036),
-    f"{PREFIX}-pola-om": Published(0.315, -0.036),
-    f"{PREFIX}-lola-dice": Published(0.107, -0.006),
+    f"{PREFIX}-pola-dice": Published(Reading(0.313, 0.005), Reading(-0.036, 0.011)),
+    f"{PREFIX}-pola-om": Published(Reading(0.316, 0.005), Reading(-0.035, 0.015)),
+    f"{PREFIX}-lola-dice": Published(Reading(0.108, 0.098), Reading(-0.006, 0.007)),
 }
 
 LAPTOP_POLA = MemoryShaping(

@@ -7,7 +7,7 @@ to see them keep to it (docs/agents-with-memory.md).
 
 import dataclasses
 
-from lookax.experiments.memory_reports import HEADLINE, RUN, Published, draw_memory, memory_table
+from lookax.experiments.memory_reports import HEADLINE, RUN, Published, Reading, draw_memory, memory_table
 from lookax.experiments.memory_shaping import MemoryShaping
 from lookax.experiments.preset import Figure, Preset, Report
 
@@ -43,11 +43,11 @@ PRESETS = tuple(
     )
 )
 
-# Read off the plot in the original's README (updated 2023-07-03), at 50 000 outer steps.
+# Read off the plot in the original's README (updated 2023-07-03), with its bands, at 50 000 outer steps.
 REFERENCES = {
-    f"{PREFIX}-pola-dice": Published(0.26, -0.025, 0.82),
-    f"{PREFIX}-pola-om": Published(0.235, -0.025, 0.77),
-    f"{PREFIX}-lola-dice": Published(0.0, -0.32, 0.5),
+    f"{PREFIX}-pola-dice": Published(Reading(0.263, 0.019), Reading(-0.027, 0.006), Reading(0.824, 0.036)),
+    f"{PREFIX}-pola-om": Published(Reading(0.234, 0.016), Reading(-0.026, 0.006), Reading(0.771, 0.027)),
+    f"{PREFIX}-lola-dice": Published(Reading(0.003, 0.004), Reading(-0.32, 0.147), Reading(0.502, 0.009)),
 }
 
 LAPTOP_POLA = dataclasses.replace(

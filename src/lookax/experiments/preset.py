@@ -8,6 +8,10 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+"""Of intervals that are shown."""
+
+AGREEMENT = 0.99
+"""Of tests whether our numbers and published ones are of one kind: each says "no" by chance once in a hundred times."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,11 +137,10 @@ class Count:
         return float(interval.low), float(interval.high)
 
     def agrees_with(self, other: "Count") -> bool:
-        """Whether either share lies in the other count's interval."""
-        return any(
-            low <= share <= high
-            for (low, high), share in ((self.interval(), other.share), (other.interval(), self.share))
-        )
+        """Whether Fisher's exact test does not tell the two probabilities apart."""
+        table = [[count.successes, count.total - count.successes] for count in (self, other)]
+        _, chance = stats.fisher_exact(table)
+        return bool(chance >= 1 - AGREEMENT)
 
     def __str__(self) -> str:
         return f"{self.successes}/{self.total}"

@@ -55,7 +55,7 @@ class RepeatedGame:
     initialiser: Initialiser = "pytorch"
     """Initialisation of a network's layers."""
     initial_policies: Path | None = None
-    """JSON file with everybody's first policies, instead of random ones; every seed then starts there."""
+    """JSON file with everybody's first policies, for all seeds, instead of random ones; lookax:NAME is lookax's own."""
     total_updates: int = 30
     """How many updates to learn for."""
     seeds: int = 20
@@ -106,12 +106,18 @@ class RepeatedGame:
     def draw_policies(self, key: Key[Array, ""]) -> Policies:
         """Everybody's first policies."""
         if self.initial_policies is not None:
-            return read_policies(self.initial_policies, self.policy_maker())
+            return read_policies(_located(self.initial_policies), self.policy_maker())
         return self.policy_maker().initial(key)
 
     def describe(self, state: Any) -> dict[str, Any]:
         """A state's policies, as `initial_policies` takes them."""
         return write_policies(state.policies)
+
+
+def _located(path: Path) -> Path:
+    """Where a file is: of lookax's own, settings hold the name alone, wherever lookax is installed."""
+    name = str(path).removeprefix("lookax:")
+    return path if name == str(path) else Path(__file__).parent / name
 
 
 def quantities(play: ExactPlay, policies: Policies) -> Metrics:

@@ -9,7 +9,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, Num, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
 from lookax.errors import BadInputError
 from lookax.games.environment import Step
@@ -24,15 +24,18 @@ GAMES = {
 
 
 class MinAtarState(eqx.Module):
-    """Everybody's `game`, as gymnax has it, and its `returns` so far."""
+    """Everybody's `game`, as gymnax has it, its `returns` so far, and whether it was `cut` by the latest step."""
 
     game: PyTree
     returns: Float[Array, " B"]
+    cut: Bool[Array, " B"]
 
 
 @dataclasses.dataclass(frozen=True)
 class MinAtar:
-    """A `game` by its name, as an [`Environment`][lookax.games.environment]. Games end after 1000 steps at the latest.
+    """A `game` by its name, as an [`Environment`][lookax.games.environment].
+
+    Games are cut after gymnax' number of steps: 2500 of Freeway, which has no other end, and 1000 of the others.
 
     **Raises:** `ValueError` for an unknown game, or where the extra is not installed.
     """
@@ -62,19 +65,28 @@ class MinAtar:
         """B first games."""
         game, rules = _made(self.game, _integers())
         frames, state = jax.vmap(game.reset, (0, None))(jax.random.split(key, batch_size), rules)
-        return MinAtarState(state, jnp.zeros(batch_size)), frames
+        return MinAtarState(state, jnp.zeros(batch_size), jnp.zeros(batch_size, bool)), frames
 
     def step(self, key: Key[Array, ""], state: MinAtarState, actions: Int[Array, " B"]) -> tuple[MinAtarState, Step]:
-        """A step of everybody's game; where it ends the next one begins at once."""
+        """A step of everybody's game. Where one ends the next begins at once; where one is cut, with the next step."""
         game, rules = _made(self.game, _integers())
+
+        def step(key: Key[Array, ""], own: PyTree, action: Int[Array, ""]) -> tuple[Any, ...]:
+            step_key, reset_key = jax.random.split(key)
+            frame, after, reward, terminated, _ = game.step_env(step_key, own, action, rules)
+            truncated = game.is_truncated(after, rules)
+            return reward, terminated, truncated, (frame, after), game.reset_env(reset_key, rules)
+
         keys = jax.random.split(key, len(actions))
-        frames, after, rewards, terminated, truncated, _ = jax.vmap(game.step, (0, 0, 0, None))(
-            keys, state.game, actions, rules
-        )
-        ended = terminated | truncated
+        rewards, terminated, truncated, gone_on, begun = jax.vmap(step)(keys, state.game, actions)
+        played = ~state.cut
+        terminated, truncated = played & terminated, played & truncated & ~terminated
+        choose = jax.vmap(lambda again, *games: jax.tree.map(functools.partial(jnp.where, again), *games))
+        frames, after = choose(terminated | state.cut, begun, gone_on)
+        rewards, ended = jnp.where(played, rewards, 0), terminated | truncated
         returns = state.returns + rewards
-        step = Step(frames, rewards, ~ended, jnp.ones_like(ended), jnp.where(ended, returns, 0), ended)
-        return MinAtarState(after, jnp.where(ended, 0, returns)), step
+        told = Step(frames, rewards, played & ~terminated, played, jnp.where(ended, returns, 0), ended)
+        return MinAtarState(after, jnp.where(ended, 0, returns), truncated), told
 
 
 def _integers() -> Any:

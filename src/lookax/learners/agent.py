@@ -89,7 +89,13 @@ class SampledObjectives:
         divergence is a mean over the T states that were acted in, s₀ … s_{T−1}, and over games; that states depend on
         policies it ignores.
         Differentiable to every order in all actors, who must have played the games.
+
+        **Raises:** `ValueError` if advantages should be a critic's, of a player that learns, and none has watched.
         """
+        # A fixed strategy needs no critic: it has nothing to learn.
+        if self.baseline == "critic" and "critic" not in watched.outputs:
+            learns = jax.tree.leaves(eqx.filter(actors[player], eqx.is_inexact_array))
+            check(not learns, "baseline", self.baseline, "zero or none for an agent without a critic")
 
         def of_piece(actors: tuple[Actor, ...], piece: Watched) -> Float[Array, ""]:
             games = piece.games

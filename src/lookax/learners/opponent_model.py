@@ -25,7 +25,8 @@ class OpponentModel:
     """Fits a model to each opponent's policy, by gradient steps on Σₛ KL(policy(·|s) ‖ model(·|s)).
 
     The policy is read in every state, not from samples of play (POLA, appendix B.1.6). Models keep their parameters
-    from one update to the next, and need not be of the same kind as the policies.
+    from one update to the next, and need not be of the same kind as the policies. A fit ends with the step that starts
+    from a fitted model, as in POLA's code: it takes one step at least.
 
     **Attributes:**
 
@@ -58,7 +59,7 @@ class OpponentModel:
             lambda model: -divergence(model),
             model,
             optimiser=self.optimiser,
-            stop=lambda _, model: divergence(model) < self.tolerance,
+            stop=lambda fitted, _: divergence(fitted) <= self.tolerance,
             max_steps=self.max_steps,
         )
 

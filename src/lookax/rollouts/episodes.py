@@ -37,10 +37,11 @@ class Episodes(eqx.Module):
     def with_more(self, finished: Finished) -> "Episodes":
         """These, and what ended in one more rollout."""
         ended, returns = finished.ended.reshape(-1), finished.returns.reshape(-1)
-        # One after the other into the ring; what has not ended gets a place outside, and is dropped.
-        places = jnp.where(ended, (self.count + jnp.cumsum(ended) - 1) % RECENT, RECENT)
+        nth, number = jnp.cumsum(ended), ended.sum()
+        # One after the other into the ring, of more than it holds the latest, so that no two have one place; what has
+        # not ended gets a place outside, and is dropped.
+        places = jnp.where(ended & (nth > number - RECENT), (self.count + nth - 1) % RECENT, RECENT)
         recent = self.recent.at[places].set(returns, mode="drop")
-        number = ended.sum()
         return Episodes(self.count + number, recent, self.ended + number, self.returns + (ended * returns).sum())
 
     def score(self) -> Float[Array, ""]:

@@ -1,6 +1,7 @@
 """Large batches, worked through in pieces: those that fit a processor's cache, a share of them on every device."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import equinox as eqx
@@ -16,6 +17,9 @@ from lookax.rollouts.dealing import dealing_of, dealt_out
 
 FIT_A_CACHE = 256
 """Games at once on a processor: the memories of as many, of a usual size, fit its second cache."""
+
+FEW = 32
+"""Fewer games at once than that leave a processor's vector units idle most of the time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,13 +50,17 @@ class Play:
 
     @property
     def num_pieces(self) -> int:
-        """P."""
+        """P.
+
+        On a processor, pieces are the largest that divide the batch and fit its cache. Where those would be of fewer
+        than 32 games (257 is a prime number), pieces are the smallest that divide the batch and do not fit.
+        """
         if self.at_once is not None:
             return self.batch_size // self.at_once
-        if jax.default_backend() != "cpu":
+        if jax.default_backend() != "cpu" or self.batch_size <= FIT_A_CACHE:
             return 1
-        sizes = range(min(FIT_A_CACHE, self.batch_size), 0, -1)
-        return self.batch_size // next(size for size in sizes if self.batch_size % size == 0)
+        fitting, larger = range(FIT_A_CACHE, FEW - 1, -1), range(FIT_A_CACHE + 1, self.batch_size + 1)
+        return self.batch_size // next(size for size in itertools.chain(fitting, larger) if self.batch_size % size == 0)
 
     def __call__(self, actors: Sequence[Actor], key: Key[Array, ""]) -> Games:
         """Games of these actors, in pieces, `[devices, P / devices, …]`."""

@@ -1,5 +1,6 @@
 """Checkpoints of programs: states of all lanes, by orbax, each with a digest and where its runs' metrics end."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -7,7 +8,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,18 @@ class Progress:
     failures: Sequence[str | None] = ()
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Within, absl logs nothing: orbax would speak of every save, and of what is damaged before lookax does."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 class Checkpoints:
     """A folder of checkpoints, at most one per update. One process writes it at a time.
 
@@ -49,9 +62,8 @@ class Checkpoints:
     **Raises:** `OSError` if it cannot be written.
     """
 
+    @_quiet()
     def __init__(self, path: Path, keep_last: int | None = None, keep_every: int | None = None):
-        # Or orbax speaks of every save, and of what is damaged before we do.
-        logging.getLogger("absl").setLevel(logging.CRITICAL)
         this_one = jax.process_index()
         read_only = keep_last is None
         options = ocp.CheckpointManagerOptions(
@@ -69,10 +81,12 @@ class Checkpoints:
         self._damaged: set[int] = set()
         self._manager = ocp.CheckpointManager(path.absolute(), options=options)
 
+    @_quiet()
     def updates(self) -> list[int]:
         """Those that have a checkpoint, in order."""
         return sorted(self._manager.all_steps())
 
+    @_quiet()
     def save(self, state: PyTree, progress: Progress) -> None:
         """Writes a checkpoint, unless this update has one; it exists from the moment that it is whole.
 
@@ -143,6 +157,7 @@ class Checkpoints:
         """
         return self._sound(update)[2]
 
+    @_quiet()
     def _sound(self, update: int) -> tuple[np.ndarray, list[Any], Progress]:
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(), progress=ocp.args.JsonRestore())
         try:
@@ -157,6 +172,7 @@ class Checkpoints:
             raise DamagedError(self._told(update, "has changed since it was written"))
         return data, forms, progress
 
+    @_quiet()
     def close(self) -> None:
         """Lets go of it."""
         self._manager.close()

@@ -151,7 +151,8 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
 def resume(path: Path, changes: Callable[[Run], Run]) -> bool:
     """Goes on with whatever a folder holds: a run, figures that are being reproduced.
 
-    **Arguments:** `changes`, made to a run's settings and recording before it goes on.
+    **Arguments:** `changes`, made to a run's settings and recording before it goes on. They are made before anything
+    starts JAX, so that a process may join others there.
 
     **Returns:** False where a published result disagrees.
 
@@ -167,6 +168,7 @@ def resume(path: Path, changes: Callable[[Run], Run]) -> bool:
         top = before.checkpoints.parent.parent
         raise BadInputError(f"{str(path)!r} learns together with others; resume {str(top)!r}")
     after = changes(before)
+    before.validate(path / CONFIG)
     changed = differing(as_fields(before.experiment), as_fields(after.experiment))
     if refused := {name: pair for name, pair in changed.items() if name not in MAY_CHANGE}:
         raise BadInputError(refusal(path, refused))

@@ -63,6 +63,17 @@ class Run:
         """The settings."""
         return self.preset.experiment
 
+    def validate(self, file: Path) -> None:
+        """Raises `ValueError`, in one line that names the file of its configuration, if a setting is out of range.
+
+        This may start JAX, since some settings depend on the devices: processes join each other before.
+        """
+        try:
+            self.experiment.validate()
+            self.recording.validate()
+        except BadInputError as mistake:
+            raise BadInputError(f"{file}: {mistake}") from None
+
     def result(self) -> Result:
         """What it gave, as far as it has come."""
         return Result(self.name, self.preset.experiment, read_history(self.folder.metrics))
@@ -100,43 +111,14 @@ def read_run(path: Path) -> Run:
     if "preset" not in content:
         kind = next((kind for kind in ("figure", "collection", "sweep") if kind in content), "unknown thing")
         raise BadInputError(f"{str(path)!r} is the folder of a {kind}; name one of the runs in it")
-    return _run(content, path / CONFIG, folder)
+    return read_config(content, path / CONFIG, folder)
 
 
 def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
-    """A run's configuration, from a file that may also stand alone.
+    """A run's configuration, from a file that may also stand alone; reading it does not start JAX.
 
-    **Raises:** `ValueError`, in one line, for what makes no sense or is not allowed.
+    **Raises:** `ValueError`, in one line, for what makes no sense. What its settings do not allow, `Run.validate` says.
     """
-    run = _run(content, file, folder)
-    try:
-        run.experiment.validate()
-        run.recording.validate()
-    except BadInputError as mistake:
-        raise BadInputError(f"{file}: {mistake}") from None
-    return run
-
-
-def runs_below(path: Path) -> tuple[list[Run], list[str]]:
-    """All runs in a folder, itself included, and in folders within, in the order of their names.
-
-    And what is wrong with those that cannot be read, a line each.
-    """
-    runs, complaints = [], []
-    for folder, inner, files in os.walk(path):
-        # Parts of runs, the last of which has configurations of its own.
-        inner[:] = sorted(name for name in inner if name not in ("checkpoints", "policies", "tensorboard", "wandb"))
-        if CONFIG not in files:
-            continue
-        try:
-            if "preset" in (content := RunFolder(Path(folder)).config()):
-                runs.append(_run(content, Path(folder, CONFIG), RunFolder(Path(folder))))
-        except BadInputError as complaint:
-            complaints.append(str(complaint))
-    return runs, complaints
-
-
-def _run(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
     if unknown := [name for name in content if name not in (*_PARTS, "format")]:
         raise BadInputError(f"{file}: {unknown[0]} is not known; it may have {', '.join(_PARTS)}")
     try:
@@ -154,6 +136,25 @@ def _run(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
         (folder.path / place.folder).resolve(),
         place.place,
     )
+
+
+def runs_below(path: Path) -> tuple[list[Run], list[str]]:
+    """All runs in a folder, itself included, and in folders within, in the order of their names.
+
+    And what is wrong with those that cannot be read, a line each.
+    """
+    runs, complaints = [], []
+    for folder, inner, files in os.walk(path):
+        # Parts of runs, the last of which has configurations of its own.
+        inner[:] = sorted(name for name in inner if name not in ("checkpoints", "policies", "tensorboard", "wandb"))
+        if CONFIG not in files:
+            continue
+        try:
+            if "preset" in (content := RunFolder(Path(folder)).config()):
+                runs.append(read_config(content, Path(folder, CONFIG), RunFolder(Path(folder))))
+        except BadInputError as complaint:
+            complaints.append(str(complaint))
+    return runs, complaints
 
 
 _PARTS = ("name", "preset", "settings", "recording", "checkpoints")

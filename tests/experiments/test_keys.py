@@ -1,0 +1,54 @@
+"""No random key is used twice: JAX's own checker goes through the program of every kind of experiment.
+
+It sees keys that are drawn from twice, drawn from and split, or stacked, within one program, loops included. Not of
+meta-learning in tabular MDPs: going back through a sampled step is to sample the same once more, by the same key.
+"""
+
+import jax
+import pytest
+
+from lookax.experiments.actor_critics import ActorCriticLearning
+from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling
+from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.memory_shaping import MemoryShaping
+from lookax.experiments.sampled_shaping import SampledShaping
+
+AGENTS = {"horizon": 2, "batch_size": 4, "outer_steps": 2, "inner_steps": 2, "model_batches": 2, "model_steps": 2,
+          "hidden_size": 2, "evaluation_games": 2}  # fmt: skip
+GAMES = {"horizon": 2, "inner_batch_size": 2, "hessian_batch_size": 2, "outer_batch_size": 2, "buffer_size": 4}
+WINDOWS = {"console": "minatar", "game": "breakout", "batch_size": 2, "steps": 2, "total_updates": 2}
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        MemoryShaping(**AGENTS, opponent_model=True),
+        MemoryShaping(**AGENTS, game="coin", opponent="lola-dice", critic_after_loop=True),
+        MemoryShaping(**AGENTS, tremble=0.1, sparring=2, baseline="zero"),
+        SampledShaping(**GAMES, inner_steps=2, hessian_estimator="dice"),
+        SampledShaping(
+            **GAMES, inner_steps=2, inner_estimator="off-policy-dice", hessian_estimator="off-policy-dice-baseline"
+        ),
+        ActorCriticLearning(**WINDOWS),
+        ActorCriticLearning(**WINDOWS, meta=False),
+        ExactShaping(LOLASettings(GradientSteps(), opponent_modelling=OpponentModelling("mlp")), policy="mlp"),
+    ],
+    ids=lambda experiment: type(experiment).__name__,
+)
+def test_no_key_is_used_twice(experiment):
+    experiment.validate()
+    with jax.enable_x64(False):
+        key = jax.random.key(0)
+        state = jax.eval_shape(experiment.init, key)
+        with jax.debug_key_reuse(True):
+            jax.jit(experiment.init).trace(key)
+            jax.jit(experiment.update).trace(key, state)
+            jax.jit(experiment.evaluate).trace(key, state)
+
+
+def test_the_checker_sees_a_key_that_is_used_twice():
+    def twice(key):
+        return jax.random.uniform(key) + jax.random.uniform(jax.random.split(key)[0])
+
+    with jax.debug_key_reuse(True), pytest.raises(jax.errors.KeyReuseError):
+        jax.jit(twice).trace(jax.random.key(0))
