@@ -139,8 +139,8 @@ class Count:
     def agrees_with(self, other: "Count") -> bool:
         """Whether Fisher's exact test does not tell the two probabilities apart."""
         table = [[count.successes, count.total - count.successes] for count in (self, other)]
-        _, chance = stats.fisher_exact(table)
-        return bool(chance >= 1 - AGREEMENT)
+        test: Any = stats.fisher_exact(table)
+        return bool(test.pvalue >= 1 - AGREEMENT)
 
     def __str__(self) -> str:
         return f"{self.successes}/{self.total}"
