@@ -32,7 +32,7 @@ def in_processes(number: int, *words: str) -> None:
         )
         for i in range(number)
     ]
-    told = [process.communicate(timeout=400)[0] for process in started]
+    told = [process.communicate(timeout=900)[0] for process in started]
     assert [process.returncode for process in started] == [0] * number, told
 
 
@@ -52,9 +52,11 @@ def test_seeds_in_two_processes_are_the_same_bit_for_bit_also_when_resumed(tmp_p
 
 def test_agents_with_a_memory_resume_and_follow_a_configuration_in_two_processes(tmp_path):
     sizes = ["--hidden-size", "4", "--horizon", "4", "--batch-size", "8", "--evaluation-games", "8"]
-    steps = ["--outer-steps", "1", "--inner-steps", "1", "--seeds", "2", "--checkpoint-updates", "1"]
+    # A naive learner's program, which compiles soonest.
+    steps = ["--outer-steps", "1", "--inner-steps", "0", "--inner-beta", "None", "--outer-beta", "None"]
+    often = ["--seeds", "2", "--checkpoint-updates", "1"]
     one, two, again = (tmp_path / name for name in ("one", "two", "again"))
-    preset = ["run", "pola-figure4-pola-dice", *sizes, *steps]
+    preset = ["run", "pola-figure4-pola-dice", *sizes, *steps, *often]
     in_processes(1, *preset, "--total-updates", "2", "--out", str(one))
     in_processes(2, *preset, "--total-updates", "1", "--out", str(two))
     in_processes(2, "resume", str(two), "--total-updates", "2")

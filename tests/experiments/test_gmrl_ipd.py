@@ -116,6 +116,9 @@ def test_combinations_take_finite_steps(settings):
         # Of eight games, after an update of policies of 0.1 by Adam; weights are float32 products of ten ratios.
         np.testing.assert_allclose(metrics["effective_sample_size"], by_hand, rtol=1e-4)
         assert max(by_hand) < 7.999
+        assert (metrics["capped_weights"] == 0).all()
+    else:
+        assert "capped_weights" not in metrics
 
 
 def sample_size(settings, before, after):
@@ -277,6 +280,16 @@ def test_the_figure_is_drawn_and_ranked():
     gmrl_ipd.draw(results).canvas.draw()
     shaping_reports.draw_run([made_up(NAME, -1.1, seeds=1, updates=3)]).canvas.draw()
     plt.close("all")
+
+
+def test_tables_warn_of_capped_weights():
+    result = made_up(NAME, -1.2)
+    for counts, warned in (([0, 0], False), ([3, 4], True)):
+        result.history["capped_weights"] = np.array(counts)[:, None]
+        notes = shaping_reports.shaping_table([result], {}).notes
+        told = f"Warning: in {NAME} 7 weights of replayed games were cut at 80"
+        assert sum(note.startswith(told) for note in notes) == warned
+        assert sum(note.startswith("Warning") for note in notes) == warned
 
 
 @pytest.mark.slow

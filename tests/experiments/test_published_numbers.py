@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import yaml
 
+from lookax.experiments import pola_figure1
 from lookax.experiments.registry import PRESETS
 
 TABLE = yaml.safe_load((Path(__file__).parents[1] / "data" / "published_numbers.yaml").read_text())
@@ -67,7 +68,7 @@ def lola_exact(flags: Namespace) -> Fields:
         "standard_deviation": flags.std,
         "hidden_sizes": [flags.nn_hidden_size] * (1 + flags.nn_extra_hidden_layers),
         "activation": flags.nonlinearity,
-        "initial_policies": network and f"pola_figure1_network{network}.json",
+        "initial_policies": network and f"lookax:pola_figure1_network{network}.json",
         "total_updates": flags.num_epochs,
         "seeds": flags.repeats,
         "algorithm.learning_rate": flags.lr_policies_outer,
@@ -291,6 +292,8 @@ def a2c(flags: Namespace) -> Fields:
         "game": flags.env_name.removesuffix("NoFrameskip-v4").lower(),
         # Version 4 has none.
         "sticky_actions": False,
+        # Those of gym's registration of NoFrameskip-v4.
+        "max_frames": None,
         "batch_size": flags.num_processes,
         "steps": flags.num_steps,
         "meta": False,
@@ -439,8 +442,8 @@ def test_every_field_of_every_preset_is_what_its_command_says(group):
 
 @pytest.mark.parametrize(("custom_param", "network"), [("1", 1), ("4", 2)])
 def test_figure1_starts_from_the_networks_of_the_published_code(custom_param, network):
-    file = PRESETS[f"pola-figure1-lola-network{network}"].experiment.initial_policies
-    for layers in json.loads(Path(file).read_text())["layers"]:
+    name = str(PRESETS[f"pola-figure1-lola-network{network}"].experiment.initial_policies).removeprefix("lookax:")
+    for layers in json.loads((Path(pola_figure1.__file__).parent / name).read_text())["layers"]:
         for layer, theirs in zip(layers, TABLE["networks"][custom_param], strict=True):
             for part in ("weight", "bias"):
                 np.testing.assert_array_equal(layer[part], theirs[part])

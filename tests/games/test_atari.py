@@ -66,7 +66,7 @@ def test_games_are_those_of_the_original_wrappers(game, length, sticky):
             assert steps.returns[t, lane] == (seen.score or 0.0)
             lost, over = lost + (seen.done and seen.score is None), over + (seen.score is not None)
     if length >= 400 and game != "freeway":
-        assert lost > 2 * over > 0
+        assert lost > over > 0
     if game == "ms_pacman":
         assert (steps.rewards > 0).any()
 

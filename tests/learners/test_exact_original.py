@@ -138,10 +138,9 @@ QUICK = {
     "lola-mlp-all-defect",
     "lola-three-players",
     "taylor-tabular",
-    "pola-preconditioned-mlp",
+    "pola-tabular",
     "pola-three-outer-steps",
     "pola-inner-proximal",
-    "lola-models-preconditioned",
     "pola-models-tabular",
 }
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SETTINGS]

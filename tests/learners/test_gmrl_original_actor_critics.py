@@ -40,7 +40,7 @@ MAX_NORM, META_LEARNING_RATE = 1.5, 1e-3
 LOGITS = Coefficients(4.6, 2.944, 0.0, -4.6)
 
 # Some hundred operations in double precision, none of which cancels more than three digits.
-ROUNDING = {"rtol": 1e-11, "atol": 1e-13}
+ROUNDING: Any = {"rtol": 1e-11, "atol": 1e-13}
 
 
 class Recorded:

@@ -20,7 +20,7 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners import game_returns
 from lookax.learners.critic import TabularCritic
-from lookax.learners.game_returns import PlayedReturn, ReplayedReturn
+from lookax.learners.game_returns import GameEstimator, PlayedReturn, ReplayedReturn
 from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
 from lookax.learners.replay import ring
 from lookax.policies.kinds import PolicyMaker
@@ -34,7 +34,7 @@ KEY = jax.random.key(0)
 OWN_VIEW, SECONDS_VALUES = [1, 2, 3, 4, 0], [1, 3, 2, 4, 0]
 
 # Sums of some hundred products in double precision, of which two digits cancel at most.
-ROUNDING = {"rtol": 1e-11, "atol": 1e-12}
+ROUNDING: Any = {"rtol": 1e-11, "atol": 1e-12}
 
 
 class Recording:
@@ -114,7 +114,7 @@ def batches(games, of=(0, 1)):
     return jnp.array([game["actions"] for player in of for game in games if game["of"] == player])
 
 
-def outer_return(recording, batches, estimator="dice-baseline"):
+def outer_return(recording, batches, estimator: GameEstimator = "dice-baseline"):
     return OuterReturn(estimator, BATCH, HORIZON, recording=recording, batches=batches)
 
 
@@ -128,7 +128,8 @@ def learner(inner, hessian, outer, steps=1):
 
 
 def first_state(memory):
-    policies, values = policies_of(ORIGINAL["theta"]), values_of(ORIGINAL["values"])
+    policies: Any = policies_of(ORIGINAL["theta"])
+    values = values_of(ORIGINAL["values"])
     return LOLADiCEState(policies, tuple(map(ADAM.init, policies)), values, ADAM.init(values), memory)
 
 

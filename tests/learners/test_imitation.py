@@ -1,7 +1,6 @@
 """Models of opponents, learned from play."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +24,11 @@ PLAYER, HORIZON = 1, 5
 def float32():
     with jax.enable_x64(False):
         yield
+
+
+def quick(function):
+    """Compiled without optimisation: it runs for milliseconds."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def agent(key, scale=1.0, shared_memory=False):
@@ -128,12 +132,11 @@ def test_two_steps_on_one_batch_by_hand_from_the_opponents_actions_and_rewards()
     imitation = dataclasses.replace(
         imitation, play=Play(game, HORIZON, 16), optimiser=optax.sgd(0.5), critic_optimiser=optax.sgd(0.01)
     )
-    quick = {"compiler_options": {"xla_backend_optimization_level": 0}}
-    learned, loss = jax.jit(lambda key: imitation.fit(key, PLAYER, agents, model), **quick)(jax.random.key(0))
+    learned, loss = quick(lambda key: imitation.fit(key, PLAYER, agents, model))(jax.random.key(0))
     pieces = imitation.play(seats(game, [own.policy for own in agents]), jax.random.split(jax.random.key(0), 1)[0])
     games = jax.tree.map(lambda leaf: leaf[0, 0], pieces)
 
-    @functools.partial(jax.jit, **quick)
+    @quick
     def step(now):
         def likelihood(policy):
             log_probs = jax.nn.log_softmax(watched(policy.seated(game, 0), games)[1], axis=1)[:-1]
@@ -141,7 +144,7 @@ def test_two_steps_on_one_batch_by_hand_from_the_opponents_actions_and_rewards()
 
         def accuracy(critic):
             values = watched(critic.seated(game, 0), games)[1][:, 0]
-            target, errors = jax.lax.stop_gradient(values[-1]), 0.0
+            target, errors = jax.lax.stop_gradient(values[-1]), jnp.zeros(16)
             for t in reversed(range(HORIZON)):
                 target = games.rewards[t, 0] + 0.9 * target
                 errors = errors + (target - values[t]) ** 2

@@ -122,6 +122,29 @@ def test_ratios_after_a_known_change_of_policies_are_those_by_hand(two_players):
     np.testing.assert_allclose(ReplayedReturn(2, 3)(play, 1, after, games), total, rtol=1e-12)
 
 
+def test_games_that_were_all_but_impossible_are_capped_and_counted(two_players):
+    play, maker = two_players
+    with jax.enable_x64(False):
+        play, before = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), (play, maker.initial(KEY)))
+        games = play_games(play, before, KEY, 30, 4, jnp.zeros((2, 5)))
+        # Everybody always cooperated, with probability e⁻³, and would now with 1 − e⁻⁹: the logarithm of a weight grows
+        # by 6 a step, and is above 80 from the fourteenth on.
+        games = dataclasses.replace(
+            games,
+            states=jnp.full_like(games.states, 3),
+            actions=jnp.ones_like(games.actions),
+            log_probs=jnp.full_like(games.log_probs, -3.0),
+        )
+        after = jax.tree.map(lambda leaf: jnp.full_like(leaf, 9.0), before)
+        estimate = ReplayedReturn(2, 30)
+        slopes = jax.grad(lambda policies: estimate(play, 0, policies, games))(after)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+        assert np.isfinite(estimate(play, 0, after, games))
+        assert estimate.capped_weights(play, after, games) == 4 * (30 - 13)
+        assert ReplayedReturn(2, 30, self_normalised=True).capped_weights(play, after, games) == 0
+        assert ReplayedReturn(2, 30, ceiling=2.0).capped_weights(play, after, games) == 0
+
+
 def test_replay_without_a_ring_is_refused(two_players):
     play, maker = two_players
     estimate = ReplayedReturn(1, 3, self_normalised=True)

@@ -26,15 +26,20 @@ def test_convolutions_are_those_of_xla(side, stride, size):
 def test_networks_are_orthogonal_with_their_gains(told):
     network = actor_critic(KEY, (10, 10, 4), 3, convolutions=SMALL, hidden_size=24, told_discount=told)
     kernel = np.asarray(network.convolutions[0].kernel).reshape(36, 16)
-    for matrix, gain in (
+    layers = [
         (kernel.T, 2**0.5),
         (network.hidden.weight, 2**0.5),
         (network.actor.weight, 0.01),
         (network.critic.weight, 1.0),
-    ):
+    ]
+    assert (network.embedding is None) == (network.merged is None) == (not told)
+    if network.embedding is not None and network.merged is not None:
+        layers += [(network.merged.weight, 2**0.5), (network.embedding.weight[None], 1.0)]
+        assert not np.asarray(network.merged.bias).any()
+        assert not np.asarray(network.embedding.bias).any()
+    for matrix, gain in layers:
         product = np.asarray(matrix) @ np.asarray(matrix).T
         np.testing.assert_allclose(product, gain**2 * np.eye(len(product)), atol=1e-5)
-    assert (network.embedding is None) == (network.merged is None) == (not told)
 
 
 def test_different_keys_give_different_networks():

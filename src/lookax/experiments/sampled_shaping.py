@@ -156,7 +156,8 @@ class SampledShaping(RepeatedGame):
 
         `correlation`, `inner_correlation`, `outer_correlation` `[N]` are those of
         [`gradient_correlations`][lookax.evaluation.shaping_gradients.gradient_correlations]; with off-policy estimates,
-        `effective_sample_size` is how many games of their own those in the ring were worth to the policies.
+        `effective_sample_size` is how many games of their own those in the ring were worth to the policies, and
+        `capped_weights` how many of their weights were above the cap of [`lookax.surrogates.off_policy`][].
         """
         learner = self.learner()
         ahead, memory = learner.look_ahead(key, state)
@@ -164,6 +165,9 @@ class SampledShaping(RepeatedGame):
         metrics = gradient_correlations(learner, gradients, ahead, key, state)
         if self._is_off_policy():
             metrics["effective_sample_size"] = ring_sample_size(learner.play, state.policies, memory.games)
+            replayed = learner.inner if isinstance(learner.inner, ReplayedReturn) else learner.hessian
+            assert isinstance(replayed, ReplayedReturn)
+            metrics["capped_weights"] = replayed.capped_weights(learner.play, state.policies, memory.games)
         return learner.step(gradients, games, memory, state), metrics
 
     def evaluate(self, key: Key[Array, ""], state: LOLADiCEState) -> Metrics:

@@ -16,6 +16,7 @@ from lookax.evaluation.policies import state_names
 from lookax.experiments.exact_reports import cooperation_map, draw_cooperation, tidy
 from lookax.experiments.intervals import Interval, deviation, half_width
 from lookax.experiments.preset import Report, Result, Table
+from lookax.surrogates.off_policy import LOG_WEIGHT_CAP
 
 FIRST = 100
 """Updates over which correlations are averaged: later, policies differ too much between seeds to compare gradients."""
@@ -107,6 +108,13 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
         f"Correlations: of gradients with the exact one, mean over the first {FIRST} updates; then the same had the "
         "outer part been exact. Ring's worth: effective sample size of replayed games.",
     ]
+    capped = {result.name: int(np.sum(result.history.get("capped_weights", 0))) for result in results}
+    notes += [
+        f"Warning: in {name} {number} weights of replayed games were cut at {LOG_WEIGHT_CAP:g} in the logarithm, all "
+        "updates and seeds together; its estimates are biased there."
+        for name, number in capped.items()
+        if number > 0
+    ]
     if any(verdict is not None for verdict in verdicts):
         notes.append(
             "In parentheses the original code's. Mean correlations, and mean scores after updates 1, 11, …, as far as "
@@ -173,7 +181,7 @@ def _p(values: np.ndarray, others: np.ndarray, error: float) -> float:
     if len(others) == 1:
         spread = math.hypot(float(deviation(values)) * (1 + 1 / len(values)) ** 0.5, error)
         return float(2 * stats.t.sf(abs(others[0] - values.mean()) / spread, len(values) - 1))
-    return float(stats.ttest_ind(values, others, equal_var=False)[1])
+    return float(np.asarray(stats.ttest_ind(values, others, equal_var=False))[1])
 
 
 RUN = Report(draw_run, lambda results: shaping_table(results, {}), ("score", "correlation"), cooperation_map)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, Key, PyTree, ScalarLike
 
 from lookax.errors import BadInputError, check, check_at_least, check_positive, known
 from lookax.games.exact_play import ExactPlay, Policies
@@ -17,7 +17,7 @@ from lookax.learners.replay import Ring
 from lookax.rollouts.tables import Trajectory, game_rollout, look_up
 from lookax.surrogates.by_name import surrogate_by_name
 from lookax.surrogates.dice import self_normalised_dice
-from lookax.surrogates.off_policy import effective_sample_size, off_policy_dice
+from lookax.surrogates.off_policy import capped_weights, effective_sample_size, off_policy_dice
 
 GameEstimator = Literal["exact", "dice", "dice-baseline", "self-normalised-dice", "loaded-dice"]
 """How a return is estimated. With many games all get every order of derivative right, those mixed between players too.
@@ -149,6 +149,12 @@ class ReplayedReturn:
             ceiling=self.ceiling,
             self_normalised=self.self_normalised,
         )
+
+    def capped_weights(self, play: ExactPlay, policies: Policies, games: Trajectory) -> Int[Array, ""]:
+        """How many weights of these games are above the cap of [`lookax.surrogates.off_policy`][]."""
+        if self.self_normalised:
+            return jnp.array(0)
+        return capped_weights(_joint_log_probs(play, policies, games), games.log_probs.sum(1), self.ceiling)
 
 
 def ring_sample_size(play: ExactPlay, policies: Policies, games: Trajectory) -> Float[Array, ""]:

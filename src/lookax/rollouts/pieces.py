@@ -1,6 +1,7 @@
 """Large batches, worked through in pieces: those that fit a processor's cache, a share of them on every device."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import equinox as eqx
@@ -59,7 +60,7 @@ class Play:
         if jax.default_backend() != "cpu" or self.batch_size <= FIT_A_CACHE:
             return 1
         fitting, larger = range(FIT_A_CACHE, FEW - 1, -1), range(FIT_A_CACHE + 1, self.batch_size + 1)
-        return self.batch_size // next(size for size in (*fitting, *larger) if self.batch_size % size == 0)
+        return self.batch_size // next(size for size in itertools.chain(fitting, larger) if self.batch_size % size == 0)
 
     def __call__(self, actors: Sequence[Actor], key: Key[Array, ""]) -> Games:
         """Games of these actors, in pieces, `[devices, P / devices, …]`."""

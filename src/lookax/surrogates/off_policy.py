@@ -3,18 +3,35 @@
 All, untruncated, have the right expectation and not only the right derivatives, as long as μ can do what π does; with
 `behaviour_log_probs = stop_gradient(log_probs)` they are on-policy. Ratios are π(a|s)/μ(a|s), from log-probabilities.
 Their variance grows with the horizon as ratios multiply: `effective_sample_size` says how many trajectories are left.
+
+Products of ratios are capped at e⁸⁰: float32 holds numbers up to e⁸⁸, and a weight beyond it would be infinite and its
+derivatives not a number. A weight above the cap counts as the cap, derivatives included: w̄ = ⊥min(1, e⁸⁰/w) w, ⊥ for
+constant to derivatives. Weights below it are untouched; `capped_weights` says how many were above. Self-normalised
+weights need no cap: none can exceed the number of trajectories.
 """
 
 from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float, Int, ScalarLike
 
 from lookax.errors import check
 from lookax.surrogates.returns import discounts, running_sums, v_trace_targets
 
 Ratios = Literal["per-step", "trajectory"]
+
+LOG_WEIGHT_CAP = 80.0
+"""The largest logarithm of a weight, in single and in double precision.
+
+e⁸⁰ ≈ 5.5 · 10³⁴ leaves a factor of 6000 below float32's largest number, for rewards and sums over games.
+"""
+
+LOG_OF_SQUARES = 40.0
+"""The largest logarithm of a weight whose mean is divided by: derivatives of such a ratio contain its square.
+
+Where one is larger, all weights of that step are divided by the same number, which changes no ratio of them.
+"""
 
 
 def importance_sampling(
@@ -37,7 +54,7 @@ def importance_sampling(
     """
     check(ratios in get_args(Ratios), "ratios", ratios, f"one of {', '.join(get_args(Ratios))}")
     cumulated = running_sums(log_probs - behaviour_log_probs)
-    weights = jnp.exp(cumulated if ratios == "per-step" else cumulated[-1])
+    weights = jnp.exp(_cut(cumulated if ratios == "per-step" else cumulated[-1]))
     return jnp.sum(weights * discounts(discount, log_probs.shape[0]) * rewards)
 
 
@@ -58,8 +75,7 @@ def doubly_robust(
     - `values`: V̂(s₀) … V̂(s_{T−1}), `[T]`.
     - `action_values`: Q̂(s₀, a₀) … Q̂(s_{T−1}, a_{T−1}), `[T]`, constant to derivatives in θ.
     """
-    log_ratios = log_probs - behaviour_log_probs
-    weights = jnp.exp(running_sums(log_ratios))
+    weights = jnp.exp(_cut(running_sums(log_probs - behaviour_log_probs)))
     before = jnp.concatenate([jnp.ones_like(weights[:1]), weights[:-1]])
     terms = before * values + weights * (rewards - action_values)
     return jnp.sum(discounts(discount, log_probs.shape[0]) * terms)
@@ -78,11 +94,12 @@ def v_trace(
 
     Without truncation it is V(s₀) + Σₜ γᵗ (Π_{k ≤ t} ρ_k) δₜ and every order is unbiased for any V(s₀) … V(s_{T−1}), if
     V(s_T) = 0 because the game is over. Truncation trades bias for variance: a ratio above its ceiling has no
-    derivatives. On-policy with V = 0 it is [`dice`][lookax.surrogates.dice.dice].
+    derivatives. On-policy with V = 0 it is [`dice`][lookax.surrogates.dice.dice]. Single ratios are capped as weights
+    are, their product is not: that is what truncation is for.
 
     Source: Espeholt et al. 2018 (IMPALA), eq. 1; as a surrogate Tang et al. 2021.
     """
-    ratios = jnp.exp(log_probs - behaviour_log_probs)
+    ratios = jnp.exp(_cut(log_probs - behaviour_log_probs))
     return v_trace_targets(ratios, rewards, values, discount, rho_bar, c_bar)[0]
 
 
@@ -111,10 +128,14 @@ def off_policy_dice(
     """
     log_ratios = log_probs - behaviour_log_probs
     log_weights = running_sums(log_ratios)
-    weights = jnp.exp(log_weights + jax.lax.stop_gradient(jnp.minimum(jnp.log(ceiling) - log_weights, 0)))
     if self_normalised:
+        log_weights = _cut(log_weights, jnp.log(ceiling))
+        largest = jax.lax.stop_gradient(log_weights.max(axis=1, keepdims=True))
+        weights = jnp.exp(log_weights - jnp.maximum(largest - LOG_OF_SQUARES, 0))
         weights = weights / weights.mean(axis=1, keepdims=True)
-    terms = weights * rewards + values * (1 - jnp.exp(log_ratios))
+    else:
+        weights = jnp.exp(_cut(log_weights, jnp.minimum(jnp.log(ceiling), LOG_WEIGHT_CAP)))
+    terms = weights * rewards + values * (1 - jnp.exp(_cut(log_ratios)))
     return discounts(discount, log_probs.shape[0]) @ terms.mean(axis=1)
 
 
@@ -127,3 +148,19 @@ def effective_sample_size(
     """
     log_weights = running_sums(log_probs - behaviour_log_probs)
     return jnp.exp(2 * jax.nn.logsumexp(log_weights, axis=1) - jax.nn.logsumexp(2 * log_weights, axis=1))
+
+
+def capped_weights(
+    log_probs: Float[Array, "T B"], behaviour_log_probs: Float[Array, "T B"], ceiling: ScalarLike = jnp.inf
+) -> Int[Array, ""]:
+    """How many weights wₜ = Π_{k ≤ t} π(a_k|s_k)/μ(a_k|s_k) are above the cap of e⁸⁰: none under a lower ceiling.
+
+    An estimate that such weights enter is biased, and of hardly any use: see `effective_sample_size`.
+    """
+    log_weights = jnp.minimum(running_sums(log_probs - behaviour_log_probs), jnp.log(ceiling))
+    return (log_weights > LOG_WEIGHT_CAP).sum()
+
+
+def _cut(log_weights: Float[Array, "..."], at: ScalarLike = LOG_WEIGHT_CAP) -> Float[Array, "..."]:
+    """Logarithms that are at most `at`, whose derivatives are those of the logarithms that were given."""
+    return log_weights + jax.lax.stop_gradient(jnp.minimum(at - log_weights, 0))

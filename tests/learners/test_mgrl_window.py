@@ -1,0 +1,102 @@
+"""What MGRL learns from what, and is judged by: whole windows against ones that are written out here."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from lookax.games.environment import Step
+from lookax.learners.actor_critic import Coefficients
+from lookax.learners.mgrl import MGRL, Inner, Outer, retraced_meta_gradient
+from lookax.lookahead.retraced import taken
+from lookax.policies.convolutional import actor_critic
+from lookax.rollouts.acting import act
+
+KEY = jax.random.key(12)
+BATCH, STEPS, INNER_STEPS, META_STEP = 3, 4, 2, 0.5
+OUTER = Outer(0.9, 0.8, 0.1, 0.02, 0.3)
+
+
+class Circle:
+    """Five places in a circle; an action is one step or three, each place pays something else, and one is the end."""
+
+    num_actions = 2
+    frame = (1, 1, 2)
+
+    def reset(self, key, batch_size):
+        del key
+        places = jnp.arange(batch_size)
+        return places, self._seen(places)
+
+    def step(self, key, state, actions):
+        del key
+        places = (state + 1 + 2 * actions) % 5
+        rewards = jnp.array([2.0, -1.0, 0.5, 0.0, 1.0])[places] + 0.3 * actions
+        ended = places == 0
+        made = Step(self._seen(places), rewards, ~ended, jnp.ones_like(ended), jnp.zeros_like(rewards), ended)
+        return places, made
+
+    def _seen(self, places):
+        angles = 2 * jnp.pi * places / 5
+        return jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)[:, None, None, :]
+
+
+def quick(function):
+    """Compiled without optimisation: it runs a few times."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+class ByHand:
+    """Every update has a rollout of its own: the first one the last window's, the others of the network before them."""
+
+    def __init__(self, inner):
+        self._update = quick(
+            lambda network, state, meta, rollout: taken(
+                inner.objective, network, state, (meta, rollout), inner.optimiser
+            )
+        )
+        self._act = quick(lambda network, place, key: act(Circle(), network, place, key, STEPS)[:2])
+        # What this gradient is: tests/learners/test_mgrl.py.
+        self._slope = quick(lambda *window: retraced_meta_gradient(inner, OUTER, *window))
+
+    def __call__(self, key, network, optimiser_state, meta, place, kept):
+        steps, rollouts = [], [kept]
+        for own in jax.random.split(key, INNER_STEPS):
+            (network, optimiser_state), step = self._update(network, optimiser_state, meta, rollouts[-1])
+            place, fresh = self._act(network, place, own)
+            steps.append(step)
+            rollouts.append(fresh)
+        slope = self._slope(meta, stacked(steps), network, stacked(rollouts[:-1]), rollouts[-1])
+        meta = jax.tree.map(lambda logit, up: logit + META_STEP * up, meta, slope)
+        return network, optimiser_state, meta, place, rollouts[-1]
+
+
+def stacked(trees):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def test_windows_are_those_by_hand():
+    # With momentum, so that the optimiser's state matters.
+    inner = Inner(optax.sgd(0.1, momentum=0.9))
+    learner = MGRL(Circle(), BATCH, STEPS, inner, INNER_STEPS, OUTER, optax.sgd(META_STEP))
+    meta = Coefficients(*(jnp.array(logit, float) for logit in (2.0, 1.0, 0.3, -2.0)))
+    network = actor_critic(KEY, Circle.frame, 2, convolutions=(), hidden_size=4, told_discount=True)
+    state = quick(learner.init)(KEY, network, meta)
+    update, by_hand = quick(learner.update), ByHand(inner)
+    now = state.network, state.optimiser_state, state.meta, state.place, state.kept
+    seen = [np.asarray(state.kept.actions)]
+    for window in range(2):
+        key = jax.random.fold_in(KEY, window)
+        state, _ = update(key, state)
+        now = by_hand(key, *now)
+        found = state.network, state.optimiser_state, state.meta, state.place, state.kept
+        for one, other in zip(*map(jax.tree.leaves, (found, now)), strict=True):
+            # The same sums in double precision, compiled apart; meta-gradients are of order 1e-3.
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+        seen.append(np.asarray(state.kept.actions))
+    # Windows that are told apart: meta-parameters have moved, and rollouts differ.
+    assert all(
+        abs(float(one - other)) > 1e-5 for one, other in zip(*map(jax.tree.leaves, (state.meta, meta)), strict=True)
+    )
+    assert not np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[1], seen[2])
