@@ -1,5 +1,7 @@
 """Advantages where episodes end, running scores, and that A2C's update is a step up its objective."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,6 +50,7 @@ class Corridor:
         return jnp.broadcast_to(steps[:, None, None, None].astype(float), (len(steps), *self.frame))
 
 
+@functools.cache
 def network(told_discount):
     return actor_critic(KEY, Corridor.frame, 2, convolutions=((2, 1, 1),), hidden_size=3, told_discount=told_discount)
 
@@ -86,7 +89,9 @@ def test_what_was_not_played_changes_nothing():
     own = rollout([[1.0], [0.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
     other = rollout([[1.0], [9.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
     coefficients = Coefficients(0.9, 0.8, 0.5, 0.01)
-    found = [objective(parts(network(False), each, coefficients, 0.9), coefficients) for each in (own, other)]
+    first = network(False)
+    value = jax.jit(lambda own: objective(parts(first, own, coefficients, 0.9), coefficients))
+    found = [value(each) for each in (own, other)]
     assert float(found[0]) == float(found[1])
 
 
@@ -120,10 +125,11 @@ def test_of_more_episodes_than_a_hundred_in_a_rollout_the_latest_are_kept():
 
 def test_acting_goes_on_where_it_stopped():
     environment = Corridor()
-    place = first_place(environment, KEY, 2)
+    place, first = first_place(environment, KEY, 2), network(False)
+    act_on = jax.jit(lambda place, key: act(environment, first, place, key, 2))
     seen, ended = [], []
     for key in jax.random.split(KEY, 2):
-        place, own, finished = act(environment, network(False), place, key, 2)
+        place, own, finished = act_on(place, key)
         seen += list(np.asarray(own.observations[:-1, 0, 0, 0, 0]))
         ended += list(np.asarray(finished.ended[:, 0]))
         np.testing.assert_array_equal(own.observations[-1], place.observations)
@@ -135,9 +141,14 @@ def test_a2c_takes_a_step_up_its_objective():
     coefficients = Coefficients(0.9, 0.8, 0.5, 0.01)
     learner = A2C(Corridor(), 3, 4, coefficients, optax.sgd(0.1))
     state = learner.init(KEY, network(False))
-    after, metrics = learner.update(KEY, state)
-    _, own, _ = act(learner.environment, state.network, state.place, KEY, 4)
-    slope = jax.grad(lambda n: objective(parts(n, own, coefficients, 0.9), coefficients))(state.network)
+    after, metrics = jax.jit(learner.update)(KEY, state)
+
+    @jax.jit
+    def slope_at(network, place):
+        _, own, _ = act(learner.environment, network, place, KEY, 4)
+        return jax.grad(lambda n: objective(parts(n, own, coefficients, 0.9), coefficients))(network)
+
+    slope = slope_at(state.network, state.place)
     for before, direction, now in zip(*map(jax.tree.leaves, (state.network, slope, after.network)), strict=True):
         np.testing.assert_allclose(now, before + 0.1 * direction, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(metrics["gradient_norm"], optax.tree.norm(slope), rtol=1e-5)
