@@ -4,6 +4,8 @@ It sees keys that are drawn from twice, drawn from and split, or stacked, within
 meta-learning in tabular MDPs: going back through a sampled step is to sample the same once more, by the same key.
 """
 
+from typing import Any
+
 import jax
 import pytest
 
@@ -13,10 +15,16 @@ from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.memory_shaping import MemoryShaping
 from lookax.experiments.sampled_shaping import SampledShaping
 
-AGENTS = {"horizon": 2, "batch_size": 4, "outer_steps": 2, "inner_steps": 2, "model_batches": 2, "model_steps": 2,
+AGENTS: dict[str, Any] = {"horizon": 2, "batch_size": 4, "outer_steps": 2, "inner_steps": 2, "model_batches": 2, "model_steps": 2,
           "hidden_size": 2, "evaluation_games": 2}  # fmt: skip
-GAMES = {"horizon": 2, "inner_batch_size": 2, "hessian_batch_size": 2, "outer_batch_size": 2, "buffer_size": 4}
-WINDOWS = {"console": "minatar", "game": "breakout", "batch_size": 2, "steps": 2, "total_updates": 2}
+GAMES: dict[str, Any] = {
+    "horizon": 2,
+    "inner_batch_size": 2,
+    "hessian_batch_size": 2,
+    "outer_batch_size": 2,
+    "buffer_size": 4,
+}
+WINDOWS: dict[str, Any] = {"console": "minatar", "game": "breakout", "batch_size": 2, "steps": 2, "total_updates": 2}
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,9 @@ def test_models_are_fitted_by_the_optimiser_of_the_policies(optimiser):
     imitation = settings.pair().imitations[0]
     assert imitation is not None
     for ours, rate in ((imitation.optimiser, 0.3), (imitation.critic_optimiser, 0.7)):
-        steps = [own.update(jnp.array(2.0), own.init(jnp.array(0.0)))[0] for own in (ours, OPTIMISERS[optimiser](rate))]
-        np.testing.assert_array_equal(*steps)
+        both = ours, OPTIMISERS[optimiser](rate)
+        step, expected = (own.update(jnp.array(2.0), own.init(jnp.array(0.0)))[0] for own in both)
+        np.testing.assert_array_equal(np.asarray(step), np.asarray(expected))
 
 
 @pytest.mark.slow

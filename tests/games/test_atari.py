@@ -194,9 +194,9 @@ def test_atari_in_lanes_is_each_game_alone():
         return jax.lax.scan(lambda state, own: games.step(KEY, state, own), state, actions)[1].observations
 
     together = jax.jit(jax.vmap(frames))(keys)
-    alone = [frames(key) for key in keys]
-    np.testing.assert_array_equal(together, np.stack(alone))
-    assert not np.array_equal(*alone)
+    one, other = (frames(key) for key in keys)
+    np.testing.assert_array_equal(together, np.stack([one, other]))
+    assert not np.array_equal(one, other)
 
 
 def test_published_games_may_last_as_long_as_gym_allows():
