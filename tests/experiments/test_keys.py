@@ -15,8 +15,16 @@ from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.memory_shaping import MemoryShaping
 from lookax.experiments.sampled_shaping import SampledShaping
 
-AGENTS: dict[str, Any] = {"horizon": 2, "batch_size": 4, "outer_steps": 2, "inner_steps": 2, "model_batches": 2, "model_steps": 2,
-          "hidden_size": 2, "evaluation_games": 2}  # fmt: skip
+AGENTS: dict[str, Any] = {
+    "horizon": 2,
+    "batch_size": 4,
+    "outer_steps": 2,
+    "inner_steps": 2,
+    "model_batches": 2,
+    "model_steps": 2,
+    "hidden_size": 2,
+    "evaluation_games": 2,
+}
 GAMES: dict[str, Any] = {
     "horizon": 2,
     "inner_batch_size": 2,
