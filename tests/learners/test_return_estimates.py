@@ -18,7 +18,7 @@ def gradients(estimate, mdp, policy, key):
     def value(policy, rewards):
         return estimate(mdp.with_rewards(rewards), policy, key)
 
-    by_policy, by_rewards = jax.grad(value, argnums=(0, 1))(policy, mdp.rewards)
+    by_policy, by_rewards = jax.jit(jax.grad(value, argnums=(0, 1)))(policy, mdp.rewards)
     return by_policy.logits, by_rewards
 
 
@@ -57,23 +57,18 @@ def test_first_derivatives_of_score_function_lvc_and_loaded_dice_are_the_same(md
             np.testing.assert_allclose(other, first, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("number", [1, 7, 8, 19])
-def test_a_traced_number_of_trajectories_gives_the_same(number, mdp, policy):
-    def estimate(number):
-        return SampledReturn("loaded-dice", number, DISCOUNT, value_noise=1.0, chunk=8)
+def test_a_traced_number_of_trajectories_gives_the_same(mdp, policy):
+    # First derivatives, and products with the Hessian.
+    def derivatives(number):
+        estimate = SampledReturn("loaded-dice", number, DISCOUNT, value_noise=1.0, chunk=8)
+        gradient = lambda logits: gradients(estimate, mdp, SoftmaxTabularPolicy(logits), jax.random.key(4))
+        return jax.jvp(gradient, (policy.logits,), (jnp.cos(policy.logits),))
 
-    key = jax.random.key(4)
-    static = gradients(estimate(number), mdp, policy, key)
-    traced = jax.jit(lambda n: gradients(estimate(n), mdp, policy, key))(float(number))
-    for mine, theirs in zip(traced, static, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
-
-    def hessian_product(number):
-        gradient = lambda logits: gradients(estimate(number), mdp, SoftmaxTabularPolicy(logits), key)
-        return jax.jvp(gradient, (policy.logits,), (jnp.cos(policy.logits),))[1]
-
-    for mine, theirs in zip(jax.jit(hessian_product)(float(number)), hessian_product(number), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-13)
+    traced = jax.jit(derivatives)
+    for number in (1, 7, 8, 19):
+        both = traced(float(number)), jax.jit(derivatives, static_argnums=0)(number)
+        for mine, theirs in zip(*map(jax.tree.leaves, both), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-13, err_msg=str(number))
 
 
 def test_samples_are_those_of_the_chunks_keys_and_only_whole_ones_count(mdp, policy):
@@ -114,7 +109,7 @@ def test_values_can_be_stopped_in_rewards(mdp, policy):
             slope = jax.grad(lambda p: estimate(mdp.with_rewards(rewards), p, key))(policy)
             return jnp.sum(slope.logits * weights)
 
-        return jax.grad(slope_along)(mdp.rewards)
+        return jax.jit(jax.grad(slope_along))(mdp.rewards)
 
     def by_hand(stop):
         """Σₜ γᵗ Aₜ ∇log π(aₜ|sₜ), Aₜ by numpy's loops, with values that are frozen or follow the rewards."""
@@ -130,11 +125,12 @@ def test_values_can_be_stopped_in_rewards(mdp, policy):
                 total += DISCOUNT**t * jnp.mean((returns - values[states]) * scores)
             return total
 
-        return jax.grad(slope_along)(mdp.rewards)
+        return jax.jit(jax.grad(slope_along))(mdp.rewards)
 
-    np.testing.assert_allclose(by_rewards(), by_hand(stop=False), rtol=1e-9, atol=1e-13)
-    np.testing.assert_allclose(by_rewards(stop_values=True), by_hand(stop=True), rtol=1e-9, atol=1e-13)
-    assert not np.allclose(by_rewards(), by_rewards(stop_values=True))
+    followed, stopped = by_rewards(), by_rewards(stop_values=True)
+    np.testing.assert_allclose(followed, by_hand(stop=False), rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(stopped, by_hand(stop=True), rtol=1e-9, atol=1e-13)
+    assert not np.allclose(followed, stopped)
 
 
 def test_whole_numbers_as_settings_and_a_traced_number_of_trajectories(mdp, policy):
