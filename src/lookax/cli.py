@@ -211,7 +211,6 @@ def _resume(arguments: Sequence[str]) -> int:
         options = parse(ResumeOptions(run.experiment, run.recording), rest, f"lookax resume {name}")
         options.distribution.validate()
         options.distribution.join()
-        options.recording.validate()
         preset = dataclasses.replace(run.preset, experiment=options.experiment)
         return dataclasses.replace(run, preset=preset, recording=options.recording)
 

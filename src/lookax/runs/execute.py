@@ -173,6 +173,7 @@ def resume(path: Path, changes: Callable[[Run], Run]) -> bool:
     if refused := {name: pair for name, pair in changed.items() if name not in MAY_CHANGE}:
         raise BadInputError(refusal(path, refused))
     after.experiment.validate()
+    after.recording.validate()
     reached = max(updates_in(after.checkpoints), default=0)
     least = f"at least {reached}, where the run is"
     check(after.experiment.total_updates >= reached, "total_updates", after.experiment.total_updates, least)
