@@ -50,7 +50,7 @@ def test_final_policies_start_the_next_run(tmp_path):
 def test_reproduce_draws_and_compares(tmp_path, capsys):
     out = tmp_path / "figure1"
     assert main(["reproduce", "pola-figure1", "--out", str(out)]) == 0
-    assert "3 of 3 settings that have a reference agree" in re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "4 of 4 settings that have a reference agree" in re.sub(r"\s+", " ", capsys.readouterr().out)
     assert (out / "figure.png").exists()
     assert (out / "pola-figure1-pola-network2" / "metrics.jsonl").exists()
     assert json.loads((out / "table.json").read_text())["verdicts"] == [True, None, True, True]
