@@ -112,6 +112,17 @@ def test_a_share_of_games_that_cannot_be_is_refused(sparring):
         dataclasses.replace(learner_of(GAME, 2), sparring=sparring)
 
 
+@pytest.mark.parametrize(("kept", "count"), [(True, 6), (False, 1)])
+def test_optimisers_start_afresh_at_every_update_unless_they_are_kept(kept, count):
+    agent, opponent, _ = agents(critic=False)
+    learner = dataclasses.replace(
+        learner_of(GAME, 1, inner_steps=0, baseline="zero", keep_optimisers=kept), optimiser=optax.adam(0.1)
+    )
+    used = eqx.tree_at(lambda state: state.policy[0].count, learner.init(agent), jnp.array(5, jnp.int32))
+    _, state = quick(lambda *given: learner.update(KEY, 0, *given))(agent, opponent, used)
+    assert state.policy[0].count == count
+
+
 @pytest.mark.slow
 def test_optimisers_that_are_kept_go_on_as_within_one_update():
     # Nobody but this player learns, and no game is drawn: two updates of one step are one of two.
