@@ -111,9 +111,14 @@ def test_all_exact_it_learns_what_exact_lola_learns(two_players):
     np.testing.assert_allclose(flat(ours.policies), flat(theirs.policies), atol=1e-10)
 
 
-def test_every_adjoint_gives_the_same_gradient(two_players):
+@pytest.mark.parametrize(
+    "adjoints",
+    [("reverse",), pytest.param(("checkpointed", "forward"), marks=pytest.mark.slow)],
+    ids=lambda adjoints: ",".join(adjoints),
+)
+def test_every_adjoint_gives_the_same_gradient(two_players, adjoints):
     gradients = []
-    for adjoint in ("forward-over-reverse", "reverse", "checkpointed", "forward"):
+    for adjoint in ("forward-over-reverse", *adjoints):
         learner = learner_of(two_players, "dice-baseline", "dice", "dice-baseline", inner_steps=2, adjoint=adjoint)
         gradients.append(first_gradient_of(learner, KEY, learner.init(KEY)))
     for gradient in gradients[1:]:
@@ -164,8 +169,8 @@ of them 64-fold apart in batch size fit an exponent to √2 · 0.14/ln 64 = 0.05
     [
         ("inner", "dice-baseline"),
         ("outer", "dice-baseline"),
-        ("both", "dice-baseline"),
-        ("both", "dice"),
+        pytest.param("both", "dice-baseline", marks=pytest.mark.slow),
+        pytest.param("both", "dice", marks=pytest.mark.slow),
         ("both", "loaded-dice"),
         ("both", "self-normalised-dice"),
         ("older games", "off-policy-dice"),

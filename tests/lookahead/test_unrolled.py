@@ -38,9 +38,8 @@ def test_quadratic_by_hand(adjoint, steps):
         objective = lambda t: -0.5 * a * (t - phi) ** 2
         return unrolled(objective, theta, optimiser=optax.sgd(rate), steps=steps, adjoint=adjoint)
 
-    value = end(3.0, 1.0)
+    value, (by_start, by_target) = jax.jit(jax.value_and_grad(end, argnums=(0, 1)))(3.0, 1.0)
     np.testing.assert_allclose(value, 1 + shrink * 2)
-    by_start, by_target = jax.grad(end, argnums=(0, 1))(3.0, 1.0)
     np.testing.assert_allclose(by_start, shrink)
     np.testing.assert_allclose(by_target, 1 - shrink, atol=1e-15)
 
@@ -143,8 +142,9 @@ def test_simultaneous_learners_by_hand(adjoint):
         return unrolled(objectives, (x, y), optimiser=optax.sgd(rate), steps=2, adjoint=adjoint)
 
     turn = lambda phi: np.linalg.matrix_power([[1, rate * phi], [-rate * phi, 1]], 2)
-    np.testing.assert_allclose(end(1.0, 2.0, 3.0), turn(3.0) @ [1, 2])
-    by_x, by_y, by_phi = jax.jacrev(end, argnums=(0, 1, 2))(1.0, 2.0, 3.0)[0]
+    both = jax.jit(lambda *given: (end(*given), jax.jacrev(end, argnums=(0, 1, 2))(*given)))
+    value, ((by_x, by_y, by_phi), _) = both(1.0, 2.0, 3.0)
+    np.testing.assert_allclose(value, turn(3.0) @ [1, 2])
     np.testing.assert_allclose([by_x, by_y], turn(3.0)[0])
     step = 1e-6
     np.testing.assert_allclose(by_phi, ((turn(3 + step) - turn(3 - step)) @ [1, 2])[0] / (2 * step), rtol=1e-7)
@@ -184,8 +184,8 @@ def test_inputs_differ_from_step_to_step(adjoint):
         return unrolled(objective, theta, optimiser=optax.sgd(0.5), steps=3, adjoint=adjoint, inputs={"x": targets})
 
     targets = jnp.array([1.0, 2.0, 4.0])
-    np.testing.assert_allclose(end(8.0, targets), 8 / 8 + 1 / 8 + 2 / 4 + 4 / 2)
-    by_start, by_targets = jax.grad(end, argnums=(0, 1))(8.0, targets)
+    value, (by_start, by_targets) = jax.jit(jax.value_and_grad(end, argnums=(0, 1)))(8.0, targets)
+    np.testing.assert_allclose(value, 8 / 8 + 1 / 8 + 2 / 4 + 4 / 2)
     np.testing.assert_allclose(by_start, 1 / 8)
     np.testing.assert_allclose(by_targets, [1 / 8, 1 / 4, 1 / 2])
 
@@ -207,8 +207,8 @@ def test_curvature_is_what_a_step_is_differentiated_as(adjoint):
         )
 
     shrink, slope = 1 - rate * a, 1 - rate * b * 0.7
-    np.testing.assert_allclose(end(5.0, 0.7), shrink**2 * 5)
-    by_start, by_phi = jax.grad(end, argnums=(0, 1))(5.0, 0.7)
+    value, (by_start, by_phi) = jax.jit(jax.value_and_grad(end, argnums=(0, 1)))(5.0, 0.7)
+    np.testing.assert_allclose(value, shrink**2 * 5)
     np.testing.assert_allclose(by_start, slope**2)
     np.testing.assert_allclose(by_phi, slope * -rate * b * 5 - rate * b * shrink * 5)
 
@@ -251,8 +251,13 @@ def test_iterates_are_where_each_step_ends(adjoint):
     def path(theta):
         return iterates(lambda t: -0.5 * t**2, theta, optimiser=optax.sgd(0.5), steps=3, adjoint=adjoint)
 
-    np.testing.assert_allclose(path(8.0), [4, 2, 1])
-    np.testing.assert_allclose(jax.grad(lambda theta: path(theta) @ jnp.array([1.0, 2.0, 4.0]))(8.0), 1.5)
+    def weighted(theta):
+        along = path(theta)
+        return along @ jnp.array([1.0, 2.0, 4.0]), along
+
+    slope, along = jax.jit(jax.grad(weighted, has_aux=True))(8.0)
+    np.testing.assert_allclose(along, [4, 2, 1])
+    np.testing.assert_allclose(slope, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +306,11 @@ def test_steps_go_on_from_a_state_and_can_be_differentiated_in_it(adjoint):
             params = params + 0.1 * trace
         return params
 
-    np.testing.assert_allclose(last(trace, params), by_hand(trace, params))
-    for number in (0, 1):
-        found, expected = (jax.jacrev(way, number)(trace, params) for way in (last, by_hand))
-        np.testing.assert_allclose(found, expected, rtol=1e-10)
+    @jax.jit
+    def both(trace, params):
+        return [(way(trace, params), jax.jacrev(way, (0, 1))(trace, params)) for way in (last, by_hand)]
+
+    (found, jacobians), (expected, by_hand_jacobians) = both(trace, params)
+    np.testing.assert_allclose(found, expected)
+    for ours, theirs in zip(jacobians, by_hand_jacobians, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)

@@ -6,6 +6,7 @@ python -m tests.mutants [WORDS …]: those whose file or description contains on
 """
 
 import concurrent.futures
+import itertools
 import os
 import queue
 import re
@@ -22,17 +23,31 @@ from tests.mutants.mutant import SOURCES, TESTS, Mutant, all_mutants
 SECONDS = 900
 """A mutant whose tests take longer hangs, which is noticed too."""
 
+SECOND = itertools.count(1_000_000_000)
+
 NO_END = f"{SECONDS} s without an end"
 
 
 def run_tests(sources: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Pytest with the library in a folder, until the first failure."""
-    # Two versions of a file may be of one size and second: bytecode that was kept could be the other one's.
-    environment = os.environ | {"PYTHONPATH": str(sources), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": str(sources),
+        "JAX_COMPILATION_CACHE_DIR": str(sources.parent / "programs"),
+    }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(str(TESTS / t) for t in tests)]
     return subprocess.run(
         command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a version of a source file.
+
+    Python tells bytecode's source by its size and the second of its change; every version gets a second of its own.
+    """
+    path.write_text(text)
+    second = next(SECOND)
+    os.utime(path, (second, second))
 
 
 def killer(mutant: Mutant, sources: Path) -> str | None:
@@ -42,12 +57,14 @@ def killer(mutant: Mutant, sources: Path) -> str | None:
     """
     path = sources / "lookax" / mutant.file
     original = path.read_text()
-    path.write_text(mutant.applied_to(original))
+    write(path, mutant.applied_to(original))
     try:
         for tests in (mutant.tests, (mutant.room,)):
             try:
                 done = run_tests(sources, tests)
             except subprocess.TimeoutExpired:
+                # Killed as it wrote, it may have left half a program.
+                shutil.rmtree(sources.parent / "programs", ignore_errors=True)
                 return NO_END
             failed = re.search(r"^FAILED tests/(.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
             if done.returncode == 1 and failed:
@@ -55,7 +72,7 @@ def killer(mutant: Mutant, sources: Path) -> str | None:
             if done.returncode != 0:
                 raise RuntimeError(f"{mutant.what}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     finally:
-        path.write_text(original)
+        write(path, original)
     return None
 
 

@@ -42,9 +42,8 @@ def probabilities(mdp: TabularMDP, every: Enumeration, log_probs: jax.Array) -> 
 
 
 def derivatives(function, point: jax.Array, orders: int) -> list[np.ndarray]:
-    """The derivatives of orders 1 to `orders` of a scalar function of a vector."""
-    results, derivative = [], function
-    for _ in range(orders):
-        derivative = jax.jacfwd(derivative) if results else jax.grad(derivative)
-        results.append(np.asarray(derivative(point)))
-    return results
+    """The derivatives of orders 1 to `orders` of a scalar function of a vector, by one program."""
+    nested = [jax.grad(function)]
+    for _ in range(orders - 1):
+        nested.append(jax.jacfwd(nested[-1]))
+    return [np.asarray(each) for each in jax.jit(lambda point: [derivative(point) for derivative in nested])(point)]
