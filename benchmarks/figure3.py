@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lookax.experiments.registry import PRESETS
-from lookax.runs.lanes import Lanes
+from lookax.runs.programs.lanes import Lanes
 
 # Preset: CPU-seconds of the original for as many runs.
 ORIGINAL = {

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.figure3 import cpu_seconds
 from lookax.experiments.registry import PRESETS
-from lookax.runs.lanes import Lanes
+from lookax.runs.programs.lanes import Lanes
 
 # Preset: CPU-seconds of the original for 3 MDPs.
 ORIGINAL = {

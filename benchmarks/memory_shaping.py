@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lookax.experiments.registry import PRESETS
-from lookax.rollouts.dealing import games_over
-from lookax.runs.devices import use_cores
+from lookax.rollouts.sharding import games_over
+from lookax.runs.programs.devices import use_cores
 
 # Preset, outer steps (or batches of games for the model), and the original's wall and CPU seconds and MiB: its JAX code
 # with the commands' settings, in turn with ours on the same two cores, after compilation, for one agent's step.

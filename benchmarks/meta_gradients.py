@@ -21,13 +21,13 @@ from rich.console import Console
 from rich.table import Table
 
 from lookax.experiments.registry import PRESETS
-from lookax.games.atari import Atari
-from lookax.games.emulators import Playing
-from lookax.learners.actor_critic import Coefficients, learning_optimiser
+from lookax.games.arcade.atari import Atari
+from lookax.games.arcade.emulators import Playing
 from lookax.learners.mgrl import Inner, Outer, meta_gradient, retraced_meta_gradient
+from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
 from lookax.lookahead.retraced import taken
 from lookax.policies.convolutional import Convolution, actor_critic
-from lookax.rollouts.acting import Rollout
+from lookax.rollouts.environments import Rollout
 
 GAMES, STEPS, ACTIONS = 64, 5, 6
 INNER_STEPS = (1, 3, 8)

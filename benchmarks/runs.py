@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from lookax.experiments.registry import PRESETS
-from lookax.runs import terminal
-from lookax.runs.devices import use_cores
-from lookax.runs.folder import RunFolder
-from lookax.runs.lanes import Lanes
-from lookax.runs.run import Recording, Run
-from lookax.runs.stopping import Stop
-from lookax.runs.training import arranged, train
+from lookax.runs.commands import terminal
+from lookax.runs.programs.devices import use_cores
+from lookax.runs.programs.lanes import Lanes
+from lookax.runs.programs.stopping import Stop
+from lookax.runs.programs.training import arranged, train
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run
 
 # Preset: seeds and updates that take some ten seconds.
 RUNS = {"ipd-lola": (20, 50_000), "ipd-lola-dice": (10, 600)}

@@ -31,21 +31,22 @@ from lookax.options import (
     RunOptions,
     SweepOptions,
 )
-from lookax.runs import compilation_cache, terminal
-from lookax.runs.arguments import described_fields, parse
-from lookax.runs.config import read_yaml
-from lookax.runs.crossplay import run_crossplay
-from lookax.runs.devices import is_first_process, use_cores
-from lookax.runs.evaluate import run_evaluate
-from lookax.runs.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
-from lookax.runs.folder import RunFolder
-from lookax.runs.inspection import run_inspect
-from lookax.runs.listing import listing, standings
-from lookax.runs.playing import run_play
-from lookax.runs.report import write_report
-from lookax.runs.run import Recording, Run, read_config
-from lookax.runs.stopping import StoppedError
-from lookax.runs.sweep import Sweep, parse_set, run_sweep, stored_sweep
+from lookax.runs.commands import terminal
+from lookax.runs.commands.arguments import described_fields, parse
+from lookax.runs.commands.crossplay import run_crossplay
+from lookax.runs.commands.evaluate import run_evaluate
+from lookax.runs.commands.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
+from lookax.runs.commands.inspect import run_inspect
+from lookax.runs.commands.listing import listing, standings
+from lookax.runs.commands.play import run_play
+from lookax.runs.commands.report import write_report
+from lookax.runs.commands.sweep import Sweep, parse_set, run_sweep, stored_sweep
+from lookax.runs.programs import compilation_cache
+from lookax.runs.programs.devices import is_first_process, use_cores
+from lookax.runs.programs.stopping import StoppedError
+from lookax.runs.storage.config import read_yaml
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run, read_config
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"

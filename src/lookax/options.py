@@ -1,4 +1,4 @@
-"""What the words after a command mean: its options, as dataclasses that `lookax.runs.arguments` reads them into."""
+"""The options of every command, as dataclasses that `lookax.runs.commands.arguments` reads words into."""
 
 import dataclasses
 from pathlib import Path
@@ -8,10 +8,10 @@ import tyro
 
 from lookax.errors import check
 from lookax.experiments.registry import FIGURES, AnyExperiment
-from lookax.runs.distributed import Distribution
-from lookax.runs.ray_engine import on_ray
-from lookax.runs.run import Recording
-from lookax.runs.sweep import Engine, local
+from lookax.runs.commands.sweep import Engine, local
+from lookax.runs.programs.distributed import Distribution
+from lookax.runs.programs.ray_engine import on_ray
+from lookax.runs.storage.run import Recording
 
 
 @dataclasses.dataclass(frozen=True)

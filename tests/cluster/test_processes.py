@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from lookax.runs.metrics import read_history
+from lookax.runs.storage.metrics import read_history
 
 pytestmark = pytest.mark.cluster
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lookax.cli import main
-from lookax.runs.metrics import last_rows
+from lookax.runs.storage.metrics import last_rows
 
 pytestmark = pytest.mark.cluster
 

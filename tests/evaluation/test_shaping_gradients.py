@@ -8,7 +8,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lookax.evaluation.shaping_gradients import gradient_correlations
-from lookax.experiments.sampled_shaping import SampledShaping
+from lookax.experiments.studies.sampled_shaping import SampledShaping
 
 KEY = jax.random.key(3)
 

@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.actor_critic_games import A2C, FIGURE, MGRL
-from lookax.experiments.actor_critic_reports import draw, table
-from lookax.experiments.actor_critics import ActorCriticLearning
+from lookax.experiments.figures.actor_critic_games import A2C, FIGURE, MGRL
 from lookax.experiments.preset import Result
+from lookax.experiments.reports.actor_critics import draw, table
+from lookax.experiments.studies.actor_critics import ActorCriticLearning
 
 SMALL = dataclasses.replace(MGRL, console="minatar", game="breakout", batch_size=4, steps=2, inner_steps=2, seeds=2)
 

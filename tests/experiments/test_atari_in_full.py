@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lookax.cli import main
-from lookax.games.emulators import Game
-from lookax.runs.metrics import read_history
+from lookax.games.arcade.emulators import Game
+from lookax.runs.storage.metrics import read_history
 
 UPDATES = {"a2c-atari": 200, "mgrl-atari": 67, "mgrl-lvc-atari": 67}
 """Two hundred of the network: a window has three."""

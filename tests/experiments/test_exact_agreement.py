@@ -7,13 +7,13 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments import pola_b16, pola_figure1, pola_figure3
-from lookax.experiments.algorithms import NaiveSettings
-from lookax.experiments.exact_reports import Reference
-from lookax.experiments.exact_shaping import ExactShaping
+from lookax.experiments.figures import pola_b16, pola_figure1, pola_figure3
 from lookax.experiments.preset import Count, Result
 from lookax.experiments.registry import PRESETS
-from lookax.runs.config import as_fields
+from lookax.experiments.reports.exact import Reference
+from lookax.experiments.studies.algorithms import NaiveSettings
+from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.runs.storage.config import as_fields
 
 TABLES = pytest.mark.parametrize("figure", [pola_figure3, pola_b16])
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from lookax.cli import main
-from lookax.experiments import pola_b16, pola_figure3
-from lookax.experiments.exact_reports import found, held
-from lookax.runs.execute import learn
-from lookax.runs.folder import RunFolder
-from lookax.runs.run import Recording, Run
-from lookax.runs.stopping import Stop
+from lookax.experiments.figures import pola_b16, pola_figure3
+from lookax.experiments.reports.exact import found, held
+from lookax.runs.commands.execute import learn
+from lookax.runs.programs.stopping import Stop
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run
 
 pytestmark = pytest.mark.slow
 

@@ -9,18 +9,18 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments import gmrl_ablations, gmrl_bias, gmrl_decompose, gmrl_learning, gmrl_lirpg
-from lookax.experiments.gradient_reports import QUANTITIES, Reference, distance, exponent, quality_table
-from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
-from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
+from lookax.experiments.figures import gmrl_ablations, gmrl_bias, gmrl_decompose, gmrl_learning, gmrl_lirpg
 from lookax.experiments.preset import Result
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.experiments.reports.gradients import QUANTITIES, Reference, distance, exponent, quality_table
+from lookax.experiments.studies.meta_gradients import LIRPGGradient, MAMLGradient
+from lookax.experiments.studies.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.games.exact_mdp import expected_return, policy_log_probs
-from lookax.runs import execute
-from lookax.runs.folder import RunFolder
-from lookax.runs.lanes import Lanes, grouped
-from lookax.runs.run import Recording, Run
-from lookax.runs.stopping import Stop
+from lookax.runs.commands import execute
+from lookax.runs.programs.lanes import Lanes, grouped
+from lookax.runs.programs.stopping import Stop
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run
 
 SMALL: dict[str, Any] = {"num_states": 5, "num_actions": 3, "seeds": 3, "horizon": 6}
 
@@ -194,7 +194,7 @@ def test_references_of_few_mdps_say_so():
 
 
 def test_references_ran_in_the_mdps_of_our_seeds():
-    file = Path(gmrl_decompose.__file__).parent / "gmrl_tabular_references.json"
+    file = Path(gmrl_decompose.__file__).parent / "data" / "gmrl_tabular.json"
     theirs = json.loads(file.read_text())["uniform_return"]
     settings = MAMLGradient()
 

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from lookax.experiments import gmrl_ipd, shaping_reports
+from lookax.experiments.figures import gmrl_ipd
 from lookax.experiments.preset import Result
 from lookax.experiments.registry import PRESETS
-from lookax.experiments.sampled_shaping import SampledShaping
-from lookax.runs.lanes import Lanes
+from lookax.experiments.reports import sampled as shaping_reports
+from lookax.experiments.studies.sampled_shaping import SampledShaping
+from lookax.runs.programs.lanes import Lanes
 
 TINY: dict[str, Any] = {
     "inner_batch_size": 4, "hessian_batch_size": 2, "outer_batch_size": 6, "buffer_size": 8, "horizon": 5, "seeds": 2,

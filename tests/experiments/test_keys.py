@@ -9,11 +9,11 @@ from typing import Any
 import jax
 import pytest
 
-from lookax.experiments.actor_critics import ActorCriticLearning
-from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling
-from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.memory_shaping import MemoryShaping
-from lookax.experiments.sampled_shaping import SampledShaping
+from lookax.experiments.studies.actor_critics import ActorCriticLearning
+from lookax.experiments.studies.algorithms import GradientSteps, LOLASettings, OpponentModelling
+from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.studies.memory_shaping import MemoryShaping
+from lookax.experiments.studies.sampled_shaping import SampledShaping
 
 AGENTS: dict[str, Any] = {
     "horizon": 2,

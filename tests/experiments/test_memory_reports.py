@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lookax.experiments import pola_figure4, pola_figure5
-from lookax.experiments.memory_reports import Published, Reading, coin_maps, draw_memory, draw_run, memory_table
+from lookax.experiments.figures import pola_figure4, pola_figure5
 from lookax.experiments.preset import Result
+from lookax.experiments.reports.memory import Published, Reading, coin_maps, draw_memory, draw_run, memory_table
 
 SETTINGS = pola_figure4.LAPTOP_FIGURE.presets[0].experiment
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.experiments.algorithms import OPTIMISERS
-from lookax.experiments.memory_shaping import MemoryShaping
+from lookax.experiments.studies.algorithms import OPTIMISERS
+from lookax.experiments.studies.memory_shaping import MemoryShaping
 
 KEY = jax.random.key(8)
 TINY = MemoryShaping(

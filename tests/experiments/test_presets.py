@@ -4,10 +4,16 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.algorithms import GradientSteps, LOLASettings, NaiveSettings, POLASettings, ProximalPoint
-from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.preset import Count
 from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
+from lookax.experiments.studies.algorithms import (
+    GradientSteps,
+    LOLASettings,
+    NaiveSettings,
+    POLASettings,
+    ProximalPoint,
+)
+from lookax.experiments.studies.exact_shaping import ExactShaping
 
 
 @pytest.mark.parametrize("name", PRESETS)

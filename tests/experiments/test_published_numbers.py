@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import yaml
 
-from lookax.experiments import pola_figure1
+from lookax.experiments.figures import pola_figure1
 from lookax.experiments.registry import PRESETS
 
 TABLE = yaml.safe_load((Path(__file__).parents[1] / "data" / "published_numbers.yaml").read_text())
@@ -443,7 +443,7 @@ def test_every_field_of_every_preset_is_what_its_command_says(group):
 @pytest.mark.parametrize(("custom_param", "network"), [("1", 1), ("4", 2)])
 def test_figure1_starts_from_the_networks_of_the_published_code(custom_param, network):
     name = str(PRESETS[f"pola-figure1-lola-network{network}"].experiment.initial_policies).removeprefix("lookax:")
-    for layers in json.loads((Path(pola_figure1.__file__).parent / name).read_text())["layers"]:
+    for layers in json.loads((Path(pola_figure1.__file__).parent / "data" / name).read_text())["layers"]:
         for layer, theirs in zip(layers, TABLE["networks"][custom_param], strict=True):
             for part in ("weight", "bias"):
                 np.testing.assert_array_equal(layer[part], theirs[part])

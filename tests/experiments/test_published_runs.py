@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.experiments import pola_figure1
+from lookax.experiments.figures import pola_figure1
 from lookax.experiments.registry import PRESETS
 
 EXAMPLES = json.loads((Path(__file__).parents[1] / "data" / "pola_figure3_example_runs.json").read_text())

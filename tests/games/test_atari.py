@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.games.atari import Atari, shrunk
-from lookax.games.emulators import Emulators, Game
+from lookax.games.arcade.atari import Atari, shrunk
+from lookax.games.arcade.emulators import Emulators, Game
 from tests.games.original_wrappers import Original, grey_84, no_ops
 
 KEY = jax.random.key(3)

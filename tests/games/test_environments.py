@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.games.atari import Atari
-from lookax.games.environment import Environment
-from lookax.games.minatar import GAMES, MinAtar
+from lookax.games.arcade.atari import Atari
+from lookax.games.arcade.environment import Environment
+from lookax.games.arcade.minatar import GAMES, MinAtar
 
 KEY = jax.random.key(3)
 

@@ -11,12 +11,12 @@ import optax
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot
-from lookax.learners.agent import Agent, SampledObjectives
+from lookax.learners.objectives.agent import Agent, SampledObjectives
 from lookax.learners.pola_dice import POLADiCE
 from lookax.policies.actor import Network
 from lookax.policies.recurrent import network
-from lookax.rollouts.actors import Games
-from lookax.rollouts.pieces import Play
+from lookax.rollouts.games import Games
+from lookax.rollouts.microbatches import Play
 from lookax.surrogates.returns import discounts
 
 DEFECTOR = "always-defect"

@@ -5,7 +5,7 @@ from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
 from lookax.games.tabular_mdp import random_mdp
-from lookax.policies.kinds import PolicyMaker
+from lookax.policies.factory import PolicyMaker
 from lookax.policies.tabular import SoftmaxTabularPolicy
 
 

@@ -15,8 +15,8 @@ from lookax.games.payoffs import contribution_payoffs
 from lookax.policies.actor import Network
 from lookax.policies.mlp import Dense
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder
-from lookax.rollouts.actors import Games, watched
-from lookax.rollouts.pieces import Play
+from lookax.rollouts.games import Games, watched
+from lookax.rollouts.microbatches import Play
 
 DATA = Path(__file__).parents[1] / "data"
 

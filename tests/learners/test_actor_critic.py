@@ -8,12 +8,12 @@ import numpy as np
 import optax
 import pytest
 
-from lookax.games.environment import Step
+from lookax.games.arcade.environment import Step
 from lookax.learners.a2c import A2C
-from lookax.learners.actor_critic import Coefficients, advantages, learning_optimiser, objective, parts
 from lookax.learners.mgrl import MGRL, Inner, Outer
+from lookax.learners.objectives.actor_critic import Coefficients, advantages, learning_optimiser, objective, parts
 from lookax.policies.convolutional import actor_critic
-from lookax.rollouts.acting import Rollout, act, first_place
+from lookax.rollouts.environments import Rollout, act, first_place
 from lookax.rollouts.episodes import RECENT, Finished, no_episodes
 
 KEY = jax.random.key(6)

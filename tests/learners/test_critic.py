@@ -4,8 +4,8 @@ import numpy as np
 import optax
 import pytest
 
-from lookax.learners.critic import TabularCritic
-from lookax.rollouts.tables import Trajectory
+from lookax.learners.objectives.critic import TabularCritic
+from lookax.rollouts.trajectories import Trajectory
 
 DISCOUNT = 0.5
 

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.experiments.algorithms import (
+from lookax.experiments.registry import PRESETS
+from lookax.experiments.studies.algorithms import (
     GradientSteps,
     LOLASettings,
     NaiveSettings,
@@ -24,10 +25,9 @@ from lookax.experiments.algorithms import (
     POLASettings,
     ProximalPoint,
 )
-from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.registry import PRESETS
-from lookax.experiments.repeated_game import quantities
-from lookax.policies.kinds import PolicyKind
+from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.studies.repeated_game import quantities
+from lookax.policies.factory import PolicyKind
 from lookax.policies.mlp import Dense, MLPPolicy, PreconditionedMLPPolicy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy
 

@@ -16,14 +16,14 @@ import pytest
 
 import lookax.learners.a2c
 import lookax.learners.mgrl
-from lookax.games.environment import Step
+from lookax.games.arcade.environment import Step
 from lookax.learners.a2c import A2C
-from lookax.learners.actor_critic import Coefficients, learning_optimiser
 from lookax.learners.mgrl import MGRL, Inner, Outer
+from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
 from lookax.lookahead.retraced import taken
 from lookax.policies.convolutional import NATURE, ActorCritic, Convolution, DiscountEmbedding
 from lookax.policies.mlp import Dense
-from lookax.rollouts.acting import Place, Rollout
+from lookax.rollouts.environments import Place, Rollout
 from lookax.rollouts.episodes import Finished
 
 ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_actor_critics.json").read_text(encoding="utf-8"))

@@ -19,13 +19,13 @@ from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners import game_returns
-from lookax.learners.critic import TabularCritic
-from lookax.learners.game_returns import GameEstimator, PlayedReturn, ReplayedReturn
 from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
-from lookax.learners.replay import ring
-from lookax.policies.kinds import PolicyMaker
+from lookax.learners.objectives.critic import TabularCritic
+from lookax.learners.objectives.game_returns import GameEstimator, PlayedReturn, ReplayedReturn
+from lookax.learners.objectives.replay import ring
+from lookax.policies.factory import PolicyMaker
 from lookax.policies.tabular import TabularPolicy
-from lookax.rollouts.tables import Trajectory, look_up
+from lookax.rollouts.trajectories import Trajectory, look_up
 
 ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_lola_dice.json").read_text(encoding="utf-8"))
 HORIZON, BATCH = ORIGINAL["horizon"], ORIGINAL["batch"]

@@ -14,15 +14,15 @@ import numpy as np
 import optax
 import pytest
 
-from lookax.experiments.meta_gradients import MAMLGradient
+from lookax.experiments.studies.meta_gradients import MAMLGradient
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners import return_estimates
-from lookax.learners.adaptation import Adaptation
 from lookax.learners.lirpg import lirpg_gradient
 from lookax.learners.maml_rl import maml_gradient
-from lookax.learners.return_estimates import ExactReturn, SampledReturn
+from lookax.learners.objectives.adaptation import Adaptation
+from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
 from lookax.policies.tabular import SoftmaxTabularPolicy
-from lookax.rollouts.tables import Trajectory
+from lookax.rollouts.trajectories import Trajectory
 from lookax.surrogates.by_name import Surrogate
 
 ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_tabular.json").read_text(encoding="utf-8"))

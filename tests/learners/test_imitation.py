@@ -10,12 +10,12 @@ import pytest
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.agent import Agent, SampledObjectives, seats, watch
-from lookax.learners.imitation import Imitation
+from lookax.learners.objectives.agent import Agent, SampledObjectives, seats, watch
+from lookax.learners.opponents.imitation import Imitation
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
-from lookax.rollouts.actors import watched
-from lookax.rollouts.pieces import Play
+from lookax.rollouts.games import watched
+from lookax.rollouts.microbatches import Play
 
 PLAYER, HORIZON = 1, 5
 

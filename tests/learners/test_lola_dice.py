@@ -13,12 +13,12 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lookax.games.exact_play import ExactPlay
-from lookax.learners.critic import TabularCritic
-from lookax.learners.game_returns import PlayedReturn, ReplayedReturn, play_games
 from lookax.learners.lola import LOLA
 from lookax.learners.lola_dice import LOLADiCE
-from lookax.learners.replay import ring
-from lookax.learners.shaping import Shaping
+from lookax.learners.objectives.critic import TabularCritic
+from lookax.learners.objectives.game_returns import PlayedReturn, ReplayedReturn, play_games
+from lookax.learners.objectives.replay import ring
+from lookax.learners.objectives.shaping import Shaping
 from lookax.lookahead.unrolled import unrolled
 
 KEY = jax.random.key(2)

@@ -9,10 +9,10 @@ import optax
 import pytest
 
 from lookax.games.exact_mdp import expected_return, policy_log_probs
-from lookax.learners.adaptation import Adaptation
 from lookax.learners.lirpg import LIRPG, lirpg_gradient
 from lookax.learners.maml_rl import MAMLRL, maml_gradient
-from lookax.learners.return_estimates import ExactReturn, ReturnEstimate, SampledReturn
+from lookax.learners.objectives.adaptation import Adaptation
+from lookax.learners.objectives.return_estimates import ExactReturn, ReturnEstimate, SampledReturn
 from lookax.lookahead.unrolled import Adjoint
 from lookax.policies.tabular import SoftmaxTabularPolicy
 

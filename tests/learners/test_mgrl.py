@@ -15,11 +15,16 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.learners.actor_critic import Coefficients, PolicySurrogate, clipped_by_constant_norm, learning_optimiser
 from lookax.learners.mgrl import Bootstrapped, Inner, Outer, meta_gradient, retraced_meta_gradient
+from lookax.learners.objectives.actor_critic import (
+    Coefficients,
+    PolicySurrogate,
+    clipped_by_constant_norm,
+    learning_optimiser,
+)
 from lookax.lookahead.retraced import taken
 from lookax.policies.convolutional import actor_critic
-from lookax.rollouts.acting import Rollout
+from lookax.rollouts.environments import Rollout
 
 ADJOINTS: Any = ("reverse", "checkpointed", "forward-over-reverse", "forward")
 NAMES = [field.name for field in dataclasses.fields(Coefficients)]

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lookax.games.environment import Step
-from lookax.learners.actor_critic import Coefficients
+from lookax.games.arcade.environment import Step
 from lookax.learners.mgrl import MGRL, Inner, Outer, retraced_meta_gradient
+from lookax.learners.objectives.actor_critic import Coefficients
 from lookax.lookahead.retraced import taken
 from lookax.policies.convolutional import actor_critic
-from lookax.rollouts.acting import act
+from lookax.rollouts.environments import act
 
 KEY = jax.random.key(12)
 BATCH, STEPS, INNER_STEPS, META_STEP = 3, 4, 2, 0.5

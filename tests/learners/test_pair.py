@@ -9,8 +9,8 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lookax.games.matrix_game import MatrixGame
-from lookax.learners.agent import Agent
-from lookax.learners.imitation import Imitation
+from lookax.learners.objectives.agent import Agent
+from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pair import Pair
 from lookax.policies.strategies import strategy
 from tests.learners.all_games import KeyedGames, agent_of, learner_of

@@ -14,11 +14,11 @@ from jax.flatten_util import ravel_pytree
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.agent import Agent
-from lookax.learners.shaping import Shaping
+from lookax.learners.objectives.agent import Agent
+from lookax.learners.objectives.shaping import Shaping
 from lookax.lookahead.unrolled import unrolled
 from lookax.policies.actor import Network
-from lookax.policies.kinds import PolicyMaker
+from lookax.policies.factory import PolicyMaker
 from lookax.policies.recurrent import DenseLayers, LastSeen
 from lookax.policies.strategies import strategy
 from lookax.policies.tabular import with_reference_action

@@ -14,8 +14,8 @@ import optax
 import pytest
 
 from lookax.games.coin_game import OneCoinGame
-from lookax.learners.agent import Agent, SampledObjectives, seats, watch
-from lookax.learners.imitation import Imitation
+from lookax.learners.objectives.agent import Agent, SampledObjectives, seats, watch
+from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pola_dice import POLADiCE
 from lookax.surrogates.returns import generalised_advantages
 from tests.learners.recorded_games import game_of, network_of, recorded, replay, sequences

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.learners.game_returns import PlayedReturn, ReplayedReturn, play_games, ring_sample_size
-from lookax.learners.replay import ring
-from lookax.rollouts.tables import Trajectory
+from lookax.learners.objectives.game_returns import PlayedReturn, ReplayedReturn, play_games, ring_sample_size
+from lookax.learners.objectives.replay import ring
+from lookax.rollouts.trajectories import Trajectory
 
 KEY = jax.random.key(1)
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.learners.shaping import Shaping
+from lookax.learners.objectives.shaping import Shaping
 from lookax.lookahead.proximal import proximal_point
 from lookax.lookahead.unrolled import Adjoint, unrolled
 

@@ -8,14 +8,14 @@ import pytest
 
 from lookax.learners.lola import LOLA
 from lookax.learners.naive import Naive
-from lookax.learners.opponent_model import OpponentModel
+from lookax.learners.objectives.shaping import Shaping
+from lookax.learners.opponents.opponent_model import OpponentModel
 from lookax.learners.pola import POLA
-from lookax.learners.shaping import Shaping
 from lookax.learners.state import LearnerState
 from lookax.lookahead.proximal import proximal_point
 from lookax.lookahead.unrolled import unrolled
 from lookax.policies.explicit import parse_policies, write_policies
-from lookax.policies.kinds import PolicyMaker
+from lookax.policies.factory import PolicyMaker
 
 KEY = jax.random.key(0)
 ONE_STEP = Shaping(functools.partial(unrolled, optimiser=optax.sgd(3.0), steps=1, adjoint="reverse"))

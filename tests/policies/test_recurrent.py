@@ -14,8 +14,8 @@ from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.policies.actor import OneByOne, SideBySide
 from lookax.policies.mlp import Dense
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder, network
+from lookax.policies.serialisation import as_written, from_written
 from lookax.policies.strategies import strategy
-from lookax.policies.written import as_written, from_written
 
 KEY = jax.random.key(0)
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])

@@ -9,11 +9,11 @@ from jax.flatten_util import ravel_pytree
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.agent import seats
+from lookax.learners.objectives.agent import seats
 from lookax.policies.actor import OneByOne, Trembling
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
-from lookax.rollouts.actors import actor_rollout, replayed, watched
+from lookax.rollouts.games import actor_rollout, replayed, watched
 
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
 COINS = OneCoinGame()

@@ -13,10 +13,10 @@ import pytest
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.agent import seats
+from lookax.learners.objectives.agent import seats
 from lookax.policies.recurrent import network
-from lookax.rollouts.actors import actor_rollout, replayed
-from lookax.rollouts.pieces import FIT_A_CACHE, Play, in_pieces, mean_over_games
+from lookax.rollouts.games import actor_rollout, replayed
+from lookax.rollouts.microbatches import FIT_A_CACHE, Play, in_pieces, mean_over_games
 
 ROOT = Path(__file__).parents[2]
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
@@ -120,11 +120,11 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.agent import Agent, SampledObjectives
+from lookax.learners.objectives.agent import Agent, SampledObjectives
 from lookax.learners.pola_dice import POLADiCE
 from lookax.policies.recurrent import network
-from lookax.rollouts.dealing import games_over
-from lookax.rollouts.pieces import Play
+from lookax.rollouts.sharding import games_over
+from lookax.rollouts.microbatches import Play
 
 key = jax.random.key(0)
 keys = jax.random.split(key, 4)

@@ -9,8 +9,8 @@ from scipy.special import log_softmax
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
-from lookax.policies.kinds import PolicyMaker
-from lookax.rollouts.tables import game_rollout
+from lookax.policies.factory import PolicyMaker
+from lookax.rollouts.trajectories import game_rollout
 
 KEY = jax.random.key(3)
 

@@ -8,9 +8,9 @@ import pytest
 
 from lookax.cli import main
 from lookax.experiments.registry import PRESETS
-from lookax.runs.checkpoints import Checkpoints, Progress
-from lookax.runs.folder import RunFolder
-from lookax.runs.run import Recording, Run
+from lookax.runs.storage.checkpoints import Checkpoints, Progress
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run
 
 SMALL = ["ipd-lola", "--seeds", "3", "--total-updates", "5", "--checkpoint-updates", "2"]
 

@@ -12,8 +12,8 @@ from lookax.cli import main
 from lookax.experiments.preset import Collection, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
 from lookax.options import RunOptions
-from lookax.runs.arguments import described_fields, parse
-from lookax.runs.terminal import print_table
+from lookax.runs.commands.arguments import described_fields, parse
+from lookax.runs.commands.terminal import print_table
 
 QUICK = ["ipd-lola", "--seeds", "2", "--total-updates", "3"]
 

@@ -9,7 +9,7 @@ import jax
 import pytest
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
-from lookax.runs.compilation_cache import is_truncated, turn_on
+from lookax.runs.programs.compilation_cache import is_truncated, turn_on
 
 
 @pytest.fixture

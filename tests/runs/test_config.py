@@ -5,8 +5,8 @@ import yaml
 
 from lookax.cli import main
 from lookax.experiments.registry import PRESETS
-from lookax.runs.config import as_fields, from_fields
-from lookax.runs.run import read_run
+from lookax.runs.storage.config import as_fields, from_fields
+from lookax.runs.storage.run import read_run
 
 
 def test_settings_of_every_preset_survive_their_configuration():

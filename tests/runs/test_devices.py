@@ -15,7 +15,7 @@ SPREAD = """
 import dataclasses, json, sys
 import jax
 from lookax.experiments.registry import PRESETS
-from lookax.runs.lanes import Lanes
+from lookax.runs.programs.lanes import Lanes
 
 name, changes, updates = json.loads(sys.argv[1])
 experiment = dataclasses.replace(PRESETS[name].experiment, **changes)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from lookax.experiments.registry import PRESETS
-from lookax.runs.folder import RunFolder
-from lookax.runs.run import Recording, Run
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,7 +15,7 @@ JOIN = """
 import sys
 import jax
 from lookax.cli import main
-from lookax.runs.distributed import Distribution
+from lookax.runs.programs.distributed import Distribution
 
 class Joined(Exception):
     pass

@@ -8,12 +8,12 @@ import pytest
 
 from lookax.cli import main
 from lookax.experiments.registry import PRESETS
-from lookax.runs.evaluate import evaluate
-from lookax.runs.execute import learn
-from lookax.runs.folder import RunFolder
-from lookax.runs.metrics import read_history
-from lookax.runs.run import Recording, Run, read_run
-from lookax.runs.stopping import Stop
+from lookax.runs.commands.evaluate import evaluate
+from lookax.runs.commands.execute import learn
+from lookax.runs.programs.stopping import Stop
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.metrics import read_history
+from lookax.runs.storage.run import Recording, Run, read_run
 
 
 def test_a_checkpoint_gives_what_was_recorded(run_to_change, capsys):

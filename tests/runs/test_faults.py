@@ -17,11 +17,11 @@ import pytest
 import yaml
 
 from lookax.cli import main
-from lookax.runs import stopping
-from lookax.runs.checkpoints import Checkpoints, Progress, updates_in
-from lookax.runs.folder import RunFolder
-from lookax.runs.lanes import Lanes
-from lookax.runs.run import read_run
+from lookax.runs.programs import stopping
+from lookax.runs.programs.lanes import Lanes
+from lookax.runs.storage.checkpoints import Checkpoints, Progress, updates_in
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import read_run
 from tests.faults import child
 from tests.faults.process import PATIENCE, Process
 

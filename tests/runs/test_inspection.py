@@ -9,9 +9,9 @@ from PIL import Image, ImageSequence
 
 from lookax.cli import main
 from lookax.evaluation.reciprocity import history_names
-from lookax.experiments.agent_reports import history_maps
-from lookax.runs.inspection import inspect
-from lookax.runs.metrics import read_history
+from lookax.experiments.reports.agents import history_maps
+from lookax.runs.commands.inspect import inspect
+from lookax.runs.storage.metrics import read_history
 
 
 def test_agents_in_a_matrix_game(memory_run, tmp_path, capsys):

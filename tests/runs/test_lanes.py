@@ -5,10 +5,16 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings, ProximalPoint
-from lookax.experiments.exact_shaping import ExactShaping
 from lookax.experiments.settings import settings
-from lookax.runs.lanes import LOOP, Lanes, evaluation_key, grouped
+from lookax.experiments.studies.algorithms import (
+    GradientSteps,
+    LOLASettings,
+    OpponentModelling,
+    POLASettings,
+    ProximalPoint,
+)
+from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.runs.programs.lanes import LOOP, Lanes, evaluation_key, grouped
 
 ALGORITHMS = {
     "lola": LOLASettings(GradientSteps(3.0), 1.0),

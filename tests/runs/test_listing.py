@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lookax.cli import main
-from lookax.runs.folder import RunFolder
-from lookax.runs.listing import Standing
-from lookax.runs.metrics import last_rows
-from lookax.runs.run import read_run
+from lookax.runs.commands.listing import Standing
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.metrics import last_rows
+from lookax.runs.storage.run import read_run
 
 
 def _cut(run, update, seed):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lookax.cli import main
-from lookax.runs.metrics import read_history
+from lookax.runs.storage.metrics import read_history
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

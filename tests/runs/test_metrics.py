@@ -4,7 +4,7 @@ import numpy as np
 import orjson
 import pytest
 
-from lookax.runs.metrics import MetricsFile
+from lookax.runs.storage.metrics import MetricsFile
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.bool_])

@@ -7,9 +7,9 @@ from PIL import Image
 
 from lookax.cli import main
 from lookax.evaluation.full_games import full_games
-from lookax.games.minatar import MinAtar
+from lookax.games.arcade.minatar import MinAtar
 from lookax.policies.convolutional import SMALL, actor_critic
-from lookax.runs.metrics import read_history
+from lookax.runs.storage.metrics import read_history
 
 RUN = [
     "mgrl-minatar",

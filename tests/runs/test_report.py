@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from lookax.cli import main
-from lookax.runs.folder import RunFolder
-from lookax.runs.metrics import read_history
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.metrics import read_history
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

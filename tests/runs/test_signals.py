@@ -9,9 +9,9 @@ from unittest import mock
 import pytest
 
 from lookax.cli import main
-from lookax.runs import stopping
-from lookax.runs.checkpoints import Checkpoints, updates_in
-from lookax.runs.lanes import Lanes
+from lookax.runs.programs import stopping
+from lookax.runs.programs.lanes import Lanes
+from lookax.runs.storage.checkpoints import Checkpoints, updates_in
 from tests.faults import child
 from tests.faults.process import PATIENCE, Process
 

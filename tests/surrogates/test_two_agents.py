@@ -10,7 +10,7 @@ import pytest
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.policies.kinds import PolicyMaker
+from lookax.policies.factory import PolicyMaker
 from lookax.policies.tabular import TabularPolicy
 from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice, self_normalised_dice
 from lookax.surrogates.off_policy import off_policy_dice

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from lookax.games.environment import Environment
+from lookax.games.arcade.environment import Environment
 from lookax.policies.convolutional import ActorCritic
-from lookax.rollouts.acting import Place, act, first_place
+from lookax.rollouts.environments import Place, act, first_place
 
 STEPS = 50
 """How many steps are played before it is seen who has finished."""

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float, Key
 
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
-from lookax.learners.agent import seated, seats
+from lookax.learners.objectives.agent import seated, seats
 from lookax.policies.actor import OneByOne, SideBySide
 from lookax.policies.strategies import strategy
-from lookax.rollouts.actors import Games, actor_rollout
+from lookax.rollouts.games import Games, actor_rollout
 
 
 def match(game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int) -> Games:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from lookax.games.game import Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.learners.agent import seats
+from lookax.learners.objectives.agent import seats
 from lookax.policies.actor import Actor
 
 MIN_GAIN = 0.25 / 0.33

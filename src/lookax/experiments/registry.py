@@ -4,7 +4,7 @@ import difflib
 from typing import TypeVar
 
 from lookax.errors import BadInputError
-from lookax.experiments import (
+from lookax.experiments.figures import (
     actor_critic_games,
     gmrl_ablations,
     gmrl_bias,
@@ -19,13 +19,13 @@ from lookax.experiments import (
     pola_figure4,
     pola_figure5,
 )
-from lookax.experiments.actor_critics import ActorCriticLearning
-from lookax.experiments.exact_shaping import ExactShaping
-from lookax.experiments.memory_shaping import MemoryShaping
-from lookax.experiments.meta_gradients import LIRPGGradient, MAMLGradient
-from lookax.experiments.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.preset import Collection, Figure, Preset
-from lookax.experiments.sampled_shaping import SampledShaping
+from lookax.experiments.studies.actor_critics import ActorCriticLearning
+from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.studies.memory_shaping import MemoryShaping
+from lookax.experiments.studies.meta_gradients import LIRPGGradient, MAMLGradient
+from lookax.experiments.studies.meta_learning import LIRPGLearning, MAMLLearning
+from lookax.experiments.studies.sampled_shaping import SampledShaping
 
 AnyExperiment = (
     ExactShaping

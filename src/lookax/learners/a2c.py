@@ -6,12 +6,12 @@ import optax
 from jaxtyping import Array, Key, PyTree
 
 from lookax.errors import check_at_least
-from lookax.games.environment import Environment
-from lookax.learners.actor_critic import Coefficients, learning_metrics, objective, parts
+from lookax.games.arcade.environment import Environment
+from lookax.learners.objectives.actor_critic import Coefficients, learning_metrics, objective, parts
 from lookax.learners.state import Metrics
 from lookax.lookahead.ascent import ascent_step
 from lookax.policies.convolutional import ActorCritic
-from lookax.rollouts.acting import Place, act, first_place
+from lookax.rollouts.environments import Place, act, first_place
 from lookax.rollouts.episodes import Episodes, no_episodes
 
 
@@ -25,7 +25,9 @@ class A2CState(eqx.Module):
 
 
 class A2C(eqx.Module):
-    """θ += optimiser(∇J(θ; τ)), with J the [`objective`][lookax.learners.actor_critic.objective] and τ a rollout of θ.
+    """θ += optimiser(∇J(θ; τ)), with J an actor-critic's objective and τ a rollout of θ.
+
+    J is [`lookax.learners.objectives.actor_critic.objective`][].
 
     **Attributes:** the `environment`, of which `batch_size` play at once, `steps` T a rollout; the `coefficients` of J;
     the `optimiser`.

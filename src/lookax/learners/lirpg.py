@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from lookax.games.exact_play import Policy
 from lookax.games.tabular_mdp import TabularMDP
-from lookax.learners.adaptation import Adaptation
+from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.state import Metrics
 from lookax.lookahead.ascent import ascent_step
 

@@ -7,8 +7,8 @@ import optax
 from jaxtyping import Array, Key
 
 from lookax.games.exact_play import ExactPlay
-from lookax.learners.opponent_model import OpponentModel, form_beliefs
-from lookax.learners.shaping import Shaping
+from lookax.learners.objectives.shaping import Shaping
+from lookax.learners.opponents.opponent_model import OpponentModel, form_beliefs
 from lookax.learners.state import Initial, LearnerState, Metrics, simultaneous_step
 
 
@@ -18,9 +18,9 @@ class LOLA:
 
         θᵢ ← θᵢ + α ∇ᵢFᵢ(θᵢ),    Fᵢ(φ) = Vᵢ(φ, lookahead of the others against φ),
 
-    all from the same policies. With [`Shaping.taylor`][lookax.learners.shaping.Shaping] it is the LOLA paper's update
-    (eq. 4.1); without, the "actual update" of LOLA-DiCE (Foerster et al. 2018, DiCE, section 5) that POLA's experiments
-    call LOLA.
+    all from the same policies. With [`Shaping.taylor`][lookax.learners.objectives.shaping.Shaping] it is the LOLA
+    paper's update (eq. 4.1); without, the "actual update" of LOLA-DiCE (Foerster et al. 2018, DiCE, section 5) that
+    POLA's experiments call LOLA.
 
     **Attributes:** the `play`; everybody's `initial` policies; the `optimiser`; the `shaping`; the `opponent_model`, or
     `None` where opponents' policies are known.

@@ -12,12 +12,12 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from lookax.errors import check_at_least
 from lookax.games.exact_play import ExactPlay, Policies, Policy
-from lookax.learners.critic import TabularCritic
-from lookax.learners.game_returns import GameReturn, PlayedReturn
+from lookax.learners.objectives.critic import TabularCritic
+from lookax.learners.objectives.game_returns import GameReturn, PlayedReturn
 from lookax.learners.state import Initial, Metrics
 from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.unrolled import Adjoint, unrolled
-from lookax.rollouts.tables import Trajectory
+from lookax.rollouts.trajectories import Trajectory
 
 
 class LOLADiCEState(eqx.Module):

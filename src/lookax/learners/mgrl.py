@@ -1,7 +1,7 @@
 """Meta-gradient reinforcement learning (MGRL): an actor-critic that tunes its own discount, λ and coefficients.
 
-A window of K inner updates, each up its own [`objective`][lookax.learners.actor_critic.objective] on a rollout τₖ of
-the policy that it finds, is judged by a fresh rollout τ of the policy that it leaves (Xu et al. 2018):
+A window of K inner updates, each up its own [`objective`][lookax.learners.objectives.actor_critic.objective] on
+a rollout τₖ of the policy that it finds, is judged by a fresh rollout τ of the policy that it leaves (Xu et al. 2018):
 
     (θₖ₊₁, sₖ₊₁) = optimiser(θₖ, sₖ, ∇J(θₖ; η, τₖ)),    η += Adam(d/dη J_out(θ_K; τ)),
 
@@ -20,8 +20,8 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
 from lookax.errors import check_at_least
-from lookax.games.environment import Environment
-from lookax.learners.actor_critic import (
+from lookax.games.arcade.environment import Environment
+from lookax.learners.objectives.actor_critic import (
     Coefficients,
     Parts,
     PolicySurrogate,
@@ -35,12 +35,13 @@ from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.retraced import Taken, retraced, taken
 from lookax.lookahead.unrolled import Adjoint, unrolled
 from lookax.policies.convolutional import ActorCritic
-from lookax.rollouts.acting import Place, Rollout, act, first_place
+from lookax.rollouts.environments import Place, Rollout, act, first_place
 from lookax.rollouts.episodes import Episodes, no_episodes
 
 MetaParameters = PyTree
-"""η, arrays: the logits of an actor-critic's numbers as [`Coefficients`][lookax.learners.actor_critic.Coefficients],
-or whatever a subclass of `Inner` makes of them."""
+"""η, arrays: the logits of an actor-critic's numbers as
+[`Coefficients`][lookax.learners.objectives.actor_critic.Coefficients], or whatever a subclass of `Inner` makes of
+them."""
 
 
 class Inner(eqx.Module):

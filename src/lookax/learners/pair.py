@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from lookax.learners.agent import Agent
-from lookax.learners.imitation import Imitation
+from lookax.learners.objectives.agent import Agent
+from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pola_dice import POLADiCE
 from lookax.learners.state import Metrics
 

@@ -9,8 +9,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
 from lookax.games.exact_play import ExactPlay, Policies, Policy
-from lookax.learners.opponent_model import Belief, OpponentModel, form_beliefs
-from lookax.learners.shaping import Shaping
+from lookax.learners.objectives.shaping import Shaping
+from lookax.learners.opponents.opponent_model import Belief, OpponentModel, form_beliefs
 from lookax.learners.state import Initial, LearnerState, Metrics
 from lookax.lookahead.ascent import Ascent, ascend
 

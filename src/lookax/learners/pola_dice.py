@@ -10,13 +10,13 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
 from lookax.errors import check, check_at_least
-from lookax.games.turned import Turned
-from lookax.learners.agent import Agent, SampledObjectives, Watched, seats, watch
+from lookax.games.swapped_seats import Turned
+from lookax.learners.objectives.agent import Agent, SampledObjectives, Watched, seats, watch
 from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.unrolled import Adjoint, unrolled
 from lookax.policies.actor import Actor, Network, OneByOne, SideBySide, Trembling
 from lookax.policies.strategies import strategy
-from lookax.rollouts.pieces import Play
+from lookax.rollouts.microbatches import Play
 
 
 class Optimisers(eqx.Module):
@@ -36,8 +36,8 @@ class POLADiCE:
         θᵢᵐ⁺¹ = θᵢᵐ + u(d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(θᵢ⁰, θᵢ)] at θᵢᵐ),
 
     each J and D estimated from games of the policies that it is of
-    ([`SampledObjectives`][lookax.learners.agent.SampledObjectives]), each played anew. Critics climb along, the
-    opponent's by steps of its own within its K, from where it is at the update's start.
+    ([`SampledObjectives`][lookax.learners.objectives.agent.SampledObjectives]), each played anew. Critics climb
+    along, the opponent's by steps of its own within its K, from where it is at the update's start.
 
     With M = 1 and neither β it is LOLA-DiCE (Foerster et al. 2018), with K = 0 too a naive policy gradient.
 
@@ -84,7 +84,7 @@ class POLADiCE:
             check(2 <= self.sparring <= at_once, "sparring", self.sparring, rule)
 
     def turned(self, turned: Bool[Array, ""]) -> "POLADiCE":
-        """The same learner in a [`Turned`][lookax.games.turned.Turned] game."""
+        """The same learner in a [`Turned`][lookax.games.swapped_seats.Turned] game."""
         return dataclasses.replace(self, play=dataclasses.replace(self.play, game=Turned(self.play.game, turned)))
 
     def init(self, agent: Agent) -> Optimisers:

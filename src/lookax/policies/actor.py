@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PyTree, ScalarLike
 
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.turned import Turned
+from lookax.games.swapped_seats import Turned
 
 
 @runtime_checkable

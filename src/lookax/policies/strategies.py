@@ -29,7 +29,7 @@ from lookax.errors import check
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.turned import Turned
+from lookax.games.swapped_seats import Turned
 from lookax.policies.coin_moves import OneCoinMoves, TwoCoinMoves
 
 Reaction = Callable[[Bool[Array, ""], Array], Bool[Array, ""]]
@@ -119,7 +119,7 @@ class CoinStrategy(Strategy):
 
 
 class TurnedStrategy(Strategy):
-    """A strategy in a [`Turned`][lookax.games.turned.Turned] game: it looks at the game as it is, from either seat.
+    """A strategy in a [`Turned`][lookax.games.swapped_seats.Turned] game: from either seat it sees the game as it is.
 
     **Attributes:** `seats`, the strategy where the game is not turned and where it is; whether it is `turned`.
     """

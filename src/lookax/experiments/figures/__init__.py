@@ -1,0 +1,1 @@
+"""Published figures: presets, and the numbers to match. One file each."""

@@ -1,0 +1,148 @@
+"""Meta-learning to the end: MAML-RL over a distribution of random MDPs, LIRPG in one."""
+
+import abc
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Key
+
+from lookax.errors import check, check_at_least, check_positive
+from lookax.experiments.settings import settings
+from lookax.experiments.studies.algorithms import OPTIMISERS, Optimiser
+from lookax.experiments.studies.meta_gradients import IntrinsicReward, MetaLearning
+from lookax.games.exact_mdp import expected_return, policy_log_probs
+from lookax.games.tabular_mdp import TabularMDP
+from lookax.learners.lirpg import LIRPG, LIRPGState
+from lookax.learners.maml_rl import MAMLRL
+from lookax.learners.state import Metrics
+
+TEST_TASKS = 64
+
+
+class Learning(eqx.Module):
+    """An MDP and the state of what learns in it."""
+
+    mdp: TabularMDP
+    learner: Any
+
+
+@settings
+@dataclasses.dataclass(frozen=True)
+class OuterLearning(MetaLearning, abc.ABC):
+    """Meta-learning by an outer optimiser."""
+
+    outer_learning_rate: float = 0.1
+    """Step size of the outer optimiser."""
+    outer_optimiser: Optimiser = "adam"
+    """The outer optimiser."""
+    total_updates: int = 200
+    """How many outer updates to learn for."""
+
+    def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
+        super().validate()
+        check_positive("outer_learning_rate", self.outer_learning_rate)
+        check_at_least("total_updates", self.total_updates, 1)
+
+    def init(self, key: Key[Array, ""]) -> Learning:
+        """The MDP and the learner's first state."""
+        mdp = self.draw_mdp(key)
+        return Learning(mdp, self._learner(mdp).init(jax.random.fold_in(key, 0)))
+
+    def update(self, key: Key[Array, ""], state: Learning) -> tuple[Learning, Metrics]:
+        """One outer step, and its metrics."""
+        learner, metrics = self._learner(state.mdp).update(key, state.learner)
+        return Learning(state.mdp, learner), metrics
+
+    @abc.abstractmethod
+    def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
+        """Exact returns."""
+
+    @abc.abstractmethod
+    def _learner(self, mdp: TabularMDP) -> MAMLRL | LIRPG: ...
+
+    def _outer_optimiser(self) -> optax.GradientTransformation:
+        return OPTIMISERS[self.outer_optimiser](self.outer_learning_rate)
+
+
+@settings
+@dataclasses.dataclass(frozen=True)
+class MAMLLearning(OuterLearning):
+    """MAML-RL: where to start learning from, in MDPs that share transitions and a part of their rewards."""
+
+    num_tasks: int = 10
+    """Tasks per outer update."""
+    shared_rewards: float = 0.5
+    """Weight w of the common part of the rewards: a task's are w · common + (1 − w) · its own, both U[0, 1)."""
+
+    def validate(self) -> None:
+        """Raises `ValueError` if a field is out of range."""
+        super().validate()
+        check_at_least("num_tasks", self.num_tasks, 1)
+        check(0 <= self.shared_rewards <= 1, "shared_rewards", self.shared_rewards, "between 0 and 1")
+
+    def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
+        """Exact returns in 64 further tasks: `return_before` learning, and `return_after` K exact steps of it."""
+
+        def of_task(key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+            task = self.task(state.mdp, key)
+            before = expected_return(task, policy_log_probs(task, state.learner.policy), self.discount)
+            return before, self.exact_adaptation().objective(task, task, state.learner.policy, key)[0]
+
+        before, after = jax.vmap(of_task)(jax.random.split(key, TEST_TASKS))
+        return {"return_before": before.mean(), "return_after": after.mean()}
+
+    def describe(self, state: Learning) -> dict[str, Any]:
+        """The logits of the initial policy that was learned."""
+        return {"logits": state.learner.policy.logits.tolist()}
+
+    def task(self, mdp: TabularMDP, key: Key[Array, ""]) -> TabularMDP:
+        """A task drawn from the distribution."""
+        own = jax.random.uniform(key, mdp.rewards.shape)
+        return mdp.with_rewards(self.shared_rewards * mdp.rewards + (1 - self.shared_rewards) * own)
+
+    def _learner(self, mdp: TabularMDP) -> MAMLRL:
+        return MAMLRL(
+            lambda key: self.task(mdp, key),
+            self.adaptation(),
+            lambda _: self.uniform_policy(),
+            self._outer_optimiser(),
+            self.num_tasks,
+        )
+
+
+@settings
+@dataclasses.dataclass(frozen=True)
+class LIRPGLearning(IntrinsicReward, OuterLearning):
+    """LIRPG: an intrinsic reward that makes a policy learn faster, while it learns."""
+
+    restart: bool = False
+    """Start again from the uniform policy at every update, for an intrinsic reward that makes K steps go far."""
+
+    def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
+        """The exact extrinsic return, and the largest |intrinsic reward|.
+
+        `return_after` is that of the policy; with `restart`, of what K exact steps by the present reward make of the
+        uniform one.
+        """
+        if self.restart:
+            inner = state.mdp.with_rewards(state.mdp.rewards + state.learner.intrinsic_reward)
+            value, _ = self.exact_adaptation().objective(inner, state.mdp, self.uniform_policy(), key)
+        else:
+            value = expected_return(state.mdp, policy_log_probs(state.mdp, state.learner.policy), self.discount)
+        return {"return_after": value, "intrinsic_reward": jnp.abs(state.learner.intrinsic_reward).max()}
+
+    def describe(self, state: Learning) -> dict[str, Any]:
+        """The policy's logits and the intrinsic reward."""
+        learner: LIRPGState = state.learner
+        return {"logits": learner.policy.logits.tolist(), "intrinsic_reward": learner.intrinsic_reward.tolist()}
+
+    def _learner(self, mdp: TabularMDP) -> LIRPG:
+        def initial(_):
+            return self.uniform_policy()
+
+        return LIRPG(mdp, self.adaptation(), initial, self._outer_optimiser(), self.restart)

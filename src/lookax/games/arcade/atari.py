@@ -1,0 +1,178 @@
+"""The Arcade Learning Environment (Bellemare et al. 2013): Atari 2600 games, emulated on the host (extra `atari`).
+
+Games are wrapped as the original code of MGRL wraps them ([`lookax.games.arcade.emulators`][]). Frames are
+84 × 84 shades of grey, the last four of an episode as channels, zeros where it is younger. Rewards to learn from are
+clipped to [−1, 1], returns are the game's. A lost life ends an episode, and not the game, which ends by itself or
+after a number of frames (Mnih et al. 2015); a cut is no end to learn from, and the value of what is seen last counts.
+
+Emulators live in this process, not in the state, which says which ones and at which step. Where there are none at that
+step (a run that was resumed), new ones are made, whose seeds come from the state: the step is spent on the reset.
+"""
+
+import dataclasses
+import difflib
+import functools
+import importlib.util
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import io_callback
+from jaxtyping import Array, Int, Key, UInt8
+
+from lookax.errors import BadInputError, check_at_least
+from lookax.games.arcade.emulators import EMULATORS, Cartridge, cartridge
+from lookax.games.arcade.environment import Step
+
+SIDE, STACK = 84, 4
+
+PUBLISHED_FRAMES = {"space_invaders": 300_000}
+"""Where it is not 400 000: gym 0.17.0 allows 100 000 steps of four frames, but of three in this game."""
+
+COUNT = jax.ShapeDtypeStruct((), jnp.int32)
+
+
+class AtariState(eqx.Module):
+    """Which emulators, and where they are.
+
+    **Attributes:** the `seed` of the emulators; their `number` among those of that seed in this process; how many steps
+    they have made, `count`; the last four `frames`.
+    """
+
+    seed: Int[Array, ""]
+    number: Int[Array, ""]
+    count: Int[Array, ""]
+    frames: UInt8[Array, "B 84 84 4"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Atari:
+    """A game by its name, such as `"pong"` or `"ms_pacman"`, as an [`Environment`][lookax.games.arcade.environment].
+
+    **Attributes:** the `game`; `sticky_actions`: whether the last action is repeated with probability 0.25, whatever is
+    done (Machado et al. 2018; not in the published runs); `max_frames` of a game, those of its beginning included and
+    rounded up to whole steps; `None` as published: 400 000, of Space Invaders 300 000.
+
+    **Raises:** `ValueError` for an unknown game, or where the extra is not installed.
+    """
+
+    game: str
+    sticky_actions: bool = False
+    max_frames: int | None = None
+
+    def __post_init__(self):
+        if self.max_frames is not None:
+            # A game begins with up to 30 frames of doing nothing and two steps that nobody chooses.
+            check_at_least("max_frames", self.max_frames, 100)
+        names = game_names()
+        if self.game not in names:
+            near = difflib.get_close_matches(self.game, names, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+            raise BadInputError(f"game: {self.game!r} is not known; {hint}")
+
+    @property
+    def frame_limit(self) -> int:
+        """How many frames a game may last."""
+        return self.max_frames or PUBLISHED_FRAMES.get(self.game, 400_000)
+
+    @property
+    def num_actions(self) -> int:
+        """How many the game makes use of."""
+        return self._cartridge.num_actions
+
+    @property
+    def frame(self) -> tuple[int, int, int]:
+        """84 × 84, the last four of them."""
+        return SIDE, SIDE, STACK
+
+    def reset(self, key: Key[Array, ""], batch_size: int) -> tuple[AtariState, UInt8[Array, "B 84 84 4"]]:
+        """B first games, of new emulators."""
+        seed = jax.random.randint(key, (), 0, 2**30)
+
+        def begin(seed: Array) -> tuple[np.int32, np.ndarray]:
+            number, screens = EMULATORS.begin(self, batch_size, int(seed), 0)
+            return np.int32(number), screens
+
+        number, screens = io_callback(begin, (COUNT, self._screens(batch_size)), seed)
+        frames = jnp.zeros((batch_size, *self.frame), jnp.uint8).at[..., -1].set(shrunk(screens))
+        return AtariState(seed, number, jnp.zeros_like(number), frames), frames
+
+    def step(self, key: Key[Array, ""], state: AtariState, actions: Int[Array, " B"]) -> tuple[AtariState, Step]:
+        """Four frames of everybody's game; the emulators draw what is random in it."""
+        del key
+        batch_size = len(actions)
+        told = jax.ShapeDtypeStruct((6, batch_size), jnp.float32)
+
+        def step(
+            seed: Array, number: Array, count: Array, actions: Array
+        ) -> tuple[np.int32, np.int32, np.ndarray, np.ndarray]:
+            after, screens, told = EMULATORS.step(self, int(seed), int(number), int(count), np.asarray(actions))
+            return np.int32(after), np.int32(int(count) + 1), screens, told
+
+        # Number and count come back from the host, so that no step is made before the one that it follows.
+        shapes = COUNT, COUNT, self._screens(batch_size), told
+        number, count, screens, made = io_callback(step, shapes, state.seed, state.number, state.count, actions)
+        rewards, going_on, played, returns, ended, begins = made
+        earlier = jnp.where(begins[:, None, None, None] > 0, 0, state.frames[..., 1:])
+        frames = jnp.concatenate([earlier, shrunk(screens)[..., None]], axis=-1)
+        after = AtariState(state.seed, number, count, frames)
+        return after, Step(frames, jnp.clip(rewards, -1, 1), going_on > 0, played > 0, returns, ended > 0)
+
+    @property
+    def _cartridge(self) -> Cartridge:
+        return cartridge(self.game)
+
+    def _screens(self, batch_size: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((batch_size, self._cartridge.height, self._cartridge.width, 3), jnp.uint8)
+
+
+def game_names() -> list[str]:
+    """All games that can be emulated.
+
+    **Raises:** `ValueError` where the extra is not installed.
+    """
+    # ale-py has batches of games only where gymnasium is there.
+    if any(importlib.util.find_spec(module) is None for module in ("ale_py", "gymnasium")):
+        raise BadInputError("game: Atari needs ale-py and gymnasium; pip install 'lookax[atari]'")
+    from ale_py import roms
+
+    return sorted(roms.get_all_rom_ids())
+
+
+def shrunk(screens: UInt8[Array, "B height width 3"]) -> UInt8[Array, "B 84 84"]:
+    """Shades of grey, and means of them over 84 × 84 rectangles, both rounded to whole numbers.
+
+        grey = (9798 R + 19235 G + 3735 B) / 2¹⁵
+
+    These are OpenCV's `COLOR_RGB2GRAY` and `INTER_AREA`, in whole numbers. OpenCV's means are rounded from single
+    precision, so that a mean of n + ½ becomes n or n + 1 there; here it is the even one.
+    """
+    _, height, width, _ = screens.shape
+    red, green, blue = jnp.moveaxis(screens.astype(jnp.int32), -1, 0)
+    grey = (9798 * red + 19235 * green + 3735 * blue + 2**14) >> 15
+    area = height * width
+    total = _overlapped(_overlapped(grey, 1), 2) + area // 2
+    means = total // area
+    return (means - (means * area == total) * (means % 2)).astype(jnp.uint8)
+
+
+def _overlapped(pixels: Int[Array, "B height width"], axis: int) -> Int[Array, "B _ _"]:
+    """Sums over 84 equal pieces of an axis, each pixel times the 84ths of it that lie in a piece."""
+    size = pixels.shape[axis]
+    first, weights = _overlaps(size)
+    shape = (-1,) + (1,) * (2 - axis)
+    parts = [
+        jnp.take(pixels, np.minimum(first + k, size - 1), axis) * own.reshape(shape) for k, own in enumerate(weights)
+    ]
+    return functools.reduce(jnp.add, parts)
+
+
+@functools.cache
+def _overlaps(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first pixel of each piece, and 84ths of it and of those that follow it, `[pixels, 84]`."""
+    pieces = np.arange(SIDE) * size
+    first = pieces // SIDE
+    begins = (first + np.arange(-(-size // SIDE) + 1)[:, None]) * SIDE
+    overlap = np.minimum(begins + SIDE, pieces + size) - np.maximum(begins, pieces)
+    return first, np.maximum(overlap, 0).astype(np.int32)

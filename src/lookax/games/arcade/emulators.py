@@ -1,0 +1,258 @@
+"""Atari 2600 games on the host, wrapped as the original code of MGRL wraps them (Liu et al. 2022; extra `atari`).
+
+Its wrappers are those of stable-baselines3 1.3.0 around `NoFrameskip-v4` of gym 0.17.0:
+
+- a game begins with 1 to 30 frames of doing nothing;
+- an action is held for four frames, and the last two are merged, colour by colour;
+- a game is cut after a number of frames;
+- a lost life ends an episode; the next one goes on in the same game, after a step of doing nothing;
+- if the game has fire, every episode begins with a step of fire and a step of the third action (`FireResetEnv`).
+
+Steps that no player makes earn nothing to learn from; the game counts what they pay.
+"""
+
+import atexit
+import collections
+import concurrent.futures
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from lookax.errors import BadInputError
+
+if TYPE_CHECKING:
+    from lookax.games.arcade.atari import Atari
+
+Screen = UInt8[np.ndarray, "height width 3"]
+
+NOTHING, FIRE, THIRD = range(3)
+
+MOST_GAMES = 4096
+"""How many games a process keeps: 64 runs of 64."""
+
+
+class Cartridge(NamedTuple):
+    """What is known of a game before it is played.
+
+    **Attributes:** `height` and `width` of its screen; `num_actions` that it makes use of; whether the first two of at
+    least three are to do nothing and to `fire`.
+    """
+
+    height: int
+    width: int
+    num_actions: int
+    fire: bool
+
+
+@functools.cache
+def cartridge(game: str) -> Cartridge:
+    """A game by its name."""
+    import ale_py
+    from ale_py import roms
+
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    emulator = ale_py.ALEInterface()
+    emulator.loadROM(str(roms.get_rom_path(game)))
+    actions, (height, width) = emulator.getMinimalActionSet(), emulator.getScreenDims()
+    fire = len(actions) > 2 and actions[:2] == [ale_py.Action.NOOP, ale_py.Action.FIRE]
+    return Cartridge(height, width, len(actions), fire)
+
+
+class Told(NamedTuple):
+    """What a game tells of a step, as in [`Step`][lookax.games.arcade.environment.Step].
+
+    **Attributes:** the `screen`; `reward`, as the game counts it; `going_on`; `played`; `returns` of a game that
+    `ended`; whether an episode `begins` with the screen.
+    """
+
+    screen: Screen
+    reward: float
+    going_on: bool
+    played: bool
+    returns: float
+    ended: bool
+    begins: bool
+
+
+class Game:
+    """One game after the other, on an emulator of its own.
+
+    **Attributes:** the first `screen`; `no_ops`: how many frames of doing nothing each game so far began with.
+    """
+
+    def __init__(self, games: "Atari", seed: int):
+        import ale_py
+
+        own = cartridge(games.game)
+        self._fire, self._max_frames, self._seed = own.fire, games.frame_limit, seed
+        # Asked for no more than steps of four merged frames in full, and for 0 to 30 no-ops. An emulator for each game:
+        # emulators of a batch make all their steps together, and here some are reset while others wait.
+        self._emulator = ale_py.AtariVectorEnv(
+            games.game,
+            1,
+            num_threads=1,
+            max_num_frames_per_episode=2**30,
+            repeat_action_probability=0.25 if games.sticky_actions else 0.0,
+            img_height=own.height,
+            img_width=own.width,
+            grayscale=False,
+            stack_num=1,
+            frameskip=4,
+            maxpool=True,
+            noop_max=31,
+            reward_clipping=False,
+            use_fire_reset=False,
+        )
+        self._over, self._cut, self._lost = True, False, False
+        self._lives, self._returns = 0, 0.0
+        self._ended: list[float] = []
+        self.no_ops: list[int] = []
+        self.screen = self._next_episode()
+
+    def step(self, action: int) -> Told:
+        """An action of the player, and all steps that nobody chooses until it is the player's turn again."""
+        if self._cut:
+            return Told(self._next_episode(), 0.0, False, False, 0.0, False, True)
+        screen, reward = self._hold(action)
+        # After a cut the last screen is shown first, whose value counts for what was done.
+        begins = self._over or self._lost
+        if begins:
+            screen = self._next_episode()
+        ended, self._ended = self._ended, []
+        return Told(screen, reward, not begins, True, sum(ended), bool(ended), begins)
+
+    def _next_episode(self) -> Screen:
+        screen = self._next_life()
+        for action in (FIRE, THIRD) if self._fire else ():
+            screen, _ = self._hold(action)
+            if self._over or self._cut or self._lost:
+                self._next_life()
+        return screen
+
+    def _next_life(self) -> Screen:
+        screen = None
+        if not (self._over or self._cut):
+            screen, _ = self._hold(NOTHING)
+        if screen is None or self._over or self._cut:
+            screen = self._next_game()
+        return screen
+
+    def _next_game(self) -> Screen:
+        frames, info = self._emulator.reset(seed=self._seed if not self.no_ops else None)
+        while info["episode_frame_number"][0] == 0:
+            frames, info = self._emulator.reset()
+        self.no_ops.append(int(info["episode_frame_number"][0]))
+        self._over, self._cut, self._lost = False, False, False
+        self._lives, self._returns = int(info["lives"][0]), 0.0
+        return frames[0, 0]
+
+    def _hold(self, action: int) -> tuple[Screen, float]:
+        """Four frames of an action."""
+        frames, rewards, over, _, info = self._emulator.step(np.array([action], np.int32))
+        lives = int(info["lives"][0])
+        self._over = bool(over[0])
+        self._cut = not self._over and info["episode_frame_number"][0] >= self._max_frames
+        self._lost, self._lives = 0 < lives < self._lives, lives
+        self._returns += float(rewards[0])
+        if self._over or self._cut:
+            self._ended.append(self._returns)
+        return frames[0, 0], float(rewards[0])
+
+
+class Playing:
+    """Games of a batch that are going on, and how many steps they have made, `count`."""
+
+    def __init__(self, games: "Atari", batch_size: int, seed: int, count: int):
+        # Seeds of the games count up from one that no other emulators of this run begin with.
+        first = int(np.random.SeedSequence((seed, count)).generate_state(1)[0]) % 2**30
+        self.games = list(_at_once(lambda own: Game(games, own), range(first, first + batch_size)))
+        self.count = count
+
+    def screens(self) -> UInt8[np.ndarray, "B height width 3"]:
+        """Those that the first games begin with."""
+        return np.stack([game.screen for game in self.games])
+
+    def step(self, actions: np.ndarray) -> tuple[UInt8[np.ndarray, "B height width 3"], Float32[np.ndarray, "6 B"]]:
+        """A step of everybody: screens, and all else that is told, in its order."""
+        told = list(_at_once(Game.step, self.games, actions.tolist()))
+        self.count += 1
+        screens, *others = zip(*told, strict=True)
+        return np.stack(screens), np.array(others, np.float32)
+
+
+class Emulators:
+    """Games of all batches of a process: by name and settings, by seed, and by a number among those of one seed.
+
+    Of more games than `limit` those are dropped that have not been played for longest. Who comes back to them is told.
+    """
+
+    def __init__(self, limit: int = MOST_GAMES):
+        self._limit = limit
+        self._playing: dict[tuple[Atari, int, int], Playing] = {}
+        self._begun: collections.Counter[tuple[Atari, int]] = collections.Counter()
+        self._dropped: set[tuple[Atari, int, int, int]] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, games: "Atari", batch_size: int, seed: int, count: int) -> tuple[int, np.ndarray]:
+        """New ones, that nobody else has: their number, and the first screens."""
+        playing = Playing(games, batch_size, seed, count)
+        with self._lock:
+            number = self._begun[games, seed]
+            self._begun[games, seed] += 1
+            self._playing[games, seed, number] = playing
+            while len(self._playing) > 1 and sum(len(own.games) for own in self._playing.values()) > self._limit:
+                longest = next(iter(self._playing))
+                self._dropped.add((*longest, self._playing.pop(longest).count))
+        return number, playing.screens()
+
+    def step(
+        self, games: "Atari", seed: int, number: int, count: int, actions: np.ndarray
+    ) -> tuple[int, np.ndarray, np.ndarray]:
+        """A step of those that have made `count` steps; where there are none, new ones begin and the step is spent.
+
+        **Returns:** the number of those that go on, and what [`Playing.step`][] tells.
+
+        **Raises:** `ValueError` where there were too many to be kept.
+        """
+        own = games, seed, number
+        with self._lock:
+            playing = self._playing.get(own)
+            if playing is not None and playing.count == count:
+                # As the latest one that was played.
+                self._playing[own] = self._playing.pop(own)
+            elif (*own, count) in self._dropped:
+                raise BadInputError(
+                    f"games: more than {self._limit} of Atari were begun in one process, and those of seed {seed} are "
+                    f"no longer kept; seeds times batch_size must be at most {self._limit}"
+                )
+            else:
+                playing = None
+        if playing is not None:
+            return number, *playing.step(actions)
+        number, screens = self.begin(games, len(actions), seed, count + 1)
+        spent = Told(screens[0], 0.0, going_on=False, played=False, returns=0.0, ended=False, begins=True)[1:]
+        return number, screens, np.repeat(np.array(spent, np.float32)[:, None], len(actions), axis=1)
+
+    def end(self) -> None:
+        """Drops all of them."""
+        self._playing.clear()
+
+
+EMULATORS = Emulators()
+# Before the interpreter goes, or ale-py complains of what is left.
+atexit.register(EMULATORS.end)
+
+
+def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    """As `map`, on every core: emulators work beside Python's lock."""
+    return _threads().map(function, *arguments)
+
+
+@functools.cache
+def _threads() -> concurrent.futures.ThreadPoolExecutor:
+    return concurrent.futures.ThreadPoolExecutor(os.cpu_count(), "lookax-atari")

@@ -1,0 +1,1 @@
+"""What learners maximise: returns through the learning of others, estimates of returns, actor-critic objectives."""

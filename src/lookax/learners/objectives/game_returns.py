@@ -1,0 +1,193 @@
+"""A player's return in a matrix game as an objective: exact, of games that are played for it, or of older ones.
+
+Estimates are differentiable to every order in *everybody's* policies, as shaping needs. They are made in two halves, so
+that games can be played and kept outside of what is differentiated: `prepare` and then the estimate itself.
+"""
+
+import dataclasses
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PyTree, ScalarLike
+
+from lookax.errors import BadInputError, check, check_at_least, check_positive, known
+from lookax.games.exact_play import ExactPlay, Policies
+from lookax.learners.objectives.replay import Ring
+from lookax.rollouts.trajectories import Trajectory, game_rollout, look_up
+from lookax.surrogates.by_name import surrogate_by_name
+from lookax.surrogates.dice import self_normalised_dice
+from lookax.surrogates.off_policy import capped_weights, effective_sample_size, off_policy_dice
+
+GameEstimator = Literal["exact", "dice", "dice-baseline", "self-normalised-dice", "loaded-dice"]
+"""How a return is estimated. With many games all get every order of derivative right, those mixed between players too.
+
+But for Loaded DiCE with λ < 1, all but `"self-normalised-dice"` are unbiased with few games as well.
+"""
+
+
+@runtime_checkable
+class GameReturn(Protocol):
+    """What estimates a player's return, by games that it chooses and maybe remembers some of.
+
+    Estimates of one learner share one memory.
+    """
+
+    def prepare(
+        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
+    ) -> tuple[Trajectory, PyTree]:
+        """The games to estimate returns from, with values of their states, and what is remembered from then on."""
+        ...
+
+    def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
+        """One player's return, or a surrogate for it, differentiable in all policies."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class PlayedReturn:
+    """The mean of a surrogate over games that the policies play, or, of the estimator `"exact"`, Vᵢ itself.
+
+    Surrogates are of the sum of everybody's log-probabilities, for any of their actions may matter to a reward. Games
+    are cut after `horizon` steps, and what would come later counts as nothing. (Exact values have the play's horizon.)
+
+    **Attributes:**
+
+    - `estimator`: how.
+    - `batch_size`: number of games; where the estimator is exact, they are for a critic alone.
+    - `horizon`: their number of steps.
+    - `gae_lambda`: λ of Loaded DiCE's advantages.
+
+    **Raises:** `ValueError` for an unknown estimator or numbers out of range; self-normalised DiCE takes 2 games.
+    """
+
+    estimator: GameEstimator
+    batch_size: int
+    horizon: int
+    gae_lambda: ScalarLike = 1.0
+
+    def __post_init__(self):
+        rule = f"one of {', '.join(get_args(GameEstimator))}"
+        check(self.estimator in get_args(GameEstimator), "estimator", self.estimator, rule)
+        check_at_least("batch_size", self.batch_size, 2 if self.estimator == "self-normalised-dice" else 1)
+        check_at_least("horizon", self.horizon, 1)
+
+    def prepare(
+        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
+    ) -> tuple[Trajectory, PyTree]:
+        """Games of these policies, with their values; nothing is remembered. Exact returns make no use of them."""
+        return play_games(play, policies, key, self.horizon, self.batch_size, values), memory
+
+    def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
+        """The mean surrogate, with recorded values as baselines."""
+        surrogate = self.estimator
+        if surrogate == "exact":
+            return play.values(policies)[player]
+        log_probs, rewards = _joint_log_probs(play, policies, games), games.rewards[:, player]
+        if surrogate == "self-normalised-dice":
+            return self_normalised_dice(log_probs, rewards, play.discount)
+        assert games.values is not None
+
+        def of_one(log_probs, rewards, values):
+            values = values.at[-1].set(0)
+            return surrogate_by_name(surrogate, log_probs, rewards, values, play.discount, self.gae_lambda)
+
+        return jax.vmap(of_one, in_axes=1)(log_probs, rewards, games.values[:, player]).mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class ReplayedReturn:
+    """Off-policy DiCE over the games in a ring, to which the policies' own are added first.
+
+    What a policy has learned from a game it is not independent of, which unbiasedness off-policy would need it to be.
+
+    **Attributes:**
+
+    - `batch_size`: number of games that are added.
+    - `horizon`: number of steps of a game.
+    - `baseline`: use values as baseline.
+    - `ceiling`, `self_normalised`: of weights, as in [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice].
+
+    **Raises:** `ValueError` for numbers out of range.
+    """
+
+    batch_size: int
+    horizon: int
+    baseline: bool = True
+    ceiling: ScalarLike = jnp.inf
+    self_normalised: bool = False
+
+    def __post_init__(self):
+        check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("horizon", self.horizon, 1)
+        if (ceiling := known(self.ceiling)) is not None and ceiling != jnp.inf:
+            check_positive("ceiling", ceiling)
+
+    def prepare(
+        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
+    ) -> tuple[Trajectory, Ring]:
+        """All games in the ring, once the policies' own are in it; with present values, not those of back then."""
+        if not isinstance(memory, Ring):
+            raise BadInputError("memory: there is none; give the learner something to `remember`, a ring of games")
+        if self.self_normalised:
+            check_at_least("size of the ring", memory.size, 2)
+        memory = memory.add(play_games(play, policies, key, self.horizon, self.batch_size))
+        states = memory.games.states
+        shape = (play.num_players, *states.shape)
+        present = values[:, states] if self.baseline else jnp.zeros(shape)
+        return dataclasses.replace(memory.games, values=jnp.moveaxis(present, 0, 1)), memory
+
+    def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
+        """Off-policy DiCE, with recorded values as baselines."""
+        assert games.values is not None
+        return off_policy_dice(
+            _joint_log_probs(play, policies, games),
+            games.log_probs.sum(1),
+            games.rewards[:, player],
+            games.values[:-1, player],
+            play.discount,
+            ceiling=self.ceiling,
+            self_normalised=self.self_normalised,
+        )
+
+    def capped_weights(self, play: ExactPlay, policies: Policies, games: Trajectory) -> Int[Array, ""]:
+        """How many weights of these games are above the cap of [`lookax.surrogates.off_policy`][]."""
+        if self.self_normalised:
+            return jnp.array(0)
+        return capped_weights(_joint_log_probs(play, policies, games), games.log_probs.sum(1), self.ceiling)
+
+
+def ring_sample_size(play: ExactPlay, policies: Policies, games: Trajectory) -> Float[Array, ""]:
+    """How many games of their own these games are worth to the policies.
+
+    The mean over steps of [`effective_sample_size`][lookax.surrogates.off_policy.effective_sample_size], weighted as
+    rewards are, by γᵗ.
+    """
+    sizes = effective_sample_size(_joint_log_probs(play, policies, games), games.log_probs.sum(1))
+    weights = jnp.power(play.discount, jnp.arange(len(sizes)))
+    return weights @ sizes / weights.sum()
+
+
+def play_games(
+    play: ExactPlay,
+    policies: Policies,
+    key: Key[Array, ""],
+    horizon: int,
+    batch_size: int,
+    values: Float[Array, "N S"] | None = None,
+) -> Trajectory:
+    """Games that these policies play, as constants; with their values, if given."""
+    games = game_rollout(
+        play.game, _log_probs(play, policies), key, horizon=horizon, batch_size=batch_size, values=values
+    )
+    return jax.lax.stop_gradient(games)
+
+
+def _log_probs(play: ExactPlay, policies: Policies) -> tuple[Float[Array, "S _"], ...]:
+    return tuple(play.log_probs(player, policy) for player, policy in enumerate(policies))
+
+
+def _joint_log_probs(play: ExactPlay, policies: Policies, games: Trajectory) -> Float[Array, "T B"]:
+    """Σᵢ log πᵢ(aₜ|sₜ) of actions that somebody played."""
+    table = play.game.joint_log_probs(_log_probs(play, policies))
+    return look_up(table, games.states[:-1], play.game.joint_action(games.actions))

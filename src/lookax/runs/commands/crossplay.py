@@ -1,0 +1,209 @@
+"""Agents of different runs in games with each other, and with fixed strategies."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from lookax.errors import BadInputError, check, check_at_least
+from lookax.evaluation.crossplay import cross_scores, independent, pairings
+from lookax.experiments.reports.agents import Cell, crossplay_table, draw_crossplay
+from lookax.experiments.studies.memory_shaping import AGAINST
+from lookax.policies.strategies import strategy
+from lookax.runs.commands import terminal
+from lookax.runs.commands.listing import told_apart
+from lookax.runs.storage.config import differing
+from lookax.runs.storage.saved import Saved, read_agents
+
+WRITTEN_BY = "lookax crossplay"
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """Who takes part: the agents of a run, or a fixed strategy.
+
+    **Attributes:** its `name`; its policies in either seat, arrays `[seeds, …]`; how many `seeds`, `None` for a
+    strategy; the random one of the first.
+    """
+
+    name: str
+    policies: tuple[PyTree, PyTree]
+    seeds: int | None = None
+    first_seed: int = 0
+
+    def taken(self, seat: int, places: np.ndarray) -> PyTree:
+        """Policies in a seat, of seeds at these places."""
+        return jax.tree.map(lambda leaf: leaf[places], self.policies[seat])
+
+
+@dataclasses.dataclass(frozen=True)
+class Met:
+    """What came of matches of one side in the first seat with another, or itself, in the second.
+
+    **Attributes:** `pairs` of seeds' places, `[pairings, 2]`; everybody's `scores`, `[pairings, 2]`; the `cell`.
+    """
+
+    pairs: np.ndarray
+    scores: np.ndarray
+    cell: Cell
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossPlay:
+    """What came of all matches.
+
+    **Attributes:** the runs with what they have `saved`; the `sides`; what has come of it, in rows by who sat in the
+    first seat; how many `games` a pairing played.
+    """
+
+    saved: Sequence[Saved]
+    sides: Sequence[Side]
+    met: Sequence[Sequence[Met]]
+    games: int
+
+    @property
+    def names(self) -> list[str]:
+        """Of the sides."""
+        return [side.name for side in self.sides]
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        """Means and intervals."""
+        return [[met.cell for met in row] for row in self.met]
+
+    def notes(self) -> list[str]:
+        """What the table has to say besides."""
+        own = "A run meets itself with agents of seeds s and s + 1, never with the partner that one has learned with"
+        if alone := [side.name for side in self.sides if side.seeds == 1]:
+            own += f" (of {', '.join(alone)} there is a single seed: there, with that partner)"
+        return [
+            "Mean reward per step of the one in the first seat, means over pairs of seeds ± half of the 95 % interval; "
+            f"{self.games} games a pair.",
+            f"{own}.",
+        ]
+
+    def content(self) -> dict[str, Any]:
+        """All of it as JSON can hold it."""
+        runs = [
+            {
+                "name": side.name,
+                "folder": str(saved.run.folder.path),
+                "update": saved.update,
+                "seeds": list(saved.seeds),
+            }
+            for side, saved in zip(self.sides, self.saved, strict=False)
+        ]
+        return {
+            "written_by": WRITTEN_BY,
+            "rules": self.saved[0].run.experiment.rules(),
+            "games": self.games,
+            "runs": runs,
+            "matches": [
+                _match(first, second, met)
+                for first, row in zip(self.sides, self.met, strict=True)
+                for second, met in zip(self.sides, row, strict=True)
+            ],
+        }
+
+
+def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
+    """All runs in folders, with their newest sound checkpoints, in games with each other and with fixed strategies.
+
+    **Raises:** `ValueError` if a folder is named twice or has no checkpoint, agents have no memory, or do not play the
+    same game.
+    """
+    check_at_least("games", games, 1)
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise BadInputError("the same folder is named twice; a run meets itself in any case")
+    saved = [read_agents(path, None) for path in paths]
+    for other in saved[1:]:
+        _check_same_game(saved[0], other)
+    experiment = saved[0].run.experiment
+    with jax.enable_x64(experiment.precision == "float64"):
+        game = experiment.played()
+        sides = [
+            *(
+                Side(name, (first.policy, second.policy), own.run.experiment.seeds, own.seeds[0])
+                for name, own in zip(told_apart([own.run for own in saved]), saved, strict=True)
+                for first, second in [own.state.agents]
+            ),
+            *(Side(name, (strategy(name, game, 0), strategy(name, game, 1))) for name in AGAINST),
+        ]
+        # A program for each two kinds of policies: runs of networks of the same sizes share theirs.
+        play = jax.jit(functools.partial(cross_scores, game, horizon=experiment.horizon, batch_size=games))
+
+        def met(first: Side, second: Side) -> Met:
+            pairs = pairings(first.seeds, second.seeds, itself=first is second)
+            keys = jax.random.split(jax.random.key(0), len(pairs))
+            scores = np.asarray(play(first.taken(0, pairs[:, 0]), second.taken(1, pairs[:, 1]), keys))
+            return Met(pairs, scores, Cell.of(independent(scores, first.seeds, second.seeds)))
+
+        return CrossPlay(saved, sides, [[met(first, second) for second in sides] for first in sides], games)
+
+
+def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
+    """Has them play, prints what comes of it, draws it, and writes every number beside the drawing."""
+    file = _numbers_beside(out)
+    result = crossplay(paths, games)
+    terminal.print_table(crossplay_table(result.names, result.cells, result.notes()))
+    rules = result.saved[0].run.experiment.rules()
+    title = f"Cross-play, {rules['game']}, {rules['horizon']} steps"
+    try:
+        file.write_text(json.dumps(result.content(), indent=1) + "\n")
+        draw_crossplay(title, result.names, result.cells).savefig(out, dpi=150)
+    except OSError as reason:
+        raise BadInputError(f"out: {str(out)!r} cannot be written ({reason.strerror})") from None
+    terminal.say(f"drawn in {out}, every number in {file}")
+
+
+def _check_same_game(one: Saved, other: Saved) -> None:
+    for name, (ours, theirs) in differing(one.run.experiment.rules(), other.run.experiment.rules()).items():
+        raise BadInputError(
+            f"{name}: {ours!r} in {str(one.run.folder.path)!r} and {theirs!r} in {str(other.run.folder.path)!r}; "
+            "runs must play the same game"
+        )
+
+
+def _numbers_beside(out: Path) -> Path:
+    """The file of numbers beside a drawing.
+
+    **Raises:** `ValueError` if there are files of these names that this command has not written.
+    """
+    check(out.suffix == ".png", "out", str(out), "a file whose name ends in .png")
+    check(out.parent.is_dir(), "out", str(out), "a file in a folder that exists")
+    file = out.with_suffix(".json")
+    for existing in (out, file):
+        check(not existing.exists() or _is_ours(file), "out", str(existing), "new, or written by `lookax crossplay`")
+    return file
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        return json.loads(file.read_text())["written_by"] == WRITTEN_BY
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _match(first: Side, second: Side, met: Met) -> dict[str, Any]:
+    halves = [float(half) if np.isfinite(half) else None for half in met.cell.halves]
+    seeds = [
+        [
+            None if side.seeds is None else side.first_seed + int(place)
+            for side, place in zip((first, second), pair, strict=True)
+        ]
+        for pair in met.pairs
+    ]
+    return {
+        "first": first.name,
+        "second": second.name,
+        "rewards": met.cell.means.tolist(),
+        "half_widths": halves,
+        "seeds": seeds,
+        "rewards_by_pair": met.scores.tolist(),
+    }

@@ -1,0 +1,94 @@
+"""What an experiment says of the states in a checkpoint: `evaluate` once more, as often as one likes."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from lookax.errors import BadInputError
+from lookax.experiments.preset import Count, HeatMap, Result, Table
+from lookax.experiments.reports.intervals import half_width
+from lookax.runs.commands import terminal
+from lookax.runs.storage.loggers import curves_by_seed
+from lookax.runs.storage.run import Run, read_run
+from lookax.runs.storage.saved import read_saved
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a checkpoint of a run gives.
+
+    **Attributes:** the `run`; the `update` of the checkpoint; `quantities` by name, `[seeds, …]`; what every seed has
+    `learned`, as `describe` tells it.
+    """
+
+    run: Run
+    update: int
+    quantities: Mapping[str, np.ndarray]
+    learned: Sequence[Mapping[str, Any]]
+
+    def table(self) -> Table:
+        """Means over seeds with Student's 95 % intervals; of what is true or false, how many seeds it is true of.
+
+        Numbers of a quantity with several, such as one per player, get a row each; of many, none.
+        """
+        rows, notes = [], []
+        for name, values in self.quantities.items():
+            numbers = curves_by_seed({name: values[None]})
+            rows += [[label, *_cells(by_seed[0])] for label, by_seed in numbers.items()]
+            if not numbers:
+                notes.append(f"{name}: {' × '.join(map(str, values.shape[1:]))} numbers per seed")
+        columns = ("quantity", f"mean of {self.run.experiment.seeds} seeds", "± (95 %)")
+        return Table(columns, rows, [None] * len(rows), notes)
+
+    def heat_maps(self) -> Sequence[HeatMap]:
+        """Those of the run's report."""
+        history = {name: values[None] for name, values in self.quantities.items()}
+        result = Result(self.run.name, self.run.experiment, history)
+        return self.run.preset.report.heat_maps(result, self.learned)
+
+
+def evaluate(run: Run, update: int | None) -> Evaluation:
+    """Replays the checkpoint of an update, or the newest sound one; what is on disk stays as it is.
+
+    **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states of this experiment say nothing.
+    """
+    saved = read_saved(run, update)
+    lanes, state = saved.lanes, saved.state
+    quantities = lanes.fetch(lanes.evaluate(lanes.put(state)))
+    if not quantities:
+        raise BadInputError(
+            f"{run.name} measures what its updates do, and nothing in the states between; "
+            "`lookax report` shows what it has measured"
+        )
+    seeds = range(run.experiment.seeds)
+    learned = [run.experiment.describe(jax.tree.map(lambda leaf, s=s: leaf[s], state)) for s in seeds]
+    return Evaluation(run, saved.update, quantities, learned)
+
+
+def run_evaluate(path: Path, update: int | None) -> None:
+    """Replays a checkpoint of the run in a folder, prints what comes of it, and writes it there, seed by seed."""
+    run = read_run(path)
+    evaluation = evaluate(run, update)
+    terminal.say(f"{run.name} after update {evaluation.update} of {run.experiment.total_updates}")
+    terminal.print_table(evaluation.table())
+    for heat_map in evaluation.heat_maps():
+        terminal.say(f"{heat_map.title}, mean over seeds")
+        terminal.print_table(heat_map.table())
+    seeds = range(run.experiment.first_seed, run.experiment.first_seed + run.experiment.seeds)
+    try:
+        file = run.folder.write_evaluation(evaluation.update, seeds, evaluation.quantities)
+        terminal.say(f"seed by seed in {file}")
+    except OSError as reason:
+        terminal.say(f"not written seed by seed: {reason.strerror or reason}")
+
+
+def _cells(values: np.ndarray) -> tuple[str, str]:
+    """A mean over seeds, and half of the width of its interval."""
+    if values.dtype == bool:
+        return str(Count.of(values)), ""
+    half = float(half_width(values))
+    return f"{values.mean():.4g}", f"{half:.2g}" if np.isfinite(half) else "–"

@@ -1,0 +1,295 @@
+"""A page that tells of runs: curves, policies, closing tables, settings, provenance; one file that opens anywhere."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from plotly.offline import get_plotlyjs
+
+from lookax import __version__
+from lookax.errors import BadInputError, check
+from lookax.experiments.preset import Count, Result
+from lookax.experiments.reports.intervals import half_width
+from lookax.runs.commands.arguments import described_fields
+from lookax.runs.commands.listing import Standing, preset_and_name, standings, told_apart
+from lookax.runs.storage.config import as_fields
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.loggers import curves_by_seed
+from lookax.runs.storage.metrics import History, first_update, read_history
+from lookax.runs.storage.run import Run
+
+POINTS = 500
+"""Most points that a curve is drawn with; of more updates, so many are picked evenly."""
+
+ALL_POINTS = 200_000
+"""Most points of all curves together, which many runs share: a page has to open."""
+
+FEWEST_POINTS = 40
+"""Points that a curve gets however many there are."""
+
+TITLED = 4
+"""How many folders the title names."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A run that is told of.
+
+    **Attributes:** the `run` and how far it has come: `standing`; its `history`, to which a run that goes on may have
+    added since; the `last` update in it, -1 without any.
+    """
+
+    run: Run
+    standing: Standing
+    history: History
+    last: int
+
+    @classmethod
+    def of(cls, run: Run, standing: Standing) -> "Told":
+        """A run as it stands."""
+        if standing.update is None:
+            return cls(run, standing, {}, -1)
+        history = read_history(run.folder.metrics)
+        return cls(run, standing, history, first_update(run.folder.metrics) + max(map(len, history.values())) - 1)
+
+
+def write_report(paths: Sequence[Path], out: Path) -> tuple[int, list[str]]:
+    """Writes a page of all runs in folders, and in those within; one that goes on or has failed, as far as it came.
+
+    **Returns:** how many runs it tells of, and what is wrong with those that cannot be read, a line each.
+
+    **Raises:** `ValueError` if a folder is none, there is no run in them, or the page cannot be written.
+    """
+    check(out.suffix == ".html", "out", str(out), "a file whose name ends in .html")
+    told, complaints = _gathered(paths)
+    if not told:
+        where = ", ".join(repr(str(path)) for path in paths)
+        raise BadInputError(complaints[0] if complaints else f"there are no runs in {where}; `lookax run` makes some")
+    try:
+        out.write_text(page(_title(paths), told, complaints), encoding="utf-8")
+    except OSError as reason:
+        raise BadInputError(f"out: {str(out)!r} cannot be written ({reason.strerror})") from None
+    return len(told), complaints
+
+
+def page(title: str, told: Sequence[Told], complaints: Sequence[str]) -> str:
+    """The page of a title: its style, plotly.js and everything to be shown, in one text that asks for nothing else."""
+    text = _file("page.html")
+    for mark, content in {
+        "<!-- style -->": _file("page.css"),
+        "<!-- plotly -->": get_plotlyjs(),
+        "<!-- script -->": _file("page.js"),
+        # Escaped: no name or message, whatever it holds, ends the element that the data stand in.
+        "<!-- data -->": orjson.dumps(_content(title, told, complaints)).decode().replace("<", r"\u003c"),
+    }.items():
+        text = text.replace(mark, content, 1)
+    return text
+
+
+def _title(paths: Sequence[Path]) -> str:
+    names = [path.resolve().name for path in paths]
+    return ", ".join(names if len(names) <= TITLED else [*names[:TITLED], f"and {len(names) - TITLED} more"])
+
+
+def _file(name: str) -> str:
+    return (resources.files("lookax.runs.commands") / "report_page" / name).read_text(encoding="utf-8")
+
+
+def _gathered(paths: Sequence[Path]) -> tuple[list[Told], list[str]]:
+    found: dict[Path, Told] = {}
+    complaints: list[str] = []
+    for path in paths:
+        runs, unreadable = standings(path)
+        complaints += unreadable
+        for run, standing in runs:
+            try:
+                found[run.folder.path.resolve()] = Told.of(run, standing)
+            except BadInputError as complaint:
+                complaints.append(str(complaint))
+    return list(found.values()), complaints
+
+
+def _content(title: str, told: Sequence[Told], complaints: Sequence[str]) -> dict[str, Any]:
+    labels = told_apart([one.run for one in told])
+    curves, points = _curves(told)
+    return {
+        "title": title,
+        "version": __version__,
+        "made": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+        "complaints": complaints,
+        "runs": [_run(one, label) for one, label in zip(told, labels, strict=True)],
+        "points": points,
+        "curves": curves,
+        "without_curves": _without_curves(told),
+        "maps": _maps(told),
+        "tables": _tables([one.run for one in told], labels),
+        "settings": _settings([one.run for one in told]),
+        "provenance": _provenance([one.run for one in told]),
+    }
+
+
+def _run(one: Told, label: str) -> dict[str, Any]:
+    standing = one.standing
+    return {
+        "label": label,
+        "preset": preset_and_name(one.run),
+        "folder": str(one.run.folder.path),
+        "state": standing.state,
+        "updates": f"{standing.update or 0} of {one.run.experiment.total_updates}",
+        "seeds": one.run.experiment.seeds,
+        "started": f"{standing.started:%Y-%m-%d %H:%M}" if standing.started else "–",
+        "headline": {name: f"{value:.4g}" for name, value in standing.headline.items()},
+        "failure": standing.failure,
+    }
+
+
+def _curves(told: Sequence[Told]) -> tuple[list[dict[str, Any]], int]:
+    """For every number that gets a curve, means over seeds and their intervals, by run and update.
+
+    Headline metrics come first. And with how many points a curve is drawn at most.
+    """
+    by_run = [curves_by_seed(one.history) for one in told]
+    metrics = dict.fromkeys(name for one in told for name in (*one.run.preset.report.headline, *one.history))
+    order = {metric: place for place, metric in enumerate(metrics)}
+    names = sorted(
+        dict.fromkeys(name for curves in by_run for name in curves), key=lambda name: order[name.split("/")[0]]
+    )
+    points = max(FEWEST_POINTS, min(POINTS, ALL_POINTS // max(1, sum(map(len, by_run)))))
+    found = []
+    for name in names:
+        own = {
+            str(number): _curve(curves[name], one.last, points)
+            for number, (one, curves) in enumerate(zip(told, by_run, strict=True))
+            if name in curves
+        }
+        are_shares = any(curves[name].dtype == bool for curves in by_run if name in curves)
+        found.append({"name": name, "metric": name.split("/")[0], "are_shares": are_shares, "runs": own})
+    return found, points
+
+
+def _curve(values: np.ndarray, last: int, points: int) -> dict[str, list[float | int | None]]:
+    """Of values `[updates, seeds]` up to the last update, as many as there are points for."""
+    chosen = np.unique(np.linspace(0, len(values) - 1, min(points, len(values))).round().astype(int))
+    means = values[chosen].mean(axis=1)
+    lows, highs = _shares(values[chosen]) if values.dtype == bool else _means(values[chosen])
+    return {
+        "updates": (last + 1 - len(values) + chosen).tolist(),
+        "means": _short(means),
+        "lows": _short(lows),
+        "highs": _short(highs),
+    }
+
+
+def _means(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of Student's intervals of means over seeds, the last axis."""
+    means, halves = values.mean(axis=1), half_width(values)
+    return means - halves, means + halves
+
+
+def _shares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of Clopper and Pearson's intervals of the share of seeds, the last axis, that something is true of."""
+    if values.shape[1] == 1:
+        return np.full(len(values), np.nan), np.full(len(values), np.nan)
+    counts, places = np.unique(values.sum(axis=1), return_inverse=True)
+    lows, highs = np.array([_interval(int(count), values.shape[1]) for count in counts]).T
+    return lows[places], highs[places]
+
+
+@functools.cache
+def _interval(successes: int, total: int) -> tuple[float, float]:
+    return Count(successes, total).interval()
+
+
+def _short(numbers: np.ndarray) -> list[float | None]:
+    """Six digits of each, as many as are seen; None for what is not finite."""
+    return [float(f"{number:.6g}") if np.isfinite(number) else None for number in numbers]
+
+
+def _without_curves(told: Sequence[Told]) -> list[str]:
+    """Metrics of more numbers than get a curve each, and how many those are."""
+    found = {
+        name: f"{name} ({' × '.join(map(str, values.shape[2:]))} numbers per seed)"
+        for one in told
+        for name, values in one.history.items()
+        if not curves_by_seed({name: values})
+    }
+    return list(found.values())
+
+
+def _maps(told: Sequence[Told]) -> list[dict[str, Any]]:
+    found = []
+    for number, one in enumerate(told):
+        if not one.history:
+            continue
+        result = Result(one.run.name, one.run.experiment, one.history)
+        heat_maps = one.run.preset.report.heat_maps(result, list(one.run.folder.policies().values()))
+        found += [
+            {
+                "run": number,
+                "update": one.last,
+                "title": heat_map.title,
+                "rows": heat_map.rows,
+                "columns": heat_map.columns,
+                "values": [_short(row) for row in heat_map.values],
+            }
+            for heat_map in heat_maps
+        ]
+    return found
+
+
+def _tables(runs: Sequence[Run], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Closing tables of runs, and of the figures that they are part of."""
+    titles: dict[Path, str] = {}
+    for run, label in zip(runs, labels, strict=True):
+        folder = run.folder.path.resolve()
+        titles.setdefault(folder.parent, folder.parent.name)
+        titles[folder] = label
+    tables = ((title, RunFolder(folder).table()) for folder, title in titles.items())
+    return [{"title": title, **table} for title, table in tables if table is not None]
+
+
+def _settings(runs: Sequence[Run]) -> dict[str, Any]:
+    """Fields of settings and of what is recorded: those that differ, by run, and those that all share."""
+    fields = [{"preset": run.preset.name} | as_fields(run.experiment) | as_fields(run.recording) for run in runs]
+    meanings = {
+        name.replace("-", "_"): meaning
+        for run in runs
+        for settings in (run.experiment, run.recording)
+        for name, _, meaning in described_fields(settings)
+    }
+    names = dict.fromkeys(name for own in fields for name in own)
+    texts = {name: [str(own[name]) if name in own else "–" for own in fields] for name in names}
+    differing = [name for name in names if len(set(texts[name])) > 1]
+    return {
+        "differing": [{"name": name, "meaning": meanings.get(name, ""), "values": texts[name]} for name in differing],
+        "shared": [
+            {"name": name, "meaning": meanings.get(name, ""), "value": texts[name][0]}
+            for name in names
+            if name not in differing
+        ],
+    }
+
+
+def _provenance(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """What runs were run with, once for all that were run alike: by which command, and when."""
+    found: dict[tuple[tuple[str, str], ...], dict[str, list[tuple[int, str]]]] = {}
+    for number, run in enumerate(runs):
+        for entry in run.folder.provenance():
+            texts = {name: _text(value) for name, value in entry.items()}
+            command, time = texts.pop("command"), datetime.fromisoformat(texts.pop("time")).astimezone()
+            commands = found.setdefault(tuple(texts.items()), {})
+            commands.setdefault(command, []).append((number, f"{time:%Y-%m-%d %H:%M:%S}"))
+    return [{"with": dict(alike), "commands": commands} for alike, commands in found.items()]
+
+
+def _text(value: Any) -> str:
+    """As a person reads it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {version}" for name, version in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

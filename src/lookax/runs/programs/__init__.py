@@ -1,0 +1,1 @@
+"""Programs: seeds in lanes, devices, hosts; the loop over updates."""

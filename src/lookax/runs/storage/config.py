@@ -1,0 +1,103 @@
+"""Configurations as YAML files: what the command line takes, fields by name, nested settings' beside them."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lookax.errors import BadInputError
+from lookax.experiments.settings import holds_settings
+from lookax.runs.commands.arguments import Parsed, parse
+
+FORMAT = 1
+"""Version of the form of run folders; a release reads its own and earlier ones."""
+
+
+def as_fields(settings: Any) -> dict[str, Any]:
+    """The settings' fields by name, as YAML can hold them; those of nested settings in their place.
+
+    Nested settings that are done without (None) are left out, as on the command line.
+    """
+    hints = typing.get_type_hints(type(settings))
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value):
+            fields |= as_fields(value)
+        elif value is not None or not holds_settings(hints[field.name]):
+            fields[field.name] = _plain(value)
+    return fields
+
+
+def from_fields(default: Parsed, fields: Mapping[str, Any], program: str) -> Parsed:
+    """The dataclass `default` with fields as given, checked as those of the command line are.
+
+    **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
+    """
+    words: list[str] = []
+    defaults = as_fields(default)
+    for name, value in fields.items():
+        if name in defaults and defaults[name] == value:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", *(map(str, value) if isinstance(value, list) else [str(value)])]
+    return parse(default, words, program) if words else default
+
+
+def fields_of(part: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields in a part of a configuration, none of one that is missing.
+
+    **Raises:** `ValueError`, in one line, if it holds something else.
+    """
+    fields = content.get(part, {})
+    if not isinstance(fields, dict):
+        raise BadInputError(f"{part}: {fields!r} is not allowed; it must be fields and values")
+    return fields
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Fields whose values are not the same, with both; None for one that is missing."""
+    names = [*old, *(name for name in new if name not in old)]
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a configuration, under the version of its form."""
+    text = yaml.safe_dump({"format": FORMAT, **content}, sort_keys=False, allow_unicode=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A configuration as it was written.
+
+    **Raises:** `ValueError`, in one line, for a file that cannot be read, is not YAML, or is of a later form.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as reason:
+        raise BadInputError(f"{str(path)!r} cannot be read ({reason.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as reason:
+        where = getattr(reason, "problem_mark", None)
+        raise BadInputError(
+            f"{str(path)!r} is not YAML{'' if where is None else f' (line {where.line + 1})'}"
+        ) from None
+    if not isinstance(content, dict) or "format" not in content:
+        raise BadInputError(f"{str(path)!r} is not a configuration of lookax; it has no format")
+    if not isinstance(content["format"], int) or not 1 <= content["format"] <= FORMAT:
+        raise BadInputError(
+            f"{str(path)!r} is of format {content['format']}, and this release reads up to {FORMAT}; use a later one"
+        )
+    return content
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

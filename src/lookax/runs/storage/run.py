@@ -1,0 +1,164 @@
+"""What a run is: a preset's settings, a folder, and what is recorded in it when; and back from its folder."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lookax.errors import BadInputError, check_at_least, check_positive
+from lookax.experiments.preset import Preset, Result
+from lookax.experiments.registry import PRESETS, look_up
+from lookax.runs.storage.config import as_fields, fields_of, from_fields
+from lookax.runs.storage.folder import CONFIG, RunFolder
+from lookax.runs.storage.loggers import check_wandb
+from lookax.runs.storage.metrics import read_history
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """When checkpoints are written, which are kept, and who else gets curves. The last state has one in any case."""
+
+    checkpoint_minutes: float | None = 1.0
+    """Minutes between checkpoints; None for none by time."""
+    checkpoint_updates: int | None = None
+    """Updates between checkpoints; None for none by number."""
+    keep_last: int = 3
+    """How many of the latest checkpoints to keep."""
+    keep_every: int | None = None
+    """Keep checkpoints of updates that this divides as well; None for no others."""
+    wandb_project: str | None = None
+    """Project on Weights & Biases to send curves to (extra wandb); None for none."""
+
+    def validate(self) -> None:
+        """Raises `ValueError`, in one line, if a field is out of range."""
+        if self.checkpoint_minutes is not None:
+            check_positive("checkpoint_minutes", self.checkpoint_minutes)
+        for name in ("checkpoint_updates", "keep_every"):
+            if getattr(self, name) is not None:
+                check_at_least(name, getattr(self, name), 1)
+        check_at_least("keep_last", self.keep_last, 1)
+        if self.wandb_project is not None:
+            check_wandb()
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run and its folder.
+
+    **Attributes:** its `name`, the preset's, or in a sweep that of its settings; the `preset`, with the settings that
+    it is run with; its `folder`; what is recorded when; the folder of the `checkpoints` of all runs that it learns
+    together with, and which of them it is: `place`.
+    """
+
+    name: str
+    preset: Preset
+    folder: RunFolder
+    recording: Recording
+    checkpoints: Path = Path()
+    place: int = 0
+
+    @property
+    def experiment(self) -> Any:
+        """The settings."""
+        return self.preset.experiment
+
+    def validate(self, file: Path) -> None:
+        """Raises `ValueError`, in one line that names the file of its configuration, if a setting is out of range.
+
+        This may start JAX, since some settings depend on the devices: processes join each other before.
+        """
+        try:
+            self.experiment.validate()
+            self.recording.validate()
+        except BadInputError as mistake:
+            raise BadInputError(f"{file}: {mistake}") from None
+
+    def result(self) -> Result:
+        """What it gave, as far as it has come."""
+        return Result(self.name, self.preset.experiment, read_history(self.folder.metrics))
+
+    def write_config(self) -> None:
+        """Writes its configuration into its folder."""
+        self.folder.write_config(
+            {
+                "name": self.name,
+                "preset": self.preset.name,
+                "settings": as_fields(self.preset.experiment),
+                "recording": dataclasses.asdict(self.recording),
+                "checkpoints": {"folder": _relative(self.checkpoints, self.folder.path), "place": self.place},
+            }
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where a run's checkpoints are."""
+
+    folder: str = "checkpoints"
+    """Relative to the run's own."""
+    place: int = 0
+    """Which of the runs it is that learn together."""
+
+
+def read_run(path: Path) -> Run:
+    """The run of a folder, its settings as they were allowed when it was started.
+
+    **Raises:** `ValueError`, in one line, if it is none, or its configuration makes no sense.
+    """
+    folder = RunFolder(path)
+    content = folder.config()
+    if "preset" not in content:
+        kind = next((kind for kind in ("figure", "collection", "sweep") if kind in content), "unknown thing")
+        raise BadInputError(f"{str(path)!r} is the folder of a {kind}; name one of the runs in it")
+    return read_config(content, path / CONFIG, folder)
+
+
+def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
+    """A run's configuration, from a file that may also stand alone; reading it does not start JAX.
+
+    **Raises:** `ValueError`, in one line, for what makes no sense. What its settings do not allow, `Run.validate` says.
+    """
+    if unknown := [name for name in content if name not in (*_PARTS, "format")]:
+        raise BadInputError(f"{file}: {unknown[0]} is not known; it may have {', '.join(_PARTS)}")
+    try:
+        preset = look_up("preset", str(content.get("preset")), PRESETS)
+        experiment = from_fields(preset.experiment, fields_of("settings", content), str(file))
+        recording = from_fields(Recording(), fields_of("recording", content), str(file))
+        place = from_fields(_Place(), fields_of("checkpoints", content), str(file))
+    except BadInputError as mistake:
+        raise BadInputError(f"{file}: {mistake}") from None
+    return Run(
+        str(content.get("name", preset.name)),
+        dataclasses.replace(preset, experiment=experiment),
+        folder,
+        recording,
+        (folder.path / place.folder).resolve(),
+        place.place,
+    )
+
+
+def runs_below(path: Path) -> tuple[list[Run], list[str]]:
+    """All runs in a folder, itself included, and in folders within, in the order of their names.
+
+    And what is wrong with those that cannot be read, a line each.
+    """
+    runs, complaints = [], []
+    for folder, inner, files in os.walk(path):
+        # Parts of runs, the last of which has configurations of its own.
+        inner[:] = sorted(name for name in inner if name not in ("checkpoints", "policies", "tensorboard", "wandb"))
+        if CONFIG not in files:
+            continue
+        try:
+            if "preset" in (content := RunFolder(Path(folder)).config()):
+                runs.append(read_config(content, Path(folder, CONFIG), RunFolder(Path(folder))))
+        except BadInputError as complaint:
+            complaints.append(str(complaint))
+    return runs, complaints
+
+
+_PARTS = ("name", "preset", "settings", "recording", "checkpoints")
+
+
+def _relative(path: Path, start: Path) -> str:
+    return os.path.relpath(path.resolve(), start.resolve())

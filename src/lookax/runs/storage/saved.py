@@ -1,0 +1,82 @@
+"""States that runs have saved, to be looked at; nothing on disk changes."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from jaxtyping import PyTree
+
+from lookax.errors import BadInputError
+from lookax.experiments.studies.memory_shaping import MemoryShaping
+from lookax.runs.programs.lanes import Lanes
+from lookax.runs.storage.checkpoints import Checkpoints, DamagedError, updates_in
+from lookax.runs.storage.run import Run, read_run
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What a run has saved.
+
+    **Attributes:** the `run`; the `update` of the checkpoint; the `state` in it, arrays of NumPy, `[seeds, …]`; the
+    `lanes` that go on with it.
+    """
+
+    run: Run
+    update: int
+    state: PyTree
+    lanes: Lanes
+
+    @property
+    def seeds(self) -> range:
+        """The random seeds, in the order of the state."""
+        first = self.run.experiment.first_seed
+        return range(first, first + self.run.experiment.seeds)
+
+
+def read_saved(run: Run, update: int | None, devices: Sequence[Any] | None = None) -> Saved:
+    """The state of a run in its checkpoint of an update, or in the newest sound one.
+
+    **Arguments:** the `devices` of the lanes, all of them by default.
+
+    **Raises:** `ValueError` if there is no such checkpoint, or it is not sound.
+    """
+    existing = updates_in(run.checkpoints)
+    if not existing:
+        raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint yet")
+    if update is not None and update not in existing:
+        raise BadInputError(f"update: {update} has no checkpoint; there are those of {', '.join(map(str, existing))}")
+    lanes = Lanes([run.experiment], devices)
+    checkpoints = Checkpoints(run.checkpoints)
+    try:
+        if update is None:
+            found = checkpoints.newest(lanes.template, lambda _: True)
+        else:
+            found = checkpoints.read(update, lanes.template)
+    except DamagedError as damage:
+        raise BadInputError(f"update: {damage}") from None
+    finally:
+        checkpoints.close()
+    if found is None:
+        raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint that is sound")
+    state, progress = found
+    # Others may learn together with it.
+    first = run.place * run.experiment.seeds
+    state = jax.tree.map(lambda leaf: leaf[first : first + run.experiment.seeds], state)
+    return Saved(run, progress.update, state, lanes)
+
+
+def read_agents(path: Path, update: int | None) -> Saved:
+    """The same of the run in a folder, whose agents have a memory.
+
+    **Raises:** `ValueError` besides if it is a run of another experiment.
+    """
+    run = read_run(path)
+    if not isinstance(run.experiment, MemoryShaping):
+        raise BadInputError(
+            f"{str(path)!r} is a run of {run.preset.name}, and not of agents with a memory that play sampled games; "
+            "`lookax evaluate` shows what such runs have learned"
+        )
+    # One device: what is computed is small, and to deal games out is to trace an update.
+    return read_saved(run, update, jax.devices()[:1])

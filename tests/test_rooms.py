@@ -1,0 +1,49 @@
+"""Imports go one way: a room imports from those before it, and from itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[1] / "src" / "lookax"
+ROOMS = (
+    "errors", "games", "policies", "rollouts", "surrogates", "lookahead", "learners", "evaluation", "experiments",
+    "runs", "options", "cli",
+)  # fmt: skip
+FILES = sorted(file for file in SOURCES.rglob("*.py") if file != SOURCES / "__init__.py")
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(SOURCES).parts[0].removesuffix(".py")
+
+
+def imported(file: Path) -> set[str]:
+    """Modules of lookax that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.startswith("lookax.")}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_from_those_before_it(room):
+    before = ROOMS[: ROOMS.index(room) + 1]
+    for file in FILES:
+        if room_of(file) == room:
+            for name in imported(file):
+                assert name.split(".")[1].removesuffix(".py") in (*before, "__version__"), f"{file} imports {name}"
+
+
+def test_every_file_is_in_a_room():
+    assert {room_of(file) for file in FILES} == set(ROOMS)
+
+
+def test_no_folder_is_crowded():
+    # A dozen, and what a folder says of itself.
+    for folder in {file.parent for file in FILES}:
+        files = [file for file in folder.iterdir() if file.suffix == ".py" and file.name != "__init__.py"]
+        assert len(files) <= 13, f"{folder} holds {len(files)} files"
