@@ -33,7 +33,7 @@ check: install
 	$(BIN)/pyright
 
 docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bytecode: install ## what Python compiles of packages, sources and tests, once and not in every process that tests
 	$(BIN)/pytest --collect-only --quiet --quiet --quiet

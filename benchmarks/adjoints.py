@@ -6,7 +6,6 @@ intermediates of the compiled program.
 """
 
 import time
-from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,8 @@ from jax.flatten_util import ravel_pytree
 from rich.console import Console
 from rich.table import Table
 
-from lookax.lookahead.unrolled import Adjoint, unrolled
+from lookax.lookahead.adjoints import ADJOINTS, Adjoint, FirstOrderAdjoint, ForwardAdjoint
+from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.mlp import MLPPolicy, mlp_policy
 
 STEPS = (1, 8, 64)
@@ -31,7 +31,8 @@ def fit(network: MLPPolicy, numbers: jax.Array, inputs: jax.Array) -> jax.Array:
 
 def outer(start: MLPPolicy, numbers: jax.Array, inputs: jax.Array, steps: int, adjoint: Adjoint) -> jax.Array:
     """The fit after K steps."""
-    end = unrolled(lambda n: fit(n, numbers, inputs), start, optimiser=optax.adam(1e-3), steps=steps, adjoint=adjoint)
+    lookahead = Lookahead(optax.adam(1e-3), steps, adjoint)
+    end = lookahead.maximise(lambda n: fit(n, numbers, inputs), start)
     return fit(end, jnp.ones(2), inputs)
 
 
@@ -56,11 +57,13 @@ def main() -> None:
         table.add_column("adjoint")
         for steps in STEPS:
             table.add_column(f"K = {steps}", justify="right")
-        for adjoint in get_args(Adjoint):
-            if adjoint == "none" or (adjoint == "forward" and argument == 0):
+        for adjoint in ADJOINTS.values():
+            if isinstance(adjoint, FirstOrderAdjoint) or (isinstance(adjoint, ForwardAdjoint) and argument == 0):
                 continue
             cells = [measure(argument, steps, adjoint) for steps in STEPS]
-            table.add_row(adjoint, *(f"{1000 * seconds:.0f} ms, {mib:.1f} MiB" for seconds, mib in cells))
+            table.add_row(
+                type(adjoint).__name__, *(f"{1000 * seconds:.0f} ms, {mib:.1f} MiB" for seconds, mib in cells)
+            )
         Console(width=120).print(table)
 
 

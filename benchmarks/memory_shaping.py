@@ -38,13 +38,13 @@ def measured(case: str, steps: int) -> dict[str, float]:
     experiment = dataclasses.replace(PRESETS[CASES[case][0]].experiment, outer_steps=steps, model_batches=steps)
     state = experiment.init(jax.random.key(0))
     pair = experiment.pair()
-    [learner, _], [imitation, _] = pair.learners, pair.imitations
+    [update, _], [imitation, _] = pair.updates, pair.imitations
 
     def work(key, state):
         if imitation is not None:
             return imitation.fit(key, 0, state.agents, state.models[0])
-        assert learner is not None
-        return learner.update(key, 0, *state.agents, state.optimisers[0])
+        assert update is not None
+        return update.update(key, 0, *state.agents, state.optimisers[0])
 
     began = time.perf_counter()
     with games_over(NamedSharding(Mesh(np.array(jax.devices()), ("games",)), PartitionSpec("games"))):

@@ -23,16 +23,20 @@ from rich.table import Table
 from lookax.experiments.registry import PRESETS
 from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.emulators import Playing
-from lookax.learners.mgrl import Inner, Outer, meta_gradient, retraced_meta_gradient
+from lookax.learners.mgrl import Inner, Outer, meta_gradient, recorded_meta_gradient
 from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
-from lookax.lookahead.retraced import taken
+from lookax.lookahead.adjoints import ADJOINTS, ForwardOverReverseAdjoint
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.recorded import recorded_step
 from lookax.policies.convolutional import Convolution, actor_critic
 from lookax.rollouts.environments import Rollout
 
 GAMES, STEPS, ACTIONS = 64, 5, 6
 INNER_STEPS = (1, 3, 8)
-ADJOINTS = ("retraced", "forward-over-reverse", "checkpointed", "reverse", "forward")
-META = Coefficients(4.6, 2.944, 0.0, -4.6)
+WAYS = {"recorded": ForwardOverReverseAdjoint()} | {
+    name: ADJOINTS[name] for name in ("forward-over-reverse", "checkpointed", "reverse", "forward")
+}
+META = Coefficients(discount=4.6, gae_lambda=2.944, value_coefficient=0.0, entropy_coefficient=-4.6)
 REPEATS = 3
 
 
@@ -55,23 +59,24 @@ def seconds(function, *arguments) -> float:
     return min(took)
 
 
-def measured(adjoint: Any, inner_steps: int) -> dict[str, float]:
+def measured(way: str, inner_steps: int) -> dict[str, float]:
     """CPU-seconds of a plain update and of a meta-gradient, and MiB: what a program needs beside what it is given."""
     optimiser = learning_optimiser(7e-4, 0.5, 1000)
-    inner, outer = Inner(optimiser), Outer()
-    network: Any = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS, told_discount=True)
-    learned: tuple[Any, Any] = network, optimiser.init(network)
+    lookahead = Lookahead(optimiser, inner_steps, WAYS[way])
+    parts = Inner(), lookahead, Outer()
+    network: Any = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS, critic_discount=True)
+    learned: tuple[Any, Any] = network, lookahead.optimiser.init(network)
     rollouts = jax.vmap(rollout)(jnp.arange(inner_steps))
-    judged_by = rollout(100)
-    update = jax.jit(lambda now, tau: taken(inner.objective, now[0], now[1], (META, tau), optimiser))
+    last_rollout = rollout(100)
+    update = jax.jit(lambda now, tau: recorded_step(Inner().objective, *now, (META, tau), lookahead.optimiser))  # pyright: ignore[reportCallIssue]
     plain = seconds(lambda now, tau: update(now, tau)[0], learned, rollout(0))
-    if adjoint == "retraced":
+    if way == "recorded":
         now, steps = jax.jit(lambda now, taus: jax.lax.scan(update, now, taus))(learned, rollouts)
-        given: tuple[Any, ...] = META, steps, now[0], rollouts, judged_by
-        program = jax.jit(lambda *given: retraced_meta_gradient(inner, outer, *given)).lower(*given).compile()
+        given: tuple[Any, ...] = META, steps, now[0], rollouts, last_rollout
+        program = jax.jit(lambda *given: recorded_meta_gradient(*parts, *given)).lower(*given).compile()
     else:
-        given = META, learned, rollouts, judged_by
-        program = jax.jit(lambda *given: meta_gradient(inner, outer, *given, adjoint=adjoint)).lower(*given).compile()
+        given = META, learned, rollouts, last_rollout
+        program = jax.jit(lambda *given: meta_gradient(*parts, *given)).lower(*given).compile()
     needs: Any = program.memory_analysis()
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(learned)) / 2**20
     kept = inner_steps * (size + sum(leaf.nbytes for leaf in jax.tree.leaves(network)) / 2**20)
@@ -79,7 +84,7 @@ def measured(adjoint: Any, inner_steps: int) -> dict[str, float]:
         "plain": plain,
         "gradient": seconds(program, *given),
         "temporary": needs.temp_size_in_bytes / 2**20,
-        "kept": kept if adjoint == "retraced" else 0.0,
+        "kept": kept if way == "recorded" else 0.0,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -88,14 +93,14 @@ def costs() -> Table:
     table = Table(title="A meta-gradient through K updates (Nature network, 64 games × 5 steps, one core)")
     for column in ("adjoint", "K", "CPU-s", "plain update", "of K+1 plain updates", "MiB: temporary", "kept", "peak"):
         table.add_column(column, justify="left" if column == "adjoint" else "right")
-    for adjoint in ADJOINTS:
+    for way in WAYS:
         for inner_steps in INNER_STEPS:
-            if adjoint in ("reverse", "forward") and inner_steps == max(INNER_STEPS):
+            if way in ("reverse", "forward") and inner_steps == max(INNER_STEPS):
                 continue  # all intermediates of eight updates, or four tangents of each: minutes
-            command = [sys.executable, "-m", "benchmarks.meta_gradients", adjoint, str(inner_steps)]
+            command = [sys.executable, "-m", "benchmarks.meta_gradients", way, str(inner_steps)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             table.add_row(
-                adjoint,
+                way,
                 str(inner_steps),
                 f"{found['gradient']:.2f}",
                 f"{found['plain']:.2f}",

@@ -1,5 +1,6 @@
 """How agents fare, by hand."""
 
+import functools
 from typing import Any
 
 import jax
@@ -15,10 +16,14 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
+from tests.networks import drawn_network
 
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
 KEY = jax.random.key(4)
 NAMES = ("always-defect", "always-cooperate", "tit-for-tat")
+
+
+share_and_slope = jax.jit(jax.value_and_grad(own_coin_share))
 
 
 def pair(first: str, second: str, game: Game = GAME) -> tuple[Any, Any]:
@@ -36,11 +41,12 @@ def pair(first: str, second: str, game: Game = GAME) -> tuple[Any, Any]:
     ],
 )
 def test_scores_of_strategies_by_hand(names, expected):
-    np.testing.assert_allclose(scores(match(GAME, pair(*names), KEY, 4, 3)), expected, rtol=1e-12)
+    ours = jax.jit(lambda key: scores(match(GAME, pair(*names), key, 4, 3)))(KEY)
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
 
 
 def test_each_player_is_scored_in_its_own_seat_against_each_strategy():
-    ours = scores_against(NAMES, GAME, pair("tit-for-tat", "always-defect"), KEY, 4, 3)
+    ours = jax.jit(lambda key: scores_against(NAMES, GAME, pair("tit-for-tat", "always-defect"), key, 4, 3))(KEY)
     np.testing.assert_allclose(ours, [[-9 / 4, -2], [-1, 0], [-1, -6 / 4]], rtol=1e-12)
 
 
@@ -58,18 +64,22 @@ def test_strategies_side_by_side_score_what_they_do_alone():
 
 @pytest.mark.parametrize("game", [OneCoinGame(), TwoCoinGame()], ids=["one coin", "two coins"])
 def test_coins_that_are_counted_were_paid_for(game):
-    games = match(game, pair("always-defect", "random", game=game), KEY, 6, 10)
-    counted = coins(game, games)
+    @jax.jit
+    def counted_and_paid(key):
+        games = match(game, pair("always-defect", "random", game=game), key, 6, 10)
+        return coins(game, games), games.rewards.sum(axis=0) @ games.weights
+
+    counted, paid = map(np.asarray, counted_and_paid(KEY))
     assert counted.shape == (2, 2)
     # Everybody gets 1 for every coin and loses 2 for every coin of its own that the other takes.
-    paid = games.rewards.sum(axis=0) @ games.weights
-    np.testing.assert_allclose(counted.sum(axis=1) - 2 * jnp.array([counted[1, 0], counted[0, 1]]), paid, atol=1e-9)
+    np.testing.assert_allclose(counted.sum(axis=1) - 2 * np.array([counted[1, 0], counted[0, 1]]), paid, atol=1e-9)
     assert counted.min() > 0
 
 
 def test_cooperators_take_no_coin_of_the_others():
     game = OneCoinGame()
-    counted = coins(game, match(game, pair("always-cooperate", "always-cooperate", game=game), KEY, 6, 10))
+    both = pair("always-cooperate", "always-cooperate", game=game)
+    counted = jax.jit(lambda key: coins(game, match(game, both, key, 6, 10)))(KEY)
     np.testing.assert_array_equal([counted[0, 1], counted[1, 0]], 0)
     np.testing.assert_array_equal(own_coin_share(counted), 1)
 
@@ -86,8 +96,9 @@ def test_cooperators_take_no_coin_of_the_others():
 )
 def test_own_coin_share_by_hand(counted, share):
     counted = jnp.array(counted, float)
-    np.testing.assert_allclose(own_coin_share(counted), share)
-    assert np.isfinite(jax.grad(own_coin_share)(counted)).all()
+    value, slope = share_and_slope(counted)
+    np.testing.assert_allclose(value, share)
+    assert np.isfinite(slope).all()
 
 
 @pytest.mark.parametrize(
@@ -120,11 +131,14 @@ def test_reciprocity_does_not_depend_on_the_units_of_payoffs():
 
 def test_tit_for_tat_is_reciprocal_and_one_that_is_exploited_is_not():
     game = MatrixGame(contribution_payoffs(1.33, 2))
-    verdicts = {}
-    for name in ("always-cooperate", "tit-for-tat"):
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def reciprocal(name):
         players = pair(name, name, game=game)
         against = scores_against(["always-defect"], game, players, KEY, 20, 2)[0]
-        verdicts[name] = bool(is_reciprocal(game, scores(match(game, players, KEY, 20, 2)), against))
+        return is_reciprocal(game, scores(match(game, players, KEY, 20, 2)), against)
+
+    verdicts = {name: bool(reciprocal(name)) for name in ("always-cooperate", "tit-for-tat")}
     assert verdicts == {"always-cooperate": False, "tit-for-tat": True}
 
 
@@ -138,24 +152,29 @@ def test_histories_and_their_names():
 
 def test_what_strategies_do_after_every_short_history():
     # In both seats by their own views: tit-for-tat by the other's last action, grim if the other has never defected.
-    after = cooperation_after(GAME, pair("tit-for-tat", "grim"))
+    after = jax.jit(lambda: cooperation_after(GAME, pair("tit-for-tat", "grim")))()
     names = history_names()
     np.testing.assert_array_equal(after[0], [name == "start" or name.endswith("C") for name in names])
     np.testing.assert_array_equal(after[1], [all(step[1:] != "D" for step in name.split("-")) for name in names])
 
 
 def test_what_a_network_does_after_every_short_history():
-    first, second = (network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
-    players = first, second
-    ours = cooperation_after(GAME, players)
+    players = drawn_network(0, 6, 2), drawn_network(1, 6, 2)
+    ours = np.asarray(jax.jit(lambda players: cooperation_after(GAME, players))(players))
+    observed = [np.stack([GAME.observe(jnp.array(state), player) for state in range(5)]) for player in (0, 1)]
+
+    @jax.jit
+    def step(own, memory, seen):
+        memory = own.unit.update(memory, own.encoder(seen[:, None]))
+        return memory, jax.nn.softmax(own.head(memory)[:, 0])[1]
+
     for player, own in enumerate(players):
         for number, history in enumerate(short_histories()):
-            memory, state = own.unit.first_memory(1), GAME.histories.start
-            for step in [None, *history]:
-                if step is not None:
+            memory, expected, state = own.unit.initial_hidden_state(1), None, GAME.histories.start
+            for actions in [None, *history]:
+                if actions is not None:
                     # The first player's action first: DD, DC, CD, CC.
-                    first, second = step if player == 0 else step[::-1]
+                    first, second = actions if player == 0 else actions[::-1]
                     state = 2 * first + second
-                memory = own.unit.update(memory, own.encoder(GAME.observe(jnp.array(state), player)[:, None]))
-            expected = jax.nn.softmax(own.head(memory)[:, 0])[1]
-            np.testing.assert_allclose(ours[player, number], expected, rtol=1e-10)
+                memory, expected = step(own, memory, observed[player][state])
+            np.testing.assert_allclose(ours[player, number], np.asarray(expected), rtol=1e-10)

@@ -124,7 +124,7 @@ def test_combinations_take_finite_steps(settings):
 
 def sample_size(settings, before, after):
     """Σₜ γᵗ (Σ_b w)²/Σ_b w² / Σₜ γᵗ of what the ring holds after an update, w by the policies before it."""
-    play, games = settings.exact_play(None), after.memory.games
+    play, games = settings.exact_play(None), after.buffer.games
     log_ratios = -games.log_probs.sum(axis=1)
     for i, policy in enumerate(before.policies):
         log_ratios += np.asarray(play.log_probs(i, policy))[games.states[:-1], games.actions[:, i]]

@@ -40,7 +40,7 @@ WINDOWS: dict[str, Any] = {"console": "minatar", "game": "breakout", "batch_size
     [
         MemoryShaping(**AGENTS, opponent_model=True),
         MemoryShaping(**AGENTS, game="coin", opponent="lola-dice", critic_after_loop=True),
-        MemoryShaping(**AGENTS, tremble=0.1, sparring=2, baseline="zero"),
+        MemoryShaping(**AGENTS, tremble_probability=0.1, defector_fraction=0.5, baseline="zero"),
         SampledShaping(**GAMES, inner_steps=2, hessian_estimator="dice"),
         SampledShaping(
             **GAMES, inner_steps=2, inner_estimator="off-policy-dice", hessian_estimator="off-policy-dice-baseline"

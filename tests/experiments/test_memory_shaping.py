@@ -38,11 +38,11 @@ def test_simpler_opponents_take_one_step_without_divergences(name, inner_steps):
     settings = dataclasses.replace(TINY, opponent=name, opponent_model=True)
     settings.validate()
     pair = settings.pair()
-    first, second = pair.learners
+    first, second = pair.updates
     assert first is not None
     assert second is not None
-    assert (first.outer_steps, first.inner_steps, first.inner_beta, first.outer_beta) == (2, 1, 10.0, 100.0)
-    assert (second.outer_steps, second.inner_steps, second.inner_beta, second.outer_beta) == (
+    assert (first.outer_steps, first.lookahead.steps, first.inner_beta, first.outer_beta) == (2, 1, 10.0, 100.0)
+    assert (second.outer_steps, second.lookahead.steps, second.inner_beta, second.outer_beta) == (
         1,
         inner_steps,
         None,
@@ -140,7 +140,9 @@ def test_an_agent_of_another_size_is_told_in_a_line(tmp_path):
 @pytest.mark.parametrize("opponent", ["tit-for-tat", "itself"])
 def test_lanes_learn_what_they_would_alone(opponent):
     # Double precision: lanes round differently, and draw the same.
-    settings = dataclasses.replace(TINY, opponent=opponent, opponent_model=opponent == "itself", tremble=0.1)
+    settings = dataclasses.replace(
+        TINY, opponent=opponent, opponent_model=opponent == "itself", tremble_probability=0.1
+    )
 
     def learn(key):
         return settings.pair().update(key, settings.init(key))
@@ -155,7 +157,7 @@ def test_lanes_learn_what_they_would_alone(opponent):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"game": "coin", "shared_memory": True, "tremble": 0.1, "sparring": 2},
+        {"game": "coin", "shared_encoder": True, "tremble_probability": 0.1, "defector_fraction": 0.5},
         {"game": "two-coins", "opponent": "tit-for-tat", "opponent_model": True, "num_layers": 2},
         {"game": "contribution", "opponent": "lola-dice", "baseline": "none", "memory": "none", "num_layers": 0},
         {"game": "matching-pennies", "start": "all-cooperate", "keep_optimisers": True, "critic_after_loop": True},
@@ -172,7 +174,7 @@ def test_every_combination_keeps_its_form_from_one_update_to_the_next(changes):
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
         lambda leaf: (leaf.shape, leaf.dtype), state
     )
-    assert set(metrics) == ({"model_cross_entropy"} if settings.opponent_model else set())
+    assert set(metrics) == {"gradient_norm"} | ({"model_cross_entropy"} if settings.opponent_model else set())
     metrics = jax.eval_shape(settings.evaluate, KEY, after)
     names = {"score", "against_always_defect", "against_always_cooperate", "against_tit_for_tat"}
     assert {name: metrics[name].shape for name in names} == dict.fromkeys(names, (2,))
@@ -201,10 +203,10 @@ NAN = float("nan")
         ("gae_lambda", -0.1, "between 0 and 1"),
         ("outer_beta", -1.0, "at least 0"),
         ("inner_beta", float("inf"), "at least 0"),
-        ("tremble", 0.0, "between 0 and 1"),
-        ("tremble", 1.0, "between 0 and 1"),
-        ("sparring", 1, "between 2 and the number of games at once, 4"),
-        ("sparring", 5, "between 2 and the number of games at once, 4"),
+        ("tremble_probability", 0.0, "between 0 and 1"),
+        ("tremble_probability", 1.0, "between 0 and 1"),
+        ("defector_fraction", 0.8, "between 1/4 and 3/4, as 4 games are played at once"),
+        ("defector_fraction", 0.2, "between 1/4 and 3/4, as 4 games are played at once"),
         ("games_at_once", 3, "a divisor of the batch size, 4"),
         ("num_layers", 3, "0, 1 or 2"),
         ("first_seed", -1, "at least 0"),

@@ -97,11 +97,16 @@ def test_values_out_of_range_are_named(settings, complaint):
     ],
 )
 def test_every_combination_takes_a_finite_step(settings):
-    state = settings.init(jax.random.key(0))
-    after, _ = jax.jit(settings.update)(jax.random.key(0), state)
-    assert np.isfinite(settings.evaluate(jax.random.key(0), after)["returns"]).all()
-    moved = jax.tree.map(lambda a, b: float(abs(a - b).max()), after.policies, state.policies)
-    assert max(jax.tree.leaves(moved)) > 0
+    @jax.jit
+    def step(key):
+        state = settings.init(key)
+        after, _ = settings.update(key, state)
+        moved = jax.tree.map(lambda a, b: abs(a - b).max(), after.policies, state.policies)
+        return settings.evaluate(key, after)["returns"], moved
+
+    returns, moved = step(jax.random.key(0))
+    assert np.isfinite(returns).all()
+    assert max(map(float, jax.tree.leaves(moved))) > 0
 
 
 def test_counts_agree_within_their_intervals():

@@ -152,8 +152,8 @@ def pola_dice(flags: Namespace) -> Fields:
         "baseline": "none" if flags.no_baseline else "zero" if flags.zero_vals else "critic",
         "gae_lambda": flags.gae_lambda,
         "critic_after_loop": flags.val_update_after_loop,
-        "tremble": None,
-        "sparring": None,
+        "tremble_probability": None,
+        "defector_fraction": None,
         "adjoint": "forward-over-reverse",
         "opponent": "itself",
         "opponent_model": flags.opp_model,
@@ -161,7 +161,7 @@ def pola_dice(flags: Namespace) -> Fields:
         "memory": "none" if flags.hist_one else "gru",
         "hidden_size": flags.hidden_size,
         "num_layers": flags.layers_before_gru,
-        "shared_memory": False,
+        "shared_encoder": False,
         # Flax's own.
         "initialiser": "lecun",
         # The code plays as many as it learns from; scores' errors of 500 are small enough.
@@ -300,7 +300,7 @@ def a2c(flags: Namespace) -> Fields:
         # From here to `adjoint` not used by A2C, which has what MGRL has.
         "inner_steps": 3,
         "surrogate": "score-function",
-        "told_discount_constant": True,
+        "critic_discount_constant": True,
         "meta_learning_rate": 0.001,
         "outer_discount": 0.99,
         "outer_gae_lambda": 0.95,
@@ -330,7 +330,7 @@ def mgrl(flags: Namespace) -> Fields:
         "meta": True,
         "inner_steps": flags.meta_update,
         "surrogate": "lvc" if flags.lvc else "score-function",
-        "told_discount_constant": not flags.no_detach_gamma,
+        "critic_discount_constant": not flags.no_detach_gamma,
         "meta_learning_rate": flags.meta_lr,
         # Windows are judged with the numbers that A2C learns with.
         "outer_discount": flags.gamma,

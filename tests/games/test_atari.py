@@ -61,7 +61,7 @@ def test_games_are_those_of_the_original_wrappers(game, length, sticky):
             seen = oracle.step(actions[t, lane])
             np.testing.assert_array_equal(steps.observations[t, lane], seen.stack)
             assert steps.rewards[t, lane] == seen.reward
-            assert steps.going_on[t, lane] != seen.done
+            assert steps.continues[t, lane] != seen.done
             assert steps.ended[t, lane] == (seen.score is not None)
             assert steps.returns[t, lane] == (seen.score or 0.0)
             lost, over = lost + (seen.done and seen.score is None), over + (seen.score is not None)
@@ -90,7 +90,7 @@ def test_a_cut_is_seen_and_the_next_step_is_spent_on_the_reset():
         np.testing.assert_array_equal(np.flatnonzero(steps.ended[:, lane]), [cut])
         np.testing.assert_array_equal(np.flatnonzero(~steps.played[:, lane]), [cut + 1])
         # Nobody loses a life in Pong.
-        np.testing.assert_array_equal(np.flatnonzero(~steps.going_on[:, lane]), [cut + 1])
+        np.testing.assert_array_equal(np.flatnonzero(~steps.continues[:, lane]), [cut + 1])
         seen = steps.observations[:, lane]
         np.testing.assert_array_equal(seen[cut, ..., :3], seen[cut - 1, ..., 1:])
         assert not seen[cut + 1, ..., :3].any()
@@ -104,7 +104,7 @@ def test_a_game_that_is_cut_as_a_life_is_lost_is_told():
         return [game.step(1) for _ in range(count)], game.no_ops[0]
 
     free, begun = made(40)
-    [lost, *_] = (t for t, told in enumerate(free) if not told.going_on)
+    [lost, *_] = (t for t, told in enumerate(free) if not told.continues)
     assert not free[lost].ended
     # A step of fire and one of the third action before the first of ours.
     frames = begun + 8 + 4 * (lost + 1)
@@ -117,7 +117,7 @@ def test_a_game_that_is_cut_as_a_life_is_lost_is_told():
         (frames + 13, [goes_on, (True, False, False), seen]),
     ):
         told, _ = made(lost + 2, max_frames=limit)
-        assert [(own.played, own.going_on, own.ended) for own in told[-3:]] == flags
+        assert [(own.played, own.continues, own.ended) for own in told[-3:]] == flags
         if flags[1] == ends:
             assert told[lost].returns == sum(own.reward for own in told[: lost + 1])
 
@@ -137,7 +137,7 @@ def test_atari_goes_on_with_new_emulators_where_there_are_none():
     # The second time, the emulators have gone on: others begin, and the step is spent on that.
     again, step = games.step(KEY, state, jnp.ones(2, int))
     assert int(ahead.count) == int(again.count) == 2
-    for flags in (step.played, step.going_on, step.ended, step.returns, step.rewards, again.frames[..., :3]):
+    for flags in (step.played, step.continues, step.ended, step.returns, step.rewards, again.frames[..., :3]):
         assert not np.asarray(flags).any()
     # Both go on, each with its own.
     for state in (ahead, again):

@@ -44,7 +44,7 @@ def test_they_are_environments_of_shapes_that_they_tell(environment):
     _, first, steps = played(environment, actions)
     assert first.shape == (3, *environment.frame)
     assert steps.observations.shape == (4, 3, *environment.frame)
-    assert steps.rewards.shape == steps.going_on.shape == steps.played.shape == steps.ended.shape == (4, 3)
+    assert steps.rewards.shape == steps.continues.shape == steps.played.shape == steps.ended.shape == (4, 3)
 
 
 def test_minatar_returns_are_sums_of_rewards_of_an_episode():
@@ -55,7 +55,7 @@ def test_minatar_returns_are_sums_of_rewards_of_an_episode():
         total = 0.0
         for t in range(120):
             total += float(steps.rewards[t, player])
-            assert bool(steps.going_on[t, player]) != bool(steps.ended[t, player])
+            assert bool(steps.continues[t, player]) != bool(steps.ended[t, player])
             if steps.ended[t, player]:
                 assert float(steps.returns[t, player]) == total
                 total = 0.0
@@ -97,7 +97,7 @@ def test_minatar_is_what_gymnax_gives_and_a_cut_is_seen(game):
     np.testing.assert_array_equal(told.rewards[:3], rewards[:3])
     np.testing.assert_array_equal(told.ended[:, 1], [False, False, True, False, False, False])
     np.testing.assert_array_equal(told.played[:, 1], [True, True, True, False, True, True])
-    np.testing.assert_array_equal(told.going_on[:, 1], told.played[:, 1])
+    np.testing.assert_array_equal(told.continues[:, 1], told.played[:, 1])
     assert told.returns[2, 1] == rewards[:3, 1].sum()
     assert told.rewards[3, 1] == 0
     assert told.played[:, 0].all()
@@ -115,6 +115,7 @@ def test_unknown_games_are_told_with_near_names():
     [("ale_py", "Atari", "atari"), ("gymnasium", "Atari", "atari"), ("gymnax", "MinAtar", "minatar")],
 )
 def test_a_missing_extra_is_told(module, game, extra):
-    told = f"import sys; sys.modules['{module}'] = None; from lookax.games.{extra} import {game}; {game}('breakout')"
+    missing = f"import sys; sys.modules['{module}'] = None"
+    told = f"{missing}; from lookax.games.arcade.{extra} import {game}; {game}('breakout')"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)
     assert f"pip install 'lookax[{extra}]'" in done.stderr.splitlines()[-1]

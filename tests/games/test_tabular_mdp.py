@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,14 +20,20 @@ from lookax.rollouts.trajectories import rollout
 DISCOUNT = 0.8
 
 
+@functools.cache
+def mdp_and_log_probs():
+    logits = np.random.default_rng(1).normal(size=(4, 3))
+    return random_mdp(jax.random.key(0), 4, 3), jnp.asarray(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
+
+
 @pytest.fixture
 def mdp():
-    return random_mdp(jax.random.key(0), 4, 3)
+    return mdp_and_log_probs()[0]
 
 
 @pytest.fixture
 def log_probs():
-    return jax.nn.log_softmax(jax.random.normal(jax.random.key(1), (4, 3)))
+    return mdp_and_log_probs()[1]
 
 
 def test_two_states_by_hand():
@@ -43,29 +51,30 @@ def test_two_states_by_hand():
 
 @pytest.mark.parametrize("horizon", [None, 1, 5])
 def test_values_agree_with_visits_and_bellman(mdp, log_probs, horizon):
-    visits = mdp_visitation(mdp, log_probs, DISCOUNT, horizon)
-    rewards = jnp.sum(jnp.exp(log_probs) * mdp.rewards, axis=1)
-    np.testing.assert_allclose(expected_return(mdp, log_probs, DISCOUNT, horizon), visits @ rewards)
-    values = state_values(mdp, log_probs, DISCOUNT, horizon)
-    qs = action_values(mdp, log_probs, DISCOUNT, horizon)
-    np.testing.assert_allclose(jnp.sum(jnp.exp(log_probs) * qs, axis=1), values)
+    functions = mdp_visitation, expected_return, state_values, action_values
+    of_all = jax.jit(lambda *given: [function(*given, DISCOUNT, horizon) for function in functions])  # pyright: ignore[reportCallIssue]
+    visits, value, values, qs = map(np.asarray, of_all(mdp, log_probs))
+    rewards = np.sum(np.exp(log_probs) * mdp.rewards, axis=1)
+    np.testing.assert_allclose(value, visits @ rewards)
+    np.testing.assert_allclose(np.sum(np.exp(log_probs) * qs, axis=1), values)
 
 
 def test_a_long_horizon_approaches_the_infinite_one(mdp, log_probs):
-    np.testing.assert_allclose(
-        state_values(mdp, log_probs, DISCOUNT, 200), state_values(mdp, log_probs, DISCOUNT), rtol=1e-12
-    )
+    both = jax.jit(lambda *given: (state_values(*given, DISCOUNT, 200), state_values(*given, DISCOUNT)))  # pyright: ignore[reportCallIssue]
+    np.testing.assert_allclose(*both(mdp, log_probs), rtol=1e-12)
 
 
 def test_values_are_differentiable_in_policy_rewards_and_transitions(mdp, log_probs):
-    direction = jax.random.normal(jax.random.key(2), (4, 3))
+    direction = np.random.default_rng(2).normal(size=(4, 3))
 
+    @jax.jit
+    @jax.value_and_grad
     def along(step):
         moved = mdp.with_rewards(mdp.rewards + step * direction**2)
         return expected_return(moved, jax.nn.log_softmax(log_probs + step * direction), DISCOUNT)
 
-    central = (along(1e-5) - along(-1e-5)) / 2e-5
-    np.testing.assert_allclose(jax.grad(along)(0.0), central, rtol=1e-8)
+    up, down = (float(along(step)[0]) for step in (1e-5, -1e-5))
+    np.testing.assert_allclose(along(0.0)[1], (up - down) / 2e-5, rtol=1e-8)
 
 
 def test_a_random_mdp_is_one(mdp):
@@ -88,7 +97,7 @@ def test_random_mdps_can_be_made_and_solved_in_lanes():
 
     keys = jax.random.split(jax.random.key(4), 3)
     together = jax.jit(jax.vmap(value, (0, None)))(keys, 0.5)
-    np.testing.assert_allclose(together[2], value(keys[2], 0.5), rtol=1e-12)
+    np.testing.assert_allclose(np.asarray(together)[2], jax.jit(value)(keys[2], 0.5), rtol=1e-12)
 
 
 def test_draws_have_their_probabilities():
@@ -100,7 +109,7 @@ def test_draws_have_their_probabilities():
 
 def test_steps_follow_the_tables(mdp):
     keys = jax.random.split(jax.random.key(5), 4000)
-    successors, rewards = jax.vmap(lambda key: mdp.step(key, jnp.array(2), jnp.array(1)))(keys)
+    successors, rewards = jax.jit(jax.vmap(lambda key: mdp.step(key, jnp.array(2), jnp.array(1))))(keys)
     np.testing.assert_allclose(rewards, mdp.rewards[2, 1])
     shares = np.bincount(successors, minlength=4) / 4000
     # 5 standard errors of a share of 4000.
@@ -137,7 +146,8 @@ def test_what_was_recorded_is_differentiable(mdp, log_probs):
         played = rollout(mdp.with_rewards(rewards), log_probs, jax.random.key(8), horizon=5, batch_size=7)
         return played.log_probs.sum() + played.rewards.sum(), played
 
-    (by_log_probs, by_rewards), played = jax.grad(total, argnums=(0, 1), has_aux=True)(log_probs, mdp.rewards)
+    slopes = jax.jit(jax.grad(total, argnums=(0, 1), has_aux=True))
+    (by_log_probs, by_rewards), played = slopes(log_probs, mdp.rewards)
     visits = np.zeros((4, 3))
     np.add.at(visits, (np.asarray(played.states[:-1]), np.asarray(played.actions)), 1)
     np.testing.assert_allclose(by_log_probs, visits)

@@ -1,9 +1,9 @@
 """All games of a short repeated game between agents with memories: expectations are sums, with no sampling error."""
 
-import dataclasses
 import itertools
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,9 +12,12 @@ import optax
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot
 from lookax.learners.objectives.agent import Agent, SampledObjectives
-from lookax.learners.pola_dice import POLADiCE
+from lookax.learners.pola_dice import POLADiCEUpdate
+from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.actor import Network
 from lookax.policies.recurrent import network
+from lookax.policies.strategies import strategy
 from lookax.rollouts.games import Games
 from lookax.rollouts.microbatches import Play
 from lookax.surrogates.returns import discounts
@@ -22,6 +25,15 @@ from lookax.surrogates.returns import discounts
 DEFECTOR = "always-defect"
 
 INNER_RATE, INNER_CRITIC_RATE = 0.7, 0.05
+
+
+class Keys(set[bytes]):
+    """Keys, told from others by which set they are."""
+
+    __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
+
+    def __eq__(self, other):
+        return self is other
 
 
 class AllGames(Play):
@@ -44,9 +56,11 @@ class AllGames(Play):
         sequence = Games(states, actions, rewards, (), (), jnp.zeros(number))
         memories, outputs, weights = [], [], jnp.full(number, 1 / copies)
         for i, actor in enumerate(actors):
-            memory, remembered = actor.recurrence.first_memory(number), []
+            memory, remembered = actor.recurrence.initial_hidden_state(number), []
             for t in range(self.horizon + 1):
-                memory = actor.recurrence.remember(memory, jax.tree.map(lambda leaf, t=t: leaf[t], sequence.seen))
+                memory = actor.recurrence.update_hidden_state(
+                    memory, jax.tree.map(lambda leaf, t=t: leaf[t], sequence.seen)
+                )
                 remembered.append(memory)
                 if t < self.horizon:
                     probabilities = jax.nn.softmax(actor.act(memory), axis=0)
@@ -57,11 +71,10 @@ class AllGames(Play):
         return jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[None, None], games))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class KeyedGames(AllGames):
     """All games, and `keys`: those with which games were asked for, as a set of bytes."""
 
-    keys: set[bytes] = dataclasses.field(default_factory=set)
+    keys: "Keys" = eqx.field(static=True)
 
     def __call__(self, actors, key):
         jax.debug.callback(lambda data: self.keys.add(np.asarray(data).tobytes()), jax.random.key_data(key))
@@ -75,33 +88,50 @@ def all_actions(horizon):
 
 
 def learner_of(
-    game, horizon, *, baseline: Any = "critic", discount=0.9, reversed_divergence=False, **changes
-) -> POLADiCE:
-    """One that learns from all games, opponents' steps being plain gradient steps."""
-    return POLADiCE(
-        AllGames(game, horizon, (changes.get("sparring") or 1) * 4**horizon),
-        SampledObjectives(discount, 1.0, baseline, reversed_divergence),
-        optax.sgd(0.3),
-        optax.sgd(0.02),
-        optax.sgd(INNER_RATE),
-        optax.sgd(INNER_CRITIC_RATE),
+    game,
+    horizon,
+    *,
+    baseline: Any = "critic",
+    discount=0.9,
+    reversed_divergence=False,
+    inner_steps=1,
+    adjoint="forward-over-reverse",
+    defectors=None,
+    **changes,
+) -> POLADiCEUpdate:
+    """One that learns from all games, opponents' steps being plain gradient steps; one in so many against defectors."""
+    if defectors is not None:
+        changes |= {"scripted_opponent": defector, "scripted_fraction": 1 / defectors}
+    return POLADiCEUpdate(
+        play=AllGames(game=game, horizon=horizon, batch_size=(defectors or 1) * 4**horizon),
+        objectives=SampledObjectives(discount=discount, baseline=baseline, reversed_divergence=reversed_divergence),
+        optimiser=optax.sgd(0.3),
+        critic_optimiser=optax.sgd(0.02),
+        lookahead=Lookahead(optax.sgd(INNER_RATE), inner_steps, ADJOINTS[adjoint]),
+        inner_critic_optimiser=optax.sgd(INNER_CRITIC_RATE),
         **changes,
     )
 
 
-def agent_of(key, critic=True, shared_memory=False, hidden_size=2) -> Agent:
-    """One whose first parameters, biases too, are so large that every non-linearity matters."""
-    policy_key, critic_key, scale_key = jax.random.split(key, 3)
+def defector(game, player):
+    return strategy(DEFECTOR, game, player)
 
-    def fresh(key, outputs):
-        made = network(key, 6, outputs, hidden_size=hidden_size)
-        leaves, structure = jax.tree.flatten(made)
-        keys = jax.random.split(jax.random.fold_in(scale_key, outputs), len(leaves))
-        drawn = [leaf + 0.7 * jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)]
-        return jax.tree.unflatten(structure, drawn)
 
-    own = fresh(critic_key, 1)
-    return Agent(fresh(policy_key, 2), (own.head if shared_memory else own) if critic else None)
+def agent_of(key, critic=True, shared_encoder=False, hidden_size=2) -> Agent:
+    """One whose first parameters, biases too, are so large that every non-linearity matters.
+
+    All of an agent's are drawn at once: programs with many draws take long to compile.
+    """
+
+    def made(key):
+        policy, own = (network(key, 6, outputs, hidden_size=hidden_size) for outputs in (2, 1))
+        return Agent(policy, (own.head if shared_encoder else own) if critic else None)
+
+    leaves, structure = jax.tree.flatten(jax.eval_shape(made, key))
+    drawn = 0.8 * jax.random.normal(key, (sum(leaf.size for leaf in leaves),))
+    parts = jnp.split(drawn, np.cumsum([leaf.size for leaf in leaves])[:-1])
+    shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(structure, shaped)
 
 
 def looking_on(network, game, states):
@@ -112,13 +142,13 @@ def looking_on(network, game, states):
         memory = network.unit.update(memory, network.encoder(observations[now].T))
         return memory, network.head(memory)
 
-    return jax.lax.scan(step, network.unit.first_memory(states.shape[1]), states)[1]
+    return jax.lax.scan(step, network.unit.initial_hidden_state(states.shape[1]), states)[1]
 
 
 class Exact:
     """What a learner of all games estimates, written down as it is defined."""
 
-    def __init__(self, learner: POLADiCE):
+    def __init__(self, learner: POLADiCEUpdate):
         self.learner, self.aims, self.game = learner, learner.objectives, learner.play.game
         assert isinstance(self.game, MatrixGame)
         joint_actions = all_actions(learner.play.horizon)
@@ -134,9 +164,11 @@ class Exact:
             certain = jnp.array([0.0, -1e9])[:, None]
             return jnp.broadcast_to(certain, (self.states.shape[0], 2, self.states.shape[1]))
         log_probs = jax.nn.log_softmax(looking_on(policy, self.game, self.states), axis=1)
-        if self.learner.tremble is None:
+        if self.learner.tremble_probability is None:
             return log_probs
-        return jnp.log((1 - self.learner.tremble) * jnp.exp(log_probs) + self.learner.tremble / 2)
+        return jnp.log(
+            (1 - self.learner.tremble_probability) * jnp.exp(log_probs) + self.learner.tremble_probability / 2
+        )
 
     def chances(self, log_probs):
         each = [
@@ -201,7 +233,7 @@ class Exact:
             up = self.critic_slope(they, seated(player, mine, agent.policy), agent)
             return Agent(policy, climbed(agent.critic, up, INNER_CRITIC_RATE)), None
 
-        return jax.lax.scan(step, opponent, length=self.learner.inner_steps)[0].policy
+        return jax.lax.scan(step, opponent, length=self.learner.lookahead.steps)[0].policy
 
     def gradient(self, player, agent, opponent, reference):
         """d/dθᵢ of my objective after their steps."""
@@ -212,9 +244,9 @@ class Exact:
             def against(other):
                 return self.objective(player, seated(player, mine, other), agent, reference, self.learner.outer_beta)
 
-            if self.learner.sparring is None:
+            share = self.learner.scripted_fraction
+            if not share:
                 return against(theirs)
-            share = 1 / self.learner.sparring
             return (1 - share) * against(theirs) + share * against(DEFECTOR)
 
         return jax.grad(objective)(agent.policy)

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import pytest
 
@@ -9,6 +11,7 @@ from lookax.policies.factory import PolicyMaker
 from lookax.policies.tabular import SoftmaxTabularPolicy
 
 
+@functools.cache
 def _setting(factor, num_players):
     maker = PolicyMaker(MatrixGame(contribution_payoffs(factor, num_players)), "tabular")
     return ExactPlay(maker.game, maker.observations(), 0.9), maker
@@ -24,11 +27,16 @@ def three_players():
     return _setting(1.8, 3)
 
 
+@functools.cache
+def _mdp_and_policy():
+    return random_mdp(jax.random.key(0), 4, 3), SoftmaxTabularPolicy(jax.random.normal(jax.random.key(1), (4, 3)))
+
+
 @pytest.fixture
 def mdp():
-    return random_mdp(jax.random.key(0), 4, 3)
+    return _mdp_and_policy()[0]
 
 
 @pytest.fixture
 def policy():
-    return SoftmaxTabularPolicy(jax.random.normal(jax.random.key(1), (4, 3)))
+    return _mdp_and_policy()[1]

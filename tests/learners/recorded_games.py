@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +16,7 @@ from lookax.games.payoffs import contribution_payoffs
 from lookax.policies.actor import Network
 from lookax.policies.mlp import Dense
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder
-from lookax.rollouts.games import Games, watched
+from lookax.rollouts.games import Games, observed_by
 from lookax.rollouts.microbatches import Play
 
 DATA = Path(__file__).parents[1] / "data"
@@ -53,7 +54,20 @@ def sequences(game, batches) -> Batches:
     return Batches(states, actions, rewards)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked(dict[bytes, list[np.ndarray]]):
+    """What was asked for, told from others by which it is."""
+
+    __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
+
+    def __eq__(self, other):
+        return self is other
+
+    def number(self, key, leaves):
+        """Which batch comes with a key."""
+        self.setdefault(np.asarray(key).tobytes(), [np.asarray(leaf) for leaf in leaves])
+        return np.int32(list(self).index(np.asarray(key).tobytes()))
+
+
 class RecordedGames(Play):
     """Instead of games that are drawn, batch after batch of recorded ones, in the order in which they are asked for.
 
@@ -64,30 +78,24 @@ class RecordedGames(Play):
     """
 
     batches: Batches
-    asked: dict[bytes, list[np.ndarray]] = dataclasses.field(default_factory=dict)
+    asked: Asked = eqx.field(static=True, default_factory=Asked)
 
     def __call__(self, actors, key):
         # That actors are told too keeps the compiler from asking before they are what earlier games have made of them.
         leaves = jax.lax.stop_gradient(jax.tree.leaves(tuple(actors)))
         shape = jax.ShapeDtypeStruct((), jnp.int32)
-        number = jax.pure_callback(self._number, shape, jax.random.key_data(key), leaves)
+        number = jax.pure_callback(self.asked.number, shape, jax.random.key_data(key), leaves)
         states, actions, rewards = jax.tree.map(lambda leaf: leaf[number], self.batches)
         games = Games(states, actions, rewards, (), (), jnp.full(self.batch_size, 1 / self.batch_size))
-        memories, outputs = zip(*(watched(actor, games) for actor in actors), strict=True)
+        memories, outputs = zip(*(observed_by(actor, games) for actor in actors), strict=True)
         games = dataclasses.replace(games, memories=memories, outputs=outputs)
         return jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[None, None], games))
-
-    def _number(self, key, leaves):
-        self.asked.setdefault(np.asarray(key).tobytes(), [np.asarray(leaf) for leaf in leaves])
-        number = list(self.asked).index(np.asarray(key).tobytes())
-        assert number < len(self.batches.actions), "more batches are asked for than were recorded"
-        return np.int32(number)
 
 
 def replay(game, batches) -> RecordedGames:
     games = sequences(game, batches)
     _, horizon, _, size = games.actions.shape
-    return RecordedGames(game, horizon, size, batches=games)
+    return RecordedGames(game=game, horizon=horizon, batch_size=size, batches=games)
 
 
 def network_of(arrays) -> Network:

@@ -2,6 +2,7 @@
 
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,12 +12,26 @@ import pytest
 from lookax.games.arcade.environment import Step
 from lookax.learners.a2c import A2C
 from lookax.learners.mgrl import MGRL, Inner, Outer
-from lookax.learners.objectives.actor_critic import Coefficients, advantages, learning_optimiser, objective, parts
+from lookax.learners.objectives.actor_critic import (
+    Coefficients,
+    advantages,
+    learning_optimiser,
+    objective,
+    objective_terms,
+)
+from lookax.lookahead.adjoints import ForwardOverReverseAdjoint, ReverseAdjoint
+from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.convolutional import actor_critic
-from lookax.rollouts.environments import Rollout, act, first_place
+from lookax.rollouts.environments import Rollout, act, first_env_state
 from lookax.rollouts.episodes import RECENT, Finished, no_episodes
 
 KEY = jax.random.key(6)
+META = Coefficients(
+    discount=jnp.array(2.0),
+    gae_lambda=jnp.array(1.0),
+    value_coefficient=jnp.array(0.0),
+    entropy_coefficient=jnp.array(-3.0),
+)
 
 
 class Corridor:
@@ -51,17 +66,19 @@ class Corridor:
 
 
 @functools.cache
-def network(told_discount):
-    return actor_critic(KEY, Corridor.frame, 2, convolutions=((2, 1, 1),), hidden_size=3, told_discount=told_discount)
+def network(critic_discount):
+    return actor_critic(
+        KEY, Corridor.frame, 2, convolutions=((2, 1, 1),), hidden_size=3, critic_discount=critic_discount
+    )
 
 
-def rollout(rewards, going_on, played):
+def rollout(rewards, continues, played):
     shape = np.shape(rewards)
     return Rollout(
         jnp.zeros((shape[0] + 1, shape[1], 2, 2, 1)),
         jnp.zeros(shape, int),
         jnp.array(rewards, float),
-        jnp.array(going_on, bool),
+        jnp.array(continues, bool),
         jnp.array(played, bool),
     )
 
@@ -88,9 +105,9 @@ def test_what_is_seen_last_before_a_cut_counts_and_nothing_after_it_does():
 def test_what_was_not_played_changes_nothing():
     own = rollout([[1.0], [0.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
     other = rollout([[1.0], [9.0], [2.0]], [[1], [0], [1]], [[1], [0], [1]])
-    coefficients = Coefficients(0.9, 0.8, 0.5, 0.01)
+    coefficients = Coefficients(discount=0.9, gae_lambda=0.8, value_coefficient=0.5, entropy_coefficient=0.01)
     first = network(False)
-    value = jax.jit(lambda own: objective(parts(first, own, coefficients, 0.9), coefficients))
+    value = jax.jit(lambda own: objective(objective_terms(first, own, coefficients, 0.9), coefficients))
     found = [value(each) for each in (own, other)]
     assert float(found[0]) == float(found[1])
 
@@ -125,69 +142,101 @@ def test_of_more_episodes_than_a_hundred_in_a_rollout_the_latest_are_kept():
 
 def test_acting_goes_on_where_it_stopped():
     environment = Corridor()
-    place, first = first_place(environment, KEY, 2), network(False)
-    act_on = jax.jit(lambda place, key: act(environment, first, place, key, 2))
+    env_state, first = first_env_state(environment, KEY, 2), network(False)
+    act_on = jax.jit(lambda env_state, key: act(environment, first, env_state, key, 2))
     seen, ended = [], []
     for key in jax.random.split(KEY, 2):
-        place, own, finished = act_on(place, key)
+        env_state, own, finished = act_on(env_state, key)
         seen += list(np.asarray(own.observations[:-1, 0, 0, 0, 0]))
         ended += list(np.asarray(finished.ended[:, 0]))
-        np.testing.assert_array_equal(own.observations[-1], place.observations)
+        np.testing.assert_array_equal(own.observations[-1], env_state.observations)
     assert seen == [0.0, 1.0, 2.0, 0.0]
     assert ended == [False, False, True, False]
 
 
 def test_a2c_takes_a_step_up_its_objective():
-    coefficients = Coefficients(0.9, 0.8, 0.5, 0.01)
-    learner = A2C(Corridor(), 3, 4, coefficients, optax.sgd(0.1))
-    state = learner.init(KEY, network(False))
-    after, metrics = jax.jit(learner.update)(KEY, state)
+    coefficients = Coefficients(discount=0.9, gae_lambda=0.8, value_coefficient=0.5, entropy_coefficient=0.01)
+    learner = A2C(
+        environment=Corridor(),
+        network=lambda _: network(False),
+        batch_size=3,
+        steps=4,
+        coefficients=coefficients,
+        optimiser=optax.sgd(0.1),
+    )
+    state = learner.init(KEY)
+    after, metrics = eqx.filter_jit(learner.update)(KEY, state)
 
     @jax.jit
-    def slope_at(network, place):
-        _, own, _ = act(learner.environment, network, place, KEY, 4)
-        return jax.grad(lambda n: objective(parts(n, own, coefficients, 0.9), coefficients))(network)
+    def gradient_at(network, env_state):
+        _, own, _ = act(learner.environment, network, env_state, KEY, 4)
+        return jax.grad(lambda n: objective(objective_terms(n, own, coefficients, 0.9), coefficients))(network)
 
-    slope = slope_at(state.network, state.place)
-    for before, direction, now in zip(*map(jax.tree.leaves, (state.network, slope, after.network)), strict=True):
+    gradient = gradient_at(state.network, state.env_state)
+    for before, direction, now in zip(*map(jax.tree.leaves, (state.network, gradient, after.network)), strict=True):
         np.testing.assert_allclose(now, before + 0.1 * direction, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(metrics["gradient_norm"], optax.tree.norm(slope), rtol=1e-5)
+    np.testing.assert_allclose(metrics["gradient_norm"], optax.tree.norm(gradient), rtol=1e-5)
     assert int(metrics["episodes"]) == 3
 
 
-@pytest.mark.parametrize("adjoint", ["reverse", "forward-over-reverse"])
+@pytest.mark.parametrize("adjoint", [ReverseAdjoint(), ForwardOverReverseAdjoint()], ids=["reverse", "recorded"])
 def test_mgrl_learns_from_each_rollout_once_and_keeps_the_last(adjoint):
     optimiser = learning_optimiser(0.01, 0.5, 100)
-    learner = MGRL(Corridor(), 3, 4, Inner(optimiser), 2, Outer(), optax.adam(0.1), adjoint)
-    meta = Coefficients(*(jnp.array(logit) for logit in (2.0, 1.0, 0.0, -3.0)))
-    state = learner.init(KEY, network(True), meta)
-    update = jax.jit(learner.update)
+    learner = MGRL(
+        environment=Corridor(),
+        network=lambda _: network(True),
+        meta=META,
+        batch_size=3,
+        steps=4,
+        inner=Inner(),
+        lookahead=Lookahead(optimiser, 2, adjoint),
+        outer=Outer(),
+        meta_optimiser=optax.adam(0.1),
+    )
+    state = learner.init(KEY)
+    update = eqx.filter_jit(learner.update)
     after, metrics = update(KEY, state)
     # A window acts for two rollouts of four steps; with the first state's they are twelve: where games stand.
-    assert int(after.place.state[0][0]) == 12 % 3
+    assert int(after.env_state.state[0][0]) == 12 % 3
     assert int(metrics["episodes"]) == 3 * (12 // 3)
     assert int(after.optimiser_state[1].count) == 2
-    # Adam's first step is the step size whatever the slope, less a share of 10⁻⁸ / slope.
+    # Adam's first step is the step size whatever the gradient, less a share of 10⁻⁸ / gradient.
     for name in ("discount", "gae_lambda"):
-        assert abs(float(getattr(after.meta, name) - getattr(meta, name))) == pytest.approx(0.1, rel=0.02)
+        assert abs(float(getattr(after.meta, name) - getattr(META, name))) == pytest.approx(0.1, rel=0.02)
 
 
-def test_retraced_and_repeated_windows_learn_the_same():
+def test_recorded_and_repeated_windows_learn_the_same():
     optimiser = learning_optimiser(0.01, 0.5, 100)
-    meta = Coefficients(*(jnp.array(logit) for logit in (2.0, 1.0, 0.0, -3.0)))
     found = []
-    for adjoint in ("forward-over-reverse", "reverse"):
-        learner = MGRL(Corridor(), 3, 4, Inner(optimiser, "lvc"), 3, Outer(), optax.sgd(1.0), adjoint)
-        after, _ = jax.jit(learner.update)(KEY, learner.init(KEY, network(True), meta))
+    for adjoint in (ForwardOverReverseAdjoint(), ReverseAdjoint()):
+        learner = MGRL(
+            environment=Corridor(),
+            network=lambda _: network(True),
+            meta=META,
+            batch_size=3,
+            steps=4,
+            inner=Inner(surrogate="lvc"),
+            lookahead=Lookahead(optimiser, 3, adjoint),
+            outer=Outer(),
+            meta_optimiser=optax.sgd(1.0),
+        )
+        after, _ = eqx.filter_jit(learner.update)(KEY, learner.init(KEY))
         found.append(jax.tree.leaves(after.meta))
     np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
 def test_a2c_learns_what_pays():
-    learner = A2C(Corridor(), 16, 3, Coefficients(0.9, 0.95, 0.5, 0.01), learning_optimiser(0.01, 0.5, None))
-    state = learner.init(KEY, network(False))
-    update = jax.jit(learner.update)
+    learner = A2C(
+        environment=Corridor(),
+        network=lambda _: network(False),
+        batch_size=16,
+        steps=3,
+        coefficients=Coefficients(discount=0.9, gae_lambda=0.95, value_coefficient=0.5, entropy_coefficient=0.01),
+        optimiser=learning_optimiser(0.01, 0.5, None),
+    )
+    state = learner.init(KEY)
+    update = eqx.filter_jit(learner.update)
     for key in jax.random.split(KEY, 200):
         state, _ = update(key, state)
     # Always action 1 returns 3 an episode, a fair coin 1.5.

@@ -27,14 +27,14 @@ GAMES = Trajectory(
     ],
 )
 def test_one_step_by_hand(target, first, second):
-    critic = TabularCritic(optax.sgd(0.1), target)
+    critic = TabularCritic(optimiser=optax.sgd(0.1), target=target)
     values, state = critic.init(2, 3)
     values, _ = critic.update(values, state, (GAMES, GAMES), DISCOUNT)
     np.testing.assert_allclose(values, 0.2 * np.array([first, second]), rtol=1e-12)
 
 
 def test_players_learn_from_games_of_their_own():
-    critic = TabularCritic(optax.sgd(0.1))
+    critic = TabularCritic(optimiser=optax.sgd(0.1))
     values, state = critic.init(2, 3)
     silent = jax.tree.map(jnp.zeros_like, GAMES)
     values, _ = critic.update(values, state, (GAMES, silent), DISCOUNT)
@@ -43,7 +43,7 @@ def test_players_learn_from_games_of_their_own():
 
 
 def test_it_converges_to_mean_returns():
-    critic = TabularCritic(optax.adam(0.05))
+    critic = TabularCritic(optimiser=optax.adam(0.05))
     start = critic.init(2, 3)
 
     def step(carry, _):

@@ -20,10 +20,12 @@ from lookax.games.arcade.environment import Step
 from lookax.learners.a2c import A2C
 from lookax.learners.mgrl import MGRL, Inner, Outer
 from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
-from lookax.lookahead.retraced import taken
+from lookax.lookahead.adjoints import ForwardOverReverseAdjoint
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.recorded import recorded_step
 from lookax.policies.convolutional import NATURE, ActorCritic, Convolution, DiscountEmbedding
 from lookax.policies.mlp import Dense
-from lookax.rollouts.environments import Place, Rollout
+from lookax.rollouts.environments import EnvState, Rollout
 from lookax.rollouts.episodes import Finished
 
 ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_actor_critics.json").read_text(encoding="utf-8"))
@@ -37,7 +39,7 @@ KEY = jax.random.key(0)
 # Powers of two: optax takes schedules in float32, in which these are exact.
 LEARNING_RATE, TOTAL_STEPS = 1 / 64, 16
 MAX_NORM, META_LEARNING_RATE = 1.5, 1e-3
-LOGITS = Coefficients(4.6, 2.944, 0.0, -4.6)
+LOGITS = Coefficients(discount=4.6, gae_lambda=2.944, value_coefficient=0.0, entropy_coefficient=-4.6)
 
 # Some hundred operations in double precision, none of which cancels more than three digits.
 ROUNDING: Any = {"rtol": 1e-11, "atol": 1e-13}
@@ -58,17 +60,17 @@ class Recorded:
         raise AssertionError("acting is replaced")
 
 
-def act_as_recorded(environment, network, place, key, steps):
+def act_as_recorded(environment, network, env_state, key, steps):
     del environment, network, key
 
     def since(array, number):
-        return jax.lax.dynamic_slice_in_dim(jnp.asarray(array), place.state, number)
+        return jax.lax.dynamic_slice_in_dim(jnp.asarray(array), env_state.state, number)
 
     ended = since(DONE, steps) > 0
     rollout = Rollout(
         since(OBSERVATIONS, steps + 1), since(ACTIONS, steps), since(REWARDS, steps), ~ended, jnp.ones_like(ended)
     )
-    return Place(place.state + steps, rollout.observations[-1]), rollout, Finished(0.0 * rollout.rewards, ended)
+    return EnvState(env_state.state + steps, rollout.observations[-1]), rollout, Finished(0.0 * rollout.rewards, ended)
 
 
 @pytest.fixture
@@ -103,8 +105,8 @@ def optimiser():
 
 
 def logits(numbers=None):
-    values = vars(LOGITS).values() if numbers is None else numbers
-    return Coefficients(*(jnp.array(value, float) for value in values))
+    values = jax.tree.leaves(LOGITS) if numbers is None else numbers
+    return jax.tree.unflatten(jax.tree.structure(LOGITS), [jnp.array(value, float) for value in values])
 
 
 def as_array(coefficients):
@@ -112,9 +114,12 @@ def as_array(coefficients):
 
 
 CASES = {
-    "mgrl": (Inner(optimiser()), Outer()),
-    "lvc": (Inner(optimiser(), "lvc"), Outer()),
-    "further_parts": (Inner(optimiser(), discount_constant=False), Outer(0.99, 0.95, 0.25, 0.05, 0.7)),
+    "mgrl": (Inner(), Outer()),
+    "lvc": (Inner(surrogate="lvc"), Outer()),
+    "further_parts": (
+        Inner(discount_constant=False),
+        Outer(discount=0.99, gae_lambda=0.95, value_coefficient=0.25, entropy_coefficient=0.05, kl_coefficient=0.7),
+    ),
 }
 
 
@@ -123,9 +128,19 @@ CASES = {
 def test_two_windows_of_mgrl(case):
     theirs = ORIGINAL[case]
     inner, outer = CASES[case]
-    learner = MGRL(Recorded(), BATCH, STEPS, inner, INNER_STEPS, outer, optax.adam(META_LEARNING_RATE))
-    state = quick(learner.init)(KEY, network_of(ORIGINAL["start"]), logits())
-    update = quick(learner.update)
+    learner = MGRL(
+        environment=Recorded(),
+        network=lambda _: network_of(ORIGINAL["start"]),
+        meta=logits(),
+        batch_size=BATCH,
+        steps=STEPS,
+        inner=inner,
+        lookahead=Lookahead(optimiser(), INNER_STEPS, ForwardOverReverseAdjoint()),
+        outer=outer,
+        meta_optimiser=optax.adam(META_LEARNING_RATE),
+    )
+    state = quick(lambda key: learner.init(key))(KEY)
+    update = quick(lambda key, state: learner.update(key, state))
     before: Any = 0.0
     for window in range(2):
         state, metrics = update(KEY, state)
@@ -141,29 +156,39 @@ def test_two_windows_of_mgrl(case):
         norms = theirs["norms"][INNER_STEPS * window : INNER_STEPS * (window + 1)]
         np.testing.assert_allclose(metrics["gradient_norm"], np.mean(norms), rtol=1e-11)
     # A window acts for K rollouts; with the first one of all they are 2K + 1.
-    assert int(state.place.state) == (2 * INNER_STEPS + 1) * STEPS
+    assert int(state.env_state.state) == (2 * INNER_STEPS + 1) * STEPS
 
 
 def test_every_inner_update_of_mgrl():
     theirs = ORIGINAL["mgrl"]
-    inner, place = Inner(optimiser()), Place(jnp.array(0), jnp.asarray(OBSERVATIONS[0]))
+    inner, env_state = Inner(), EnvState(jnp.array(0), jnp.asarray(OBSERVATIONS[0]))
+    lookahead = Lookahead(optimiser())
     network: Any = network_of(ORIGINAL["start"])
-    state = inner.optimiser.init(network)
-    step = quick(lambda network, state, around: taken(inner.objective, network, state, around, inner.optimiser))
+    state = lookahead.optimiser.init(network)
+    step = quick(
+        lambda network, state, context: recorded_step(inner.objective, network, state, context, lookahead.optimiser)
+    )
     for update, after in enumerate(theirs["after_updates"]):
         meta = logits(None if update < INNER_STEPS else theirs["meta_parameters"][0])
-        place, rollout, _ = act_as_recorded(None, None, place, None, STEPS)
-        (network, state), kept = step(network, state, (meta, rollout))
-        np.testing.assert_allclose(optax.tree.norm(kept.slope), theirs["norms"][update], rtol=1e-11)
+        env_state, rollout, _ = act_as_recorded(None, None, env_state, None, STEPS)
+        (network, state), record = step(network, state, (meta, rollout))
+        np.testing.assert_allclose(optax.tree.norm(record.gradient), theirs["norms"][update], rtol=1e-11)
         assert_same(network, after)
 
 
 @pytest.mark.usefixtures("recorded_acting")
 def test_two_updates_of_a2c():
     theirs = ORIGINAL["a2c"]
-    learner = A2C(Recorded(), BATCH, STEPS, Coefficients(0.99, 0.95, 0.5, 0.01), optimiser())
-    state = quick(learner.init)(KEY, network_of(theirs["start"]))
-    update = quick(learner.update)
+    learner = A2C(
+        environment=Recorded(),
+        network=lambda _: network_of(theirs["start"]),
+        batch_size=BATCH,
+        steps=STEPS,
+        coefficients=Coefficients(discount=0.99, gae_lambda=0.95, value_coefficient=0.5, entropy_coefficient=0.01),
+        optimiser=optimiser(),
+    )
+    state = quick(lambda key: learner.init(key))(KEY)
+    update = quick(lambda key, state: learner.update(key, state))
     for after, norm in zip(theirs["after_updates"], theirs["norms"], strict=True):
         state, metrics = update(KEY, state)
         for one, other in zip(*(jax.tree.leaves(each) for each in (state.network, network_of(after))), strict=True):
@@ -186,16 +211,16 @@ def convolution(inputs, outputs, side, stride):
     return Convolution(kernel.transpose(2, 3, 1, 0), bias, stride)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_the_nature_network_sees_what_the_original_sees(told):
-    theirs = ORIGINAL["convolutions"]["told" if told else "not_told"]
+@pytest.mark.parametrize("conditioned", [True, False])
+def test_the_nature_network_sees_what_the_original_sees(conditioned):
+    theirs = ORIGINAL["convolutions"]["told" if conditioned else "not_told"]
     channels = [4, *(outputs for outputs, _, _ in NATURE)]
     layers = tuple(convolution(inputs, *layer) for inputs, layer in zip(channels, NATURE, strict=False))
     weight, bias = patterned(512, 64 * 7 * 7)
     # PyTorch flattens channel by channel, we pixel by pixel.
     hidden = Dense(weight.reshape(512, 64, 7, 7).transpose(0, 2, 3, 1).reshape(512, -1), bias)
     embedding, merged = None, None
-    if told:
+    if conditioned:
         weight, bias = patterned(16, 1)
         embedding, merged = DiscountEmbedding(weight[:, 0], bias), Dense(*patterned(512, 512 + 16))
     network = ActorCritic(layers, hidden, Dense(*patterned(6, 512)), Dense(*patterned(1, 512)), embedding, merged)

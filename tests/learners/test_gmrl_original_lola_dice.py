@@ -4,11 +4,11 @@ What was run, with which policies and games: the header of tests/data/gmrl_lola_
 updates here; only playing is replaced, by the recorded actions of each batch of games.
 """
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,11 +18,12 @@ import pytest
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners import game_returns
 from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
+from lookax.learners.objectives import game_returns
 from lookax.learners.objectives.critic import TabularCritic
 from lookax.learners.objectives.game_returns import GameEstimator, PlayedReturn, ReplayedReturn
-from lookax.learners.objectives.replay import ring
+from lookax.learners.objectives.replay import replay_buffer
+from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.tabular import TabularPolicy
 from lookax.rollouts.trajectories import Trajectory, look_up
@@ -57,16 +58,15 @@ class Recording:
         return jax.lax.stop_gradient(Trajectory(states, self.actions, rewards, jnp.stack(log_probs, 1), recorded))
 
 
-@dataclasses.dataclass(frozen=True)
-class InnerReturn:
+class InnerReturn(eqx.Module):
     """An estimate whose batches are recorded ones; how many there have been is remembered."""
 
     estimate: Any
-    recording: Recording
+    recording: Recording = eqx.field(static=True)
     batches: Any
 
-    def prepare(self, play, policies, values, memory, key):
-        count, kept = memory
+    def prepare(self, play, policies, values, buffer, key):
+        count, kept = buffer
         self.recording.actions = self.batches[count]
         games, kept = self.estimate.prepare(play, policies, values, kept, key)
         return games, (count + 1, kept)
@@ -75,16 +75,15 @@ class InnerReturn:
         return self.estimate(*arguments)
 
 
-@dataclasses.dataclass(frozen=True)
 class OuterReturn(PlayedReturn):
     """The same for the outer estimate, which remembers nothing and is made once for each player."""
 
-    recording: Any = None
-    batches: Any = None
+    recording: Any = eqx.field(static=True, default=None)
+    batches: Any = eqx.field(static=True, default=None)
 
-    def prepare(self, play, policies, values, memory, key):
-        self.recording.actions = next(self.batches)
-        return super().prepare(play, policies, values, memory, key)
+    def prepare(self, play, policies, values, buffer, key):
+        self.recording.actions = self.batches()
+        return super().prepare(play, policies, values, buffer, key)
 
 
 @pytest.fixture
@@ -115,22 +114,31 @@ def batches(games, of=(0, 1)):
 
 
 def outer_return(recording, batches, estimator: GameEstimator = "dice-baseline"):
-    return OuterReturn(estimator, BATCH, HORIZON, recording=recording, batches=batches)
+    return OuterReturn(estimator=estimator, batch_size=BATCH, horizon=HORIZON, recording=recording, batches=batches)
 
 
 ADAM = optax.adam(0.1)
-CRITIC = TabularCritic(ADAM, "rewards")
+CRITIC = TabularCritic(optimiser=ADAM, target="rewards")
 
 
 def learner(inner, hessian, outer, steps=1):
     play = prisoners_dilemma()
-    return LOLADiCE(play, lambda _: (), inner, hessian, outer, ADAM, CRITIC, optax.sgd(0.3), steps)
+    return LOLADiCE(
+        game=play,
+        initial=lambda _: (),
+        inner=inner,
+        hessian=hessian,
+        outer=outer,
+        optimiser=ADAM,
+        critic=CRITIC,
+        lookahead=Lookahead(optax.sgd(0.3), steps),
+    )
 
 
-def first_state(memory):
+def first_state(buffer):
     policies: Any = policies_of(ORIGINAL["theta"])
     values = values_of(ORIGINAL["values"])
-    return LOLADiCEState(policies, tuple(map(ADAM.init, policies)), values, ADAM.init(values), memory)
+    return LOLADiCEState(policies, tuple(map(ADAM.init, policies)), values, ADAM.init(values), buffer)
 
 
 def quick(function):
@@ -143,10 +151,10 @@ def assert_updates_are_theirs(make, theirs, state, inner):
 
     @quick
     def update(state, inner, outer):
-        own = make(inner, iter(outer))
-        ahead, memory = own.look_ahead(KEY, state)
-        gradients, games = own.gradients(own.outer, ahead, KEY, state)
-        return own.step(gradients, games, memory, state), gradients
+        own = make(inner, iter(outer).__next__)
+        found, buffer = own.look_ahead(KEY, state)
+        gradients, games = own.gradients(own.outer, found, KEY, state)
+        return own.step(gradients, games, buffer, state)[0], gradients
 
     for number, (theta, values) in enumerate(zip(theirs["theta"], theirs["values"], strict=True)):
         state, gradients = update(state, inner, batches(outer[2 * number : 2 * (number + 1)]))
@@ -167,7 +175,7 @@ def test_updates(recording, case, estimator, steps):
     theirs = ORIGINAL[case]
     games, number = theirs["games"]["inner"], 2 * steps
     inner = jnp.concatenate([batches(games[start : start + number]) for start in range(0, len(games), number)])
-    estimate = PlayedReturn(estimator, BATCH, HORIZON)
+    estimate = PlayedReturn(estimator=estimator, batch_size=BATCH, horizon=HORIZON)
 
     def make(inner, outer):
         before, after = InnerReturn(estimate, recording, inner), outer_return(recording, outer, estimator)
@@ -178,7 +186,7 @@ def test_updates(recording, case, estimator, steps):
 
 def test_an_update_with_other_games_for_the_hessian(recording):
     theirs = ORIGINAL["ablation"]
-    estimate = PlayedReturn("dice-baseline", BATCH, HORIZON)
+    estimate = PlayedReturn(estimator="dice-baseline", batch_size=BATCH, horizon=HORIZON)
 
     def make(inner, outer):
         # One count for both: of each player, first a batch for the direction, then one for the Hessian.
@@ -190,10 +198,12 @@ def test_an_update_with_other_games_for_the_hessian(recording):
 
 def test_an_off_policy_update(recording):
     theirs = ORIGINAL["off_policy"]
-    replayed = ReplayedReturn(BATCH, HORIZON)
+    replayed = ReplayedReturn(batch_size=BATCH, horizon=HORIZON)
     filled, added = np.split(np.array([game["actions"] for game in theirs["games"]["ring"]]), 2)
     recording.actions = jnp.asarray(np.concatenate(filled, axis=-1))
-    kept = ring(recording.play_games(prisoners_dilemma(), policies_of(ORIGINAL["theta"]), KEY, HORIZON, 2 * BATCH))
+    kept = replay_buffer(
+        recording.play_games(prisoners_dilemma(), policies_of(ORIGINAL["theta"]), KEY, HORIZON, 2 * BATCH)
+    )
 
     def make(inner, outer):
         return learner(InnerReturn(replayed, recording, inner), None, outer_return(recording, outer))
@@ -202,7 +212,7 @@ def test_an_off_policy_update(recording):
 
 
 def test_an_update_all_exact():
-    exact = PlayedReturn("exact", BATCH, HORIZON)
+    exact = PlayedReturn(estimator="exact", batch_size=BATCH, horizon=HORIZON)
     for case, steps in (("one_step", 1), ("two_steps", 2)):
         own = learner(exact, None, exact, steps)
         gradients, _ = quick(

@@ -16,11 +16,12 @@ import pytest
 
 from lookax.experiments.studies.meta_gradients import MAMLGradient
 from lookax.games.tabular_mdp import TabularMDP
-from lookax.learners import return_estimates
 from lookax.learners.lirpg import lirpg_gradient
 from lookax.learners.maml_rl import maml_gradient
+from lookax.learners.objectives import return_estimates
 from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
+from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.tabular import SoftmaxTabularPolicy
 from lookax.rollouts.trajectories import Trajectory
 from lookax.surrogates.by_name import Surrogate
@@ -60,7 +61,15 @@ def estimates(monkeypatch):
     monkeypatch.setattr(jax.random, "normal", normal)
 
     def estimate(part, estimator, **settings):
-        sampled = SampledReturn(NAMES[estimator], BATCH, DISCOUNT, HORIZON, value_noise=1.0, chunk=BATCH, **settings)
+        sampled = SampledReturn(
+            surrogate=NAMES[estimator],
+            num_trajectories=BATCH,
+            discount=DISCOUNT,
+            horizon=HORIZON,
+            value_noise=1.0,
+            chunk=BATCH,
+            **settings,
+        )
 
         def by_recorded(mdp, policy, key):
             recorded.append(GAMES[part])
@@ -81,28 +90,32 @@ def policy():
 
 def maml(adaptation):
     gradient = jax.jit(
-        lambda policy: maml_gradient(adaptation, mdp(), policy, KEY)[0],
+        lambda policy: maml_gradient(adaptation, mdp(), policy, KEY)[1],
         compiler_options={"xla_backend_optimization_level": 0},
     )
     return gradient(policy()).logits
 
 
 def exact_adaptation(steps):
-    exact = ExactReturn(DISCOUNT)
-    return Adaptation(exact, exact, exact, optax.sgd(RATE), steps)
+    exact = ExactReturn(discount=DISCOUNT)
+    return Adaptation(inner=exact, hessian=exact, outer=exact, lookahead=Lookahead(optax.sgd(RATE), steps))
 
 
 @pytest.mark.parametrize("estimator", NAMES)
 def test_maml_with_all_parts_estimated(estimates, estimator):
     inner, hessian, outer = (estimates(part, estimator) for part in GAMES)
-    found = maml(Adaptation(inner, hessian, outer, optax.sgd(RATE), STEPS))
+    found = maml(Adaptation(inner=inner, hessian=hessian, outer=outer, lookahead=Lookahead(optax.sgd(RATE), STEPS)))
     np.testing.assert_allclose(found, ORIGINAL["maml"][estimator]["gradient"], **ROUNDING)
 
 
 @pytest.mark.parametrize("estimator", NAMES)
 def test_maml_of_one_step_whose_hessian_is_estimated(estimates, estimator):
-    exact = ExactReturn(DISCOUNT)
-    found = maml(Adaptation(exact, estimates("hessian", estimator), exact, optax.sgd(RATE), 1))
+    exact = ExactReturn(discount=DISCOUNT)
+    found = maml(
+        Adaptation(
+            inner=exact, hessian=estimates("hessian", estimator), outer=exact, lookahead=Lookahead(optax.sgd(RATE), 1)
+        )
+    )
     np.testing.assert_allclose(found, ORIGINAL["one_step"][estimator]["gradient"], **ROUNDING)
 
 
@@ -122,7 +135,7 @@ def test_an_error_of_the_hessian():
 
 def lirpg(adaptation):
     gradient = jax.jit(
-        lambda reward: lirpg_gradient(adaptation, mdp(), policy(), reward, KEY)[0],
+        lambda reward: lirpg_gradient(adaptation, mdp(), policy(), reward, KEY)[1],
         compiler_options={"xla_backend_optimization_level": 0},
     )
     return gradient(jnp.array(ORIGINAL["intrinsic_reward"]))
@@ -133,7 +146,14 @@ def lirpg(adaptation):
 def test_lirpg_with_sampled_steps(estimates, estimator, stop_values):
     settings = {"gae_lambda": ORIGINAL["gae_lambda"], "stop_values": stop_values}
     inner, hessian = (estimates(part, estimator, **settings) for part in ("inner", "hessian"))
-    found = lirpg(Adaptation(inner, hessian, ExactReturn(DISCOUNT), optax.sgd(RATE), STEPS))
+    found = lirpg(
+        Adaptation(
+            inner=inner,
+            hessian=hessian,
+            outer=ExactReturn(discount=DISCOUNT),
+            lookahead=Lookahead(optax.sgd(RATE), STEPS),
+        )
+    )
     theirs = ORIGINAL["lirpg"][estimator + ("_detached" if stop_values else "")]
     np.testing.assert_allclose(found, theirs["gradient"], **ROUNDING)
 

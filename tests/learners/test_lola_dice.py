@@ -1,10 +1,10 @@
 """LOLA-DiCE against exact LOLA, in closed form and as the number of games grows."""
 
 import dataclasses
-import functools
 import sys
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,9 +17,10 @@ from lookax.learners.lola import LOLA
 from lookax.learners.lola_dice import LOLADiCE
 from lookax.learners.objectives.critic import TabularCritic
 from lookax.learners.objectives.game_returns import PlayedReturn, ReplayedReturn, play_games
-from lookax.learners.objectives.replay import ring
+from lookax.learners.objectives.replay import replay_buffer
 from lookax.learners.objectives.shaping import Shaping
-from lookax.lookahead.unrolled import unrolled
+from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.lookahead import Lookahead
 
 KEY = jax.random.key(2)
 RATE = 0.7
@@ -27,21 +28,29 @@ HORIZON = 8
 
 
 def played(estimator, batch_size=16):
-    return PlayedReturn(estimator, batch_size, HORIZON)
+    return PlayedReturn(estimator=estimator, batch_size=batch_size, horizon=HORIZON)
 
 
-def learner_of(setting, inner: Any = "exact", hessian: Any = None, outer: Any = "exact", **changes):
+def learner_of(
+    setting,
+    inner: Any = "exact",
+    hessian: Any = None,
+    outer: Any = "exact",
+    *,
+    inner_steps=1,
+    adjoint="forward-over-reverse",
+    **changes,
+):
     """Games of 8 steps, exact values too, so that estimates have nothing but sampling errors."""
     play, maker = setting
     learner = LOLADiCE(
-        ExactPlay(play.game, play.observations, play.discount, HORIZON),
-        maker.initial,
-        played(inner) if isinstance(inner, str) else inner,
-        played(hessian) if isinstance(hessian, str) else hessian,
-        played(outer) if isinstance(outer, str) else outer,
+        game=ExactPlay(play.game, play.observations, play.discount, HORIZON),
+        initial=maker.initial,
+        lookahead=Lookahead(optax.sgd(RATE), inner_steps, ADJOINTS[adjoint]),
+        inner=played(inner) if isinstance(inner, str) else inner,
+        hessian=played(hessian) if isinstance(hessian, str) else hessian,
+        outer=played(outer) if isinstance(outer, str) else outer,
         optimiser=optax.sgd(1.0),
-        critic=None,
-        inner_optimiser=optax.sgd(RATE),
     )
     return dataclasses.replace(learner, **changes)
 
@@ -74,7 +83,7 @@ def first_opponents(learner, keys, state):
 
     def of(key):
         ahead = learner.look_ahead(key, state)[0][0]
-        return flat(ahead.theirs), flat(ahead.pull_back(jax.tree.map(jnp.ones_like, ahead.theirs)))
+        return flat(ahead.params), flat(ahead.pull_back(jax.tree.map(jnp.ones_like, ahead.params)))
 
     ends, pulled = jax.jit(lambda keys: jax.lax.map(of, keys))(keys)
     return zip(np.asarray(ends), np.asarray(pulled), strict=True)
@@ -88,11 +97,11 @@ def flat(tree):
 def test_all_exact_it_has_the_gradient_of_exact_lola(request, setting, steps):
     learner = learner_of(request.getfixturevalue(setting), inner_steps=steps)
     state = learner.init(KEY)
-    lookahead = functools.partial(unrolled, optimiser=optax.sgd(RATE), steps=steps)
+    lookahead = Lookahead(optax.sgd(RATE), steps)
 
     @jax.jit
     def lola(policies):
-        objectives = [Shaping(lookahead).objective(learner.play, i, policies) for i in range(len(policies))]
+        objectives = [Shaping(lookahead=lookahead).objective(learner.game, i, policies) for i in range(len(policies))]
         return jnp.stack([flat(jax.grad(own)(mine)) for own, mine in zip(objectives, policies, strict=True)])
 
     np.testing.assert_allclose(gradients_of(learner, KEY, state), lola(state.policies), rtol=1e-10, atol=1e-13)
@@ -101,10 +110,10 @@ def test_all_exact_it_has_the_gradient_of_exact_lola(request, setting, steps):
 def test_all_exact_it_learns_what_exact_lola_learns(two_players):
     dice = learner_of(two_players, optimiser=optax.adam(0.1))
     ours = dice.init(KEY)
-    shaping = Shaping(functools.partial(unrolled, optimiser=optax.sgd(RATE), steps=1))
-    lola = LOLA(dice.play, lambda _: ours.policies, optax.adam(0.1), shaping)
+    shaping = Shaping(lookahead=Lookahead(optax.sgd(RATE), 1))
+    lola = LOLA(game=dice.game, initial=lambda _: ours.policies, optimiser=optax.adam(0.1), shaping=shaping)
     theirs = lola.init(KEY)
-    update_ours, update_theirs = jax.jit(dice.update), jax.jit(lola.update)
+    update_ours, update_theirs = eqx.filter_jit(dice.update), eqx.filter_jit(lola.update)
     for update in range(5):
         ours, _ = update_ours(jax.random.key(update), ours)
         theirs, _ = update_theirs(jax.random.key(update), theirs)
@@ -128,11 +137,17 @@ def test_every_adjoint_gives_the_same_gradient(two_players, adjoints):
 def test_without_an_adjoint_opponents_steps_are_constants(two_players):
     learner = learner_of(two_players, adjoint="none")
     state = learner.init(KEY)
-    ahead, _ = learner.look_ahead(KEY, state)
-    for i, gradient in enumerate(gradients_of(learner, KEY, state)):
-        theirs = ahead[i].theirs
-        own = jax.grad(lambda mine, i=i, theirs=theirs: learner.play.values((*theirs[:i], mine, *theirs[i:]))[i])
-        np.testing.assert_allclose(gradient, flat(own(state.policies[i])), rtol=1e-12)
+
+    @jax.jit
+    def by_hand(key, state):
+        slopes = []
+        for i, ahead in enumerate(learner.look_ahead(key, state)[0]):
+            before, after = ahead.params[:i], ahead.params[i:]
+            own = jax.grad(lambda mine, i=i, b=before, a=after: learner.game.values((*b, mine, *a))[i])
+            slopes.append(flat(own(state.policies[i])))
+        return slopes
+
+    np.testing.assert_allclose(gradients_of(learner, KEY, state), np.stack(by_hand(KEY, state)), rtol=1e-12)
 
 
 def test_a_part_that_is_exact_is_free_of_sampling(two_players):
@@ -181,13 +196,17 @@ def test_sampled_gradients_converge_to_the_exact_one(two_players, part, estimato
     exact = learner_of((play, dataclasses.replace(maker, standard_deviation=1.0)))
     # Values that are neither zero nor right serve as baselines.
     state = dataclasses.replace(exact.init(KEY), values=jax.random.normal(KEY, (2, 5)))
-    truth = gradients_of(exact, KEY, state).ravel()
+    truth = np.ravel(gradients_of(exact, KEY, state))
     other = exact.init(jax.random.key(7)).policies
     # So near that weights have no heavy tail: their games' errors would fall more slowly with so few.
     older = jax.tree.map(lambda own, other: own + 0.3 * (other - own), state.policies, other)
     errors, correlations = [], []
     for batch in BATCHES:
-        estimate = ReplayedReturn(batch // 8, HORIZON) if part == "older games" else played(estimator, batch)
+        estimate = (
+            ReplayedReturn(batch_size=batch // 8, horizon=HORIZON)
+            if part == "older games"
+            else played(estimator, batch)
+        )
         inner = "exact" if part == "outer" else estimate
         outer = "exact" if part in ("inner", "older games") else estimate
         sampled = learner_of(two_players, inner, None, outer)
@@ -195,11 +214,12 @@ def test_sampled_gradients_converge_to_the_exact_one(two_players, part, estimato
 
         def estimated(key, sampled=sampled, batch=batch):
             # A ring of another policy's games, of which the opponents' steps replace an eighth by their own.
-            memory = ring(play_games(exact.play, older, key, HORIZON, batch)) if part == "older games" else ()
-            return gradients_of(sampled, key, dataclasses.replace(state, memory=memory)).ravel()
+            buffer = replay_buffer(play_games(exact.game, older, key, HORIZON, batch)) if part == "older games" else ()
+            return gradients_of(sampled, key, dataclasses.replace(state, buffer=buffer)).ravel()
 
         estimates = jax.lax.map(estimated, keys)
-        errors.append(float(jnp.sqrt(jnp.mean((estimates - truth) ** 2) / jnp.mean(truth**2))))
+        estimates = np.asarray(estimates)
+        errors.append(np.sqrt(np.mean((estimates - truth) ** 2) / np.mean(truth**2)))
         correlations.append(np.mean([np.corrcoef(own, truth)[0, 1] for own in estimates]))
     rate = np.polyfit(np.log(BATCHES), np.log(errors), 1)[0]
     sys.stdout.write(
@@ -216,13 +236,13 @@ def test_off_policy_on_fresh_games_alone_is_on_policy(two_players):
     batch = 16
     replayed = learner_of(
         two_players,
-        ReplayedReturn(batch, HORIZON),
+        ReplayedReturn(batch_size=batch, horizon=HORIZON),
         None,
         "dice-baseline",
-        remember=lambda policies, key: ring(play_games(replayed.play, policies, key, HORIZON, batch)),
+        first_buffer=lambda policies, key: replay_buffer(play_games(replayed.game, policies, key, HORIZON, batch)),
     )
     fresh = learner_of(two_players, played("dice-baseline", batch), None, "dice-baseline")
-    state = dataclasses.replace(replayed.init(KEY), values=jax.random.normal(KEY, (2, 5)))
+    state = dataclasses.replace(eqx.filter_jit(replayed.init)(KEY), values=jax.random.normal(KEY, (2, 5)))
     np.testing.assert_allclose(gradients_of(replayed, KEY, state), gradients_of(fresh, KEY, state), rtol=1e-9)
 
 
@@ -230,16 +250,16 @@ def test_every_lookahead_adds_its_games_to_one_ring(two_players):
     batch, steps = 2, 2
     learner = learner_of(
         two_players,
-        ReplayedReturn(batch, HORIZON),
-        ReplayedReturn(batch, HORIZON),
+        ReplayedReturn(batch_size=batch, horizon=HORIZON),
+        ReplayedReturn(batch_size=batch, horizon=HORIZON),
         inner_steps=steps,
-        remember=lambda policies, key: ring(play_games(learner.play, policies, key, HORIZON, 20)),
+        first_buffer=lambda policies, key: replay_buffer(play_games(learner.game, policies, key, HORIZON, 20)),
     )
-    state = learner.init(KEY)
-    after, _ = jax.jit(learner.update)(KEY, state)
+    state = eqx.filter_jit(learner.init)(KEY)
+    after, _ = eqx.filter_jit(learner.update)(KEY, state)
     added = 2 * steps * 2 * batch  # players, steps, inner and Hessian
-    assert after.memory.oldest == added
-    before, now = np.asarray(state.memory.games.log_probs), np.asarray(after.memory.games.log_probs)
+    assert after.buffer.oldest == added
+    before, now = np.asarray(state.buffer.games.log_probs), np.asarray(after.buffer.games.log_probs)
     changed = (before != now).any(axis=(0, 1))
     assert changed.tolist() == [True] * added + [False] * (20 - added)
     # Each step plays against the opponent that the last one led to: later games are of other policies.
@@ -249,11 +269,11 @@ def test_every_lookahead_adds_its_games_to_one_ring(two_players):
 def test_lanes_learn_what_they_would_alone(two_players):
     learner = learner_of(
         two_players,
-        ReplayedReturn(4, HORIZON),
+        ReplayedReturn(batch_size=4, horizon=HORIZON),
         "dice",
         "dice-baseline",
-        critic=TabularCritic(optax.adam(0.1)),
-        remember=lambda policies, key: ring(play_games(learner.play, policies, key, HORIZON, 8)),
+        critic=TabularCritic(optimiser=optax.adam(0.1)),
+        first_buffer=lambda policies, key: replay_buffer(play_games(learner.game, policies, key, HORIZON, 8)),
     )
 
     def learn(key):
@@ -264,21 +284,22 @@ def test_lanes_learn_what_they_would_alone(two_players):
 
     keys = jax.random.split(KEY, 2)
     together = jax.jit(jax.vmap(learn))(keys)
+    learn_alone = jax.jit(learn)
     for lane, key in enumerate(keys):
-        for whole, alone in zip(jax.tree.leaves(together), jax.tree.leaves(jax.jit(learn)(key)), strict=True):
-            np.testing.assert_allclose(whole[lane], alone, rtol=1e-9, atol=1e-12)
+        for whole, alone in zip(jax.tree.leaves(together), jax.tree.leaves(learn_alone(key)), strict=True):
+            np.testing.assert_allclose(np.asarray(whole)[lane], alone, rtol=1e-9, atol=1e-12)
 
 
 def test_the_critic_learns_from_outer_games_and_helps(two_players):
     # With true values as baselines the outer gradient has less variance than with none.
-    learner = learner_of(two_players, outer="dice-baseline", critic=TabularCritic(optax.adam(0.3)))
+    learner = learner_of(two_players, outer="dice-baseline", critic=TabularCritic(optimiser=optax.adam(0.3)))
     state = learner.init(KEY)
 
     def learn_values(state, key):
-        ahead, memory = learner.look_ahead(key, state)
+        ahead, buffer = learner.look_ahead(key, state)
         gradients, games = learner.gradients(learner.outer, ahead, key, state)
         still = jax.tree.map(jnp.zeros_like, gradients)
-        return learner.step(still, games, memory, state), None
+        return learner.step(still, games, buffer, state)[0], None
 
     learned, _ = jax.lax.scan(learn_values, state, jax.random.split(KEY, 100))
     assert np.abs(learned.values).max() > 0.1
@@ -292,5 +313,5 @@ def test_the_critic_learns_from_outer_games_and_helps(two_players):
 
 
 def test_a_negative_number_of_steps_is_refused(two_players):
-    with pytest.raises(ValueError, match="inner_steps: -1 is not allowed; it must be at least 0"):
+    with pytest.raises(ValueError, match="steps: -1 is not allowed; it must be at least 0"):
         learner_of(two_players, inner_steps=-1)

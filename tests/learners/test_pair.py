@@ -3,21 +3,21 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.flatten_util import ravel_pytree
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.learners.objectives.agent import Agent
 from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pair import Pair
 from lookax.policies.strategies import strategy
-from tests.learners.all_games import KeyedGames, agent_of, learner_of
+from tests.learners.all_games import KeyedGames, Keys, agent_of, learner_of
 
 KEY = jax.random.key(6)
 # Not the same game from both seats.
-GAME = MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
+GAME = MatrixGame(jnp.asarray(np.random.default_rng(6).normal(size=(2, 2, 2)), jnp.float32))
 
 
 def quick(function):
@@ -26,7 +26,7 @@ def quick(function):
 
 
 def flat(tree):
-    return np.asarray(ravel_pytree(tree)[0])
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
 
 
 def initial(key):
@@ -37,17 +37,23 @@ def initial(key):
 def test_one_program_for_both_does_what_one_for_each_does():
     # Over all games nothing is drawn, so that seats do not matter to what is. Learners that are equal, but not one and
     # the same, are compiled one by one.
-    play = KeyedGames(GAME, 2, 16)
+    play = KeyedGames(game=GAME, horizon=2, batch_size=16, keys=Keys())
     learner = dataclasses.replace(learner_of(GAME, 2, inner_beta=0.5, outer_beta=0.8), play=play)
-    imitation = Imitation(learner.play, learner.objectives, optax.adam(0.1), optax.adam(0.1), 1)
-    alike = Pair(initial, (learner, learner), (imitation, imitation))
+    imitation = Imitation(
+        play=learner.play,
+        objectives=learner.objectives,
+        optimiser=optax.adam(0.1),
+        critic_optimiser=optax.adam(0.1),
+        batches=1,
+    )
+    alike = Pair(initial=initial, updates=(learner, learner), imitations=(imitation, imitation))
     other = dataclasses.replace(learner)
-    apart = Pair(initial, (learner, other), (imitation, imitation))
-    state = alike.init(KEY)
+    apart = Pair(initial=initial, updates=(learner, other), imitations=(imitation, imitation))
+    state = quick(lambda key: alike.init(key))(KEY)
     after = []
     for pair in (alike, apart):
         play.keys.clear()
-        after.append(jax.block_until_ready(quick(pair.update)(KEY, state)))
+        after.append(jax.block_until_ready(quick(lambda key, state, pair=pair: pair.update(key, state))(KEY, state)))
         jax.effects_barrier()
         # Of each player one batch for its model, one for the other's step, and one for its own.
         assert len(play.keys) == 6
@@ -64,10 +70,11 @@ def test_each_learns_from_where_the_other_was():
     # One that does not look ahead, and one that does, each as it learns by itself.
     naive = learner_of(GAME, 2, inner_steps=0, baseline="zero")
     shaping = learner_of(GAME, 2, baseline="zero")
-    pair = Pair(initial, (naive, shaping))
-    state = pair.init(KEY)
-    after, metrics = quick(pair.update)(KEY, state)
-    assert metrics == {}
+    pair = Pair(initial=initial, updates=(naive, shaping))
+    state = quick(lambda key: pair.init(key))(KEY)
+    after, metrics = quick(lambda key, state, pair=pair: pair.update(key, state))(KEY, state)
+    assert set(metrics) == {"gradient_norm"}
+    assert (metrics["gradient_norm"] > 0).all()
     assert after.models == (None, None)
     for player, learner in enumerate((naive, shaping)):
         mine, theirs = state.agents[player], state.agents[1 - player]
@@ -77,16 +84,22 @@ def test_each_learns_from_where_the_other_was():
 
 def test_one_that_does_not_learn_stays_as_it_is_and_its_model_is_learned_from():
     learner = learner_of(GAME, 2, inner_steps=0)
-    imitation = Imitation(learner.play, learner.objectives, optax.adam(0.1), optax.adam(0.1), 1)
+    imitation = Imitation(
+        play=learner.play,
+        objectives=learner.objectives,
+        optimiser=optax.adam(0.1),
+        critic_optimiser=optax.adam(0.1),
+        batches=1,
+    )
     fixed = Agent(strategy("tit-for-tat", GAME, 1), None)
 
     def against_fixed(key):
         (first, _), models = initial(key)
         return (first, fixed), models
 
-    pair = Pair(against_fixed, (learner, None), (imitation, None))
-    state = pair.init(KEY)
-    after, metrics = quick(pair.update)(KEY, state)
+    pair = Pair(initial=against_fixed, updates=(learner, None), imitations=(imitation, None))
+    state = quick(lambda key: pair.init(key))(KEY)
+    after, metrics = quick(lambda key, state, pair=pair: pair.update(key, state))(KEY, state)
     assert after.agents[1].policy == fixed.policy
     assert after.optimisers[1] == ()
     assert after.models[1] is None

@@ -9,20 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.flatten_util import ravel_pytree
 
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners.objectives.agent import Agent
 from lookax.learners.objectives.shaping import Shaping
-from lookax.lookahead.unrolled import unrolled
+from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.actor import Network
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.recurrent import DenseLayers, LastSeen
 from lookax.policies.strategies import strategy
 from lookax.policies.tabular import with_reference_action
-from tests.learners.all_games import INNER_RATE, Exact, agent_of, climbed, learner_of
+from tests.learners.all_games import INNER_RATE, Exact, agent_of, climbed, defector, learner_of
 
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
 KEY = jax.random.key(3)
@@ -30,14 +29,25 @@ close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-9)
 """Both are computed in double precision; gradients are of order 1."""
 
 
-def agents(critic=True, shared_memory=False):
-    first, second, third = jax.random.split(KEY, 3)
-    both = agent_of(first, critic, shared_memory), agent_of(second, critic, shared_memory)
-    return *both, agent_of(third, False).policy
+@functools.cache
+def agents(critic=True, shared_encoder=False):
+    @quick
+    def drawn(key):
+        first, second, third = jax.random.split(key, 3)
+        both = agent_of(first, critic, shared_encoder), agent_of(second, critic, shared_encoder)
+        return *both, agent_of(third, False).policy
+
+    return drawn(KEY)
+
+
+@functools.cache
+def lopsided():
+    """A game that is not the same from both seats."""
+    return MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
 
 
 def flat(tree):
-    return np.asarray(ravel_pytree(tree)[0])
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
 
 
 def quick(function):
@@ -57,7 +67,7 @@ def exact_gradient_of(learner, player, *given):
     ("player", "horizon", "settings"),
     [
         pytest.param(0, 3, {"inner_steps": 0, "baseline": "none"}, marks=pytest.mark.slow),
-        (1, 2, {"inner_steps": 0, "outer_beta": 0.8, "tremble": 0.1}),
+        (1, 2, {"inner_steps": 0, "outer_beta": 0.8, "tremble_probability": 0.1}),
         pytest.param(0, 3, {"baseline": "zero"}, marks=pytest.mark.slow),
         pytest.param(1, 3, {"baseline": "critic"}, marks=pytest.mark.slow),
         pytest.param(
@@ -66,7 +76,17 @@ def exact_gradient_of(learner, player, *given):
             {"baseline": "none", "reversed_divergence": True, "outer_beta": 0.8, "inner_beta": 0.5},
             marks=pytest.mark.slow,
         ),
-        (1, 2, {"inner_steps": 3, "inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1, "reversed_divergence": True}),
+        (
+            1,
+            2,
+            {
+                "inner_steps": 3,
+                "inner_beta": 0.5,
+                "outer_beta": 0.8,
+                "tremble_probability": 0.1,
+                "reversed_divergence": True,
+            },
+        ),
     ],
     ids=lambda value: ",".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else None,
 )
@@ -80,16 +100,15 @@ def test_expected_gradients_are_exact(player, horizon, settings):
     "changes", [{}, pytest.param({"inner_steps": 0, "critic_after_loop": True}, marks=pytest.mark.slow)]
 )
 def test_a_critic_on_the_policys_memory_pulls_at_it_unless_it_learns_later(changes):
-    learner, given = learner_of(GAME, 2, **changes), agents(shared_memory=True)
+    learner, given = learner_of(GAME, 2, **changes), agents(shared_encoder=True)
     close(gradient_of(learner, 0, *given), exact_gradient_of(learner, 0, *given))
 
 
 @pytest.mark.slow
 def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_one():
-    game = MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
-    learner, given = learner_of(game, 2, outer_beta=0.8), agents()
+    learner, given = learner_of(lopsided(), 2, outer_beta=0.8), agents()
     exact = exact_gradient_of(learner, 1, *given)
-    ours = quick(lambda turned, *given: learner.turned(turned).gradient(KEY, 0, *given)[0])
+    ours = quick(lambda turned, *given: learner.swapped(turned).gradient(KEY, 0, *given)[0])
     close(flat(ours(jnp.array(True), *given)), exact)
     assert np.linalg.norm(flat(ours(jnp.array(False), *given)) - exact) > 0.1 * np.linalg.norm(exact)
 
@@ -97,19 +116,18 @@ def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_
 @pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_games_against_a_defector_count_for_their_share(turned):
     # In the second seat of a game, or in the first one of the game that is turned; there the defector turns, too.
-    game = MatrixGame(jax.random.normal(KEY, (2, 2, 2)))
-    learner, given = learner_of(game, 2, outer_beta=0.8, tremble=0.1, sparring=3), agents()
+    learner, given = learner_of(lopsided(), 2, outer_beta=0.8, tremble_probability=0.1, defectors=3), agents()
     exact = exact_gradient_of(learner, 1, *given)
-    ours = learner.turned(jnp.array(True)) if turned else learner
+    ours = learner.swapped(jnp.array(True)) if turned else learner
     close(gradient_of(ours, 0 if turned else 1, *given), exact)
 
 
-@pytest.mark.parametrize("sparring", [1, 17])
-def test_a_share_of_games_that_cannot_be_is_refused(sparring):
-    # With fewer games at once than that, one in so many would be one in fewer, or all of them.
-    complaint = f"sparring: {sparring} is not allowed; it must be between 2 and the number of games at once, 16"
-    with pytest.raises(ValueError, match=f"^{complaint}$"):
-        dataclasses.replace(learner_of(GAME, 2), sparring=sparring)
+@pytest.mark.parametrize("fraction", [1.0, 1 / 17])
+def test_a_share_of_games_that_cannot_be_is_refused(fraction):
+    # All games at once, or less than one of them.
+    rule = "between 1/16 and 15/16, as 16 games are played at once"
+    with pytest.raises(ValueError, match=f"^scripted_fraction: {fraction} is not allowed; it must be {rule}$"):
+        dataclasses.replace(learner_of(GAME, 2), scripted_opponent=defector, scripted_fraction=fraction)
 
 
 @pytest.mark.parametrize(("kept", "count"), [(True, 6), (False, 1)])
@@ -118,8 +136,13 @@ def test_optimisers_start_afresh_at_every_update_unless_they_are_kept(kept, coun
     learner = dataclasses.replace(
         learner_of(GAME, 1, inner_steps=0, baseline="zero", keep_optimisers=kept), optimiser=optax.adam(0.1)
     )
-    used = eqx.tree_at(lambda state: state.policy[0].count, learner.init(agent), jnp.array(5, jnp.int32))
-    _, state = quick(lambda *given: learner.update(KEY, 0, *given))(agent, opponent, used)
+
+    @quick
+    def update(agent, opponent):
+        used = eqx.tree_at(lambda state: state.policy[0].count, learner.init(agent), jnp.array(5, jnp.int32))
+        return learner.update(KEY, 0, agent, opponent, used)
+
+    _, state, _ = update(agent, opponent)
     assert state.policy[0].count == count
 
 
@@ -135,7 +158,7 @@ def test_optimisers_that_are_kept_go_on_as_within_one_update():
         def update(agent, opponent):
             state = learner.init(agent)
             for _ in range(number):
-                agent, state = learner.update(KEY, 0, agent, opponent, state)
+                agent, state, _ = learner.update(KEY, 0, agent, opponent, state)
             return agent, state
 
         return quick(update)(agent, opponent)
@@ -150,7 +173,7 @@ def test_optimisers_that_are_kept_go_on_as_within_one_update():
     assert np.abs(flat(reset) - flat(kept)).max() > 1e-4
 
 
-TWO_STEPS = {"inner_steps": 2, "inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1}
+TWO_STEPS = {"inner_steps": 2, "inner_beta": 0.5, "outer_beta": 0.8, "tremble_probability": 0.1}
 
 
 @functools.cache
@@ -168,7 +191,7 @@ def exact_gradient_of_two_steps():
 @pytest.mark.parametrize("adjoint", ["forward-over-reverse", "reverse", "checkpointed", "forward"])
 def test_every_adjoint_is_exact(adjoint):
     learner = learner_of(GAME, 2, adjoint=adjoint, **TWO_STEPS)
-    numbers = {name: TWO_STEPS[name] for name in ("inner_beta", "outer_beta", "tremble")}
+    numbers = {name: TWO_STEPS[name] for name in ("inner_beta", "outer_beta", "tremble_probability")}
     exact = flat(exact_gradient_of_two_steps()(numbers))
     close(gradient_of(learner, 0, *agents()), exact)
 
@@ -192,7 +215,7 @@ def test_without_an_adjoint_the_gradient_is_of_first_order():
 
 @pytest.mark.slow
 def test_divergences_and_trembling_matter_to_these_gradients():
-    numbers = {"inner_beta": 0.5, "outer_beta": 0.8, "tremble": 0.1}
+    numbers = {"inner_beta": 0.5, "outer_beta": 0.8, "tremble_probability": 0.1}
     whole = flat(exact_gradient_of_two_steps()(numbers))
     for name in numbers:
         other = flat(exact_gradient_of_two_steps()(numbers | {name: 1e-9}))
@@ -231,7 +254,7 @@ def test_an_update_takes_its_steps_along_exact_gradients(critic_after_loop):
     for _ in range(2 if critic_after_loop else 0):
         now = Agent(now.policy, climbed(now.critic, of_critic(now, opponent.policy), 0.02))
     learner = learner_of(GAME, 2, critic_after_loop=critic_after_loop, **UPDATE)
-    learned, _ = quick(lambda mine, other: learner.update(KEY, 1, mine, other, learner.init(mine)))(agent, opponent)
+    learned, _, _ = quick(lambda mine, other: learner.update(KEY, 1, mine, other, learner.init(mine)))(agent, opponent)
     close(flat(learned), flat(now))
     assert np.abs(flat(learned.policy) - flat(agent.policy)).max() > 0.01
     assert np.abs(flat(learned.critic) - flat(agent.critic)).max() > 0.001
@@ -256,7 +279,7 @@ def test_with_tables_it_has_the_gradient_of_exact_lola():
     maker = PolicyMaker(GAME, "tabular", 1.0)
     play = ExactPlay(GAME, maker.observations(), discount, horizon)
     policies = maker.initial(KEY)
-    lookahead = functools.partial(unrolled, optimiser=optax.sgd(INNER_RATE), steps=steps)
+    lookahead = Lookahead(optax.sgd(INNER_RATE), steps)
     learner = learner_of(GAME, horizon, inner_steps=steps, baseline="zero")
     tables = [
         Agent(Network(Table(own.logits, i), LastSeen(2), DenseLayers(())), None) for i, own in enumerate(policies)
@@ -264,7 +287,7 @@ def test_with_tables_it_has_the_gradient_of_exact_lola():
 
     @quick
     def lola(policies):
-        objectives = [Shaping(lookahead).objective(play, i, policies) for i in range(2)]
+        objectives = [Shaping(lookahead=lookahead).objective(play, i, policies) for i in range(2)]
         return [jax.grad(own)(mine) for own, mine in zip(objectives, policies, strict=True)]
 
     for player, exact in enumerate(lola(policies)):
@@ -274,7 +297,7 @@ def test_with_tables_it_has_the_gradient_of_exact_lola():
 
 
 def test_a_fixed_strategy_is_climbed_against_as_it_is_and_never_trembles():
-    learner = learner_of(GAME, 2, inner_steps=0, tremble=0.2, baseline="zero")
+    learner = learner_of(GAME, 2, inner_steps=0, tremble_probability=0.2, baseline="zero")
     agent, *_ = agents(critic=False)
     fixed = strategy("tit-for-tat", GAME, 1)
 
@@ -287,12 +310,14 @@ def test_a_fixed_strategy_is_climbed_against_as_it_is_and_never_trembles():
         return (jnp.exp(taken) * agrees) @ (0.9 ** jnp.arange(2) @ own.rewards[:, 0])
 
     ours = gradient_of(learner, 0, agent, Agent(fixed, None), agent.policy)
-    close(ours, flat(jax.grad(exact)(agent.policy)))
+    close(ours, flat(quick(jax.grad(exact))(agent.policy)))
 
 
-@pytest.mark.parametrize(("field", "value", "least"), [("inner_steps", -1, 0), ("outer_steps", 0, 1)])
-def test_numbers_of_steps_out_of_range_are_refused(field, value, least):
-    with pytest.raises(ValueError, match=f"^{field}: {value} is not allowed; it must be at least {least}$"):
+@pytest.mark.parametrize(
+    ("field", "name", "value", "least"), [("inner_steps", "steps", -1, 0), ("outer_steps", "outer_steps", 0, 1)]
+)
+def test_numbers_of_steps_out_of_range_are_refused(field, name, value, least):
+    with pytest.raises(ValueError, match=f"^{name}: {value} is not allowed; it must be at least {least}$"):
         learner_of(GAME, 2, **{field: value})
 
 

@@ -14,9 +14,11 @@ import optax
 import pytest
 
 from lookax.games.coin_game import OneCoinGame
-from lookax.learners.objectives.agent import Agent, SampledObjectives, seats, watch
+from lookax.learners.objectives.agent import Agent, SampledObjectives, observe
 from lookax.learners.opponents.imitation import Imitation
-from lookax.learners.pola_dice import POLADiCE
+from lookax.learners.pola_dice import POLADiCEUpdate
+from lookax.lookahead.lookahead import Lookahead
+from lookax.policies.actor import actors_of
 from lookax.surrogates.returns import generalised_advantages
 from tests.learners.recorded_games import game_of, network_of, recorded, replay, sequences
 
@@ -67,22 +69,26 @@ class Case:
     def objectives(self):
         baseline = "none" if self.settings["no_baseline"] else "zero" if self.settings["zero_vals"] else "critic"
         reversed_divergence = self.settings["rev_kl"]
-        return SampledObjectives(self.settings["gamma"], self.settings["gae_lambda"], baseline, reversed_divergence)
+        return SampledObjectives(
+            discount=self.settings["gamma"],
+            gae_lambda=self.settings["gae_lambda"],
+            baseline=baseline,
+            reversed_divergence=reversed_divergence,
+        )
 
     @property
     def learner(self):
         now = self.settings
-        return POLADiCE(
-            self.play,
-            self.objectives,
-            optax.adam(now["lr_out"]),
-            optax.adam(now["lr_v"]),
-            optax.sgd(now["lr_in"]),
-            optax.sgd(now["lr_v"]),
-            now["inner_steps"],
-            now["outer_steps"],
-            now["inner_beta"] or None,
-            now["outer_beta"] or None,
+        return POLADiCEUpdate(
+            play=self.play,
+            objectives=self.objectives,
+            optimiser=optax.adam(now["lr_out"]),
+            critic_optimiser=optax.adam(now["lr_v"]),
+            lookahead=Lookahead(optax.sgd(now["lr_in"]), now["inner_steps"]),
+            inner_critic_optimiser=optax.sgd(now["lr_v"]),
+            outer_steps=now["outer_steps"],
+            inner_beta=now["inner_beta"] or None,
+            outer_beta=now["outer_beta"] or None,
         )
 
 
@@ -134,7 +140,7 @@ def test_gradient_through_two_inner_steps(name, player, number):
             return slope, None
 
         def objective(critic):
-            return learner.objectives.critic(critic.seated(case.game, case.player), case.player, games)
+            return learner.objectives.critic(critic.actor(case.game, case.player), case.player, games)
 
         return slope, jax.grad(objective)(mine.critic)
 
@@ -147,7 +153,7 @@ def test_gradient_through_two_inner_steps(name, player, number):
     *_, last = case.play.asked.values()
     assert len(case.play.asked) == 3
     policies = mine.policy, network_of(case.result["opponent_policy_after_inner_steps"])
-    players = seats(case.game, policies if player == 1 else policies[::-1])
+    players = actors_of(case.game, policies if player == 1 else policies[::-1])
     for own, other in zip(last, jax.tree.leaves(players), strict=True):
         # Outside of this test's thread numbers are in single precision.
         np.testing.assert_allclose(own, other, rtol=1e-6, atol=1e-6)
@@ -192,12 +198,12 @@ def test_model_of_the_opponent_after_two_steps_on_each_of_two_batches(name, play
     case = Case(name, "opponent model", player)
     now = case.settings
     imitation = Imitation(
-        case.play,
-        case.objectives,
-        optax.adam(now["lr_out"]),
-        optax.adam(now["lr_v"]),
-        now["opp_model_data_batches"],
-        now["opp_model_steps_per_batch"],
+        play=case.play,
+        objectives=case.objectives,
+        optimiser=optax.adam(now["lr_out"]),
+        critic_optimiser=optax.adam(now["lr_v"]),
+        batches=now["opp_model_data_batches"],
+        steps=now["opp_model_steps_per_batch"],
     )
     model = Agent(case.network("model_policy"), case.network("model_value"))
     both = case.agent(1), case.agent(2)
@@ -227,15 +233,15 @@ def test_objectives_of_one_batch_and_their_gradients(name, player, number):
     objectives, me, beta = case.objectives, case.player, case.settings["outer_beta"]
 
     def in_my_seat(own):
-        return own.seated(case.game, me)
+        return own.actor(case.game, me)
 
     @quick
     def everything(policies, mine, reference):
         critic = None if mine.critic is None else in_my_seat(mine.critic)
-        games = watch(case.play(seats(case.game, policies), KEY), critic=critic, reference=in_my_seat(reference))
+        games = observe(case.play(actors_of(case.game, policies), KEY), critic=critic, reference=in_my_seat(reference))
 
         def objective(policies, beta):
-            return objectives.policy(seats(case.game, policies), me, games, beta)
+            return objectives.policy(actors_of(case.game, policies), me, games, beta)
 
         def value_loss(critic):
             return -objectives.critic(in_my_seat(critic), me, games)

@@ -29,17 +29,17 @@ def test_the_exact_return_has_the_policy_gradient(mdp, policy):
     transitions = np.einsum("sa,sat->st", probabilities, mdp.transitions)
     visits = np.sum([DISCOUNT**t * np.linalg.matrix_power(transitions, t)[0] for t in range(200)], axis=0)
     advantages = action_values(mdp, log_probs, DISCOUNT) - state_values(mdp, log_probs, DISCOUNT)[:, None]
-    by_policy, _ = gradients(ExactReturn(DISCOUNT), mdp, policy, jax.random.key(0))
+    by_policy, _ = gradients(ExactReturn(discount=DISCOUNT), mdp, policy, jax.random.key(0))
     np.testing.assert_allclose(by_policy, visits[:, None] * probabilities * advantages, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES)
 def test_sampled_gradients_average_to_the_exact_one(surrogate, mdp, policy):
     # The horizon leaves out 0.7⁴⁰ = 6e-7 of the weight of DiCE without baseline, less of the others.
-    estimate = SampledReturn(surrogate, 64, DISCOUNT, horizon=40, value_noise=1.0)
+    estimate = SampledReturn(surrogate=surrogate, num_trajectories=64, discount=DISCOUNT, horizon=40, value_noise=1.0)
     keys = jax.random.split(jax.random.key(2), 200)
     samples = jax.jit(jax.vmap(lambda key: gradients(estimate, mdp, policy, key)[0]))(keys)
-    exact, _ = gradients(ExactReturn(DISCOUNT), mdp, policy, jax.random.key(0))
+    exact, _ = gradients(ExactReturn(discount=DISCOUNT), mdp, policy, jax.random.key(0))
     errors = samples.std(axis=0) / np.sqrt(len(keys))
     # 12 numbers within 4.5 standard errors: fails by chance once in 10 000 (plus DiCE's truncation).
     assert (np.abs(samples.mean(axis=0) - exact) < 4.5 * errors + 1e-5).all()
@@ -47,12 +47,18 @@ def test_sampled_gradients_average_to_the_exact_one(surrogate, mdp, policy):
 
 
 def test_first_derivatives_of_score_function_lvc_and_loaded_dice_are_the_same(mdp, policy):
-    for gae_lambda in (1.0, 0.8):
+    @jax.jit
+    def slopes(gae_lambda):
         estimates = (
-            SampledReturn(surrogate, 5, DISCOUNT, gae_lambda=gae_lambda, value_noise=1.0)
+            SampledReturn(
+                surrogate=surrogate, num_trajectories=5, discount=DISCOUNT, gae_lambda=gae_lambda, value_noise=1.0
+            )
             for surrogate in ("score-function", "lvc", "loaded-dice")
         )
-        first, *others = (gradients(estimate, mdp, policy, jax.random.key(3))[0] for estimate in estimates)
+        return [gradients(estimate, mdp, policy, jax.random.key(3))[0] for estimate in estimates]
+
+    for gae_lambda in (1.0, 0.8):
+        first, *others = slopes(gae_lambda)
         for other in others:
             np.testing.assert_allclose(other, first, rtol=1e-12, atol=1e-14)
 
@@ -60,7 +66,9 @@ def test_first_derivatives_of_score_function_lvc_and_loaded_dice_are_the_same(md
 def test_a_traced_number_of_trajectories_gives_the_same(mdp, policy):
     # First derivatives, and products with the Hessian.
     def derivatives(number):
-        estimate = SampledReturn("loaded-dice", number, DISCOUNT, value_noise=1.0, chunk=8)
+        estimate = SampledReturn(
+            surrogate="loaded-dice", num_trajectories=number, discount=DISCOUNT, value_noise=1.0, chunk=8
+        )
         gradient = lambda logits: gradients(estimate, mdp, SoftmaxTabularPolicy(logits), jax.random.key(4))
         return jax.jvp(gradient, (policy.logits,), (jnp.cos(policy.logits),))
 
@@ -75,12 +83,12 @@ def test_samples_are_those_of_the_chunks_keys_and_only_whole_ones_count(mdp, pol
     key = jax.random.key(5)
     log_probs = policy_log_probs(mdp, policy)
     _, play_key = jax.random.split(key)
-    first, second = (
-        rollout(mdp, log_probs, jax.random.fold_in(play_key, i), horizon=20, batch_size=4).rewards for i in (0, 1)
-    )
-    rewards = np.concatenate([first, second], axis=1)
+    play = jax.jit(lambda key: rollout(mdp, log_probs, key, horizon=20, batch_size=4).rewards)
+    rewards = np.concatenate([play(jax.random.fold_in(play_key, i)) for i in (0, 1)], axis=1)
     for number in (1, 4, 6):
-        value = SampledReturn("dice", number, DISCOUNT, chunk=4)(mdp, policy, key)
+        value = jax.jit(SampledReturn(surrogate="dice", num_trajectories=number, discount=DISCOUNT, chunk=4))(
+            mdp, policy, key
+        )
         # DiCE's value is the return.
         returns = DISCOUNT ** np.arange(20) @ rewards[:, :number]
         np.testing.assert_allclose(value, returns.mean(), rtol=1e-12)
@@ -88,7 +96,7 @@ def test_samples_are_those_of_the_chunks_keys_and_only_whole_ones_count(mdp, pol
 
 def test_memory_does_not_grow_with_the_number_of_trajectories(mdp, policy):
     def temporary(number):
-        estimate = SampledReturn("loaded-dice", number, DISCOUNT, chunk=32)
+        estimate = SampledReturn(surrogate="loaded-dice", num_trajectories=number, discount=DISCOUNT, chunk=32)
         program = jax.jit(lambda policy: gradients(estimate, mdp, policy, jax.random.key(0))).lower(policy).compile()
         memory = program.memory_analysis()
         assert memory is not None
@@ -101,11 +109,12 @@ def test_values_can_be_stopped_in_rewards(mdp, policy):
     key, weights = jax.random.key(6), jnp.cos(jnp.arange(12.0)).reshape(4, 3)
     log_probs = policy_log_probs(mdp, policy)
     _, play_key = jax.random.split(key)
-    played = rollout(mdp, log_probs, jax.random.fold_in(play_key, 0), horizon=20, batch_size=32)
+    first_key = jax.random.fold_in(play_key, 0)
+    played = jax.jit(lambda key: rollout(mdp, log_probs, key, horizon=20, batch_size=32))(first_key)
 
     def by_rewards(**options):
         def slope_along(rewards):
-            estimate = SampledReturn("lvc", 32, DISCOUNT, **options)
+            estimate = SampledReturn(surrogate="lvc", num_trajectories=32, discount=DISCOUNT, **options)
             slope = jax.grad(lambda p: estimate(mdp.with_rewards(rewards), p, key))(policy)
             return jnp.sum(slope.logits * weights)
 
@@ -135,7 +144,7 @@ def test_values_can_be_stopped_in_rewards(mdp, policy):
 
 def test_whole_numbers_as_settings_and_a_traced_number_of_trajectories(mdp, policy):
     def slope(number, gae_lambda):
-        estimate = SampledReturn("lvc", number, DISCOUNT, gae_lambda=gae_lambda)
+        estimate = SampledReturn(surrogate="lvc", num_trajectories=number, discount=DISCOUNT, gae_lambda=gae_lambda)
         return gradients(estimate, mdp, policy, jax.random.key(7))[0]
 
     np.testing.assert_allclose(jax.jit(slope, static_argnums=1)(4, 1), slope(4, 1.0), rtol=1e-12, atol=1e-14)
@@ -144,17 +153,23 @@ def test_whole_numbers_as_settings_and_a_traced_number_of_trajectories(mdp, poli
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda: ExactReturn(1.0), "discount: 1.0 is not allowed"),
-        (lambda: ExactReturn(1.0, 0), "horizon: 0 is not allowed"),
-        (lambda: SampledReturn("lvc", 0, 0.9), "num_trajectories: 0 is not allowed; it must be at least 1"),
-        (lambda: SampledReturn("lvc", -3, 0.9), "num_trajectories: -3"),
-        (lambda: SampledReturn("lvc", 3, 0.9, horizon=0), "horizon: 0"),
-        (lambda: SampledReturn("lvc", 3, 0.9, chunk=0), "chunk: 0"),
-        (lambda: SampledReturn("lvc", 3, 1.0), "discount: 1.0"),
-        (lambda: SampledReturn("lvc", jnp.array(0), 0.9), "num_trajectories: 0"),
-        (lambda: SampledReturn("lvc", 3, jnp.array(1.0)), "discount: 1.0"),
-        (lambda: SampledReturn("lvc", 3, 0.9, gae_lambda=-3.0), "gae_lambda: -3.0"),
-        (lambda: SampledReturn("lvc", 3, 0.9, value_noise=-1.0), "value_noise: -1.0"),
+        (lambda: ExactReturn(discount=1.0), "discount: 1.0 is not allowed"),
+        (lambda: ExactReturn(discount=1.0, horizon=0), "horizon: 0 is not allowed"),
+        (
+            lambda: SampledReturn(surrogate="lvc", num_trajectories=0, discount=0.9),
+            "num_trajectories: 0 is not allowed; it must be at least 1",
+        ),
+        (lambda: SampledReturn(surrogate="lvc", num_trajectories=-3, discount=0.9), "num_trajectories: -3"),
+        (lambda: SampledReturn(surrogate="lvc", num_trajectories=3, discount=0.9, horizon=0), "horizon: 0"),
+        (lambda: SampledReturn(surrogate="lvc", num_trajectories=3, discount=0.9, chunk=0), "chunk: 0"),
+        (lambda: SampledReturn(surrogate="lvc", num_trajectories=3, discount=1.0), "discount: 1.0"),
+        (lambda: SampledReturn(surrogate="lvc", num_trajectories=jnp.array(0), discount=0.9), "num_trajectories: 0"),
+        (lambda: SampledReturn(surrogate="lvc", num_trajectories=3, discount=jnp.array(1.0)), "discount: 1.0"),
+        (lambda: SampledReturn(surrogate="lvc", num_trajectories=3, discount=0.9, gae_lambda=-3.0), "gae_lambda: -3.0"),
+        (
+            lambda: SampledReturn(surrogate="lvc", num_trajectories=3, discount=0.9, value_noise=-1.0),
+            "value_noise: -1.0",
+        ),
     ],
 )
 def test_nonsense_is_refused(make, complaint):
@@ -173,4 +188,4 @@ def test_an_unknown_surrogate_is_refused():
     ):
         object.__setattr__(unchecked, name, value)
     with pytest.raises(ValueError, match="surrogate: 'laoded' is not allowed; it must be one of score-function"):
-        unchecked.__post_init__()
+        unchecked.__check_init__()

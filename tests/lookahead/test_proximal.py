@@ -4,9 +4,10 @@ import numpy as np
 import optax
 import pytest
 
+from lookax.lookahead.adjoints import ReverseAdjoint
 from lookax.lookahead.ascent import ascend
-from lookax.lookahead.proximal import proximal_point
-from lookax.lookahead.unrolled import unrolled
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.proximal import ProximalPoint
 
 
 def categorical_objective(rewards, beta, to_policy):
@@ -22,7 +23,9 @@ def categorical_objective(rewards, beta, to_policy):
 def test_quadratic_by_hand():
     # argmax −½a(θ − φ)² − β·½(θ − θ₀)² = (aφ + βθ₀)/(a + β)
     def point(phi, reference, beta):
-        return proximal_point(lambda t: -0.5 * 2 * (t - phi) ** 2 - beta * 0.5 * (t - reference) ** 2, jnp.array(5.0))
+        return ProximalPoint().maximise(
+            lambda t: -0.5 * 2 * (t - phi) ** 2 - beta * 0.5 * (t - reference) ** 2, jnp.array(5.0)
+        )
 
     np.testing.assert_allclose(point(1.0, 3.0, 2.0), 2.0, atol=1e-8)
     gradient = jax.grad(point, argnums=(0, 1, 2))(1.0, 3.0, 2.0)
@@ -44,7 +47,7 @@ def test_policy_and_its_derivative_do_not_depend_on_the_parameterisation(name):
 
     def policy(rewards):
         # Closer than this, rounding of programs that are not optimised can keep BFGS from ever stopping.
-        end = proximal_point(categorical_objective(rewards, beta, to_policy), start, tolerance=1e-7)
+        end = ProximalPoint(1e-7).maximise(categorical_objective(rewards, beta, to_policy), start)
         return jax.nn.softmax(to_policy(end))
 
     # Stationary where π_a (r_a − c) = −β (1/5 − π_a) for one c that makes π sum to one, found here by bisection.
@@ -76,16 +79,18 @@ def test_implicit_gradient_equals_that_of_a_long_unrolled_ascent():
         return jnp.sum(jnp.sin(3 * jax.nn.softmax(end)))
 
     def long_ascent(objective, params):
-        return unrolled(objective, params, optimiser=optax.sgd(0.5), steps=2000, adjoint="reverse")
+        return Lookahead(optax.sgd(0.5), 2000, ReverseAdjoint()).maximise(objective, params)
 
     rewards = jnp.array([1.0, 0.2, -0.3, 0.5, 0.1])
-    implicit = jax.grad(outer)(rewards, lambda f, p: proximal_point(f, p, tolerance=1e-12))
+    implicit = jax.grad(outer)(rewards, lambda f, p: ProximalPoint(1e-12).maximise(f, p))
     np.testing.assert_allclose(implicit, jax.grad(outer)(rewards, long_ascent), atol=1e-7)
 
 
 def test_several_learners_each_solve_their_own_problem():
     objectives = (lambda p: -((p[0] - p[1]) ** 2), lambda p: -((p[1] - 2 * p[0]) ** 2))
-    np.testing.assert_allclose(proximal_point(objectives, (jnp.array(1.0), jnp.array(5.0))), [5, 2], atol=1e-7)
+    np.testing.assert_allclose(
+        ProximalPoint().maximise(objectives, (jnp.array(1.0), jnp.array(5.0))), [5, 2], atol=1e-7
+    )
 
 
 def test_ascent_stops_by_its_rule_or_at_its_limit():

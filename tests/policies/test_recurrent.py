@@ -11,11 +11,12 @@ from lookax.games.coin_game import OneCoinGame
 from lookax.games.game import Seen
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.policies.actor import OneByOne, SideBySide
+from lookax.policies.actor import MixedActors, OneByOne
 from lookax.policies.mlp import Dense
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder, network
 from lookax.policies.serialisation import as_written, from_written
 from lookax.policies.strategies import strategy
+from tests.networks import drawn_network
 
 KEY = jax.random.key(0)
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
@@ -32,7 +33,7 @@ def test_a_step_of_a_gru_by_hand():
     r, z = sigmoid(1.5), sigmoid(0.0)
     n = np.tanh(0.3 + r * (-0.5 + 0.2))
     np.testing.assert_allclose(ours, [[(1 - z) * n + z * 0.5]], rtol=1e-12)
-    np.testing.assert_array_equal(unit.first_memory(3), np.zeros((1, 3)))
+    np.testing.assert_array_equal(unit.initial_hidden_state(3), np.zeros((1, 3)))
 
 
 def test_gates_come_in_order_in_every_game_of_a_batch():
@@ -74,7 +75,7 @@ def test_sizes(memory, num_layers):
         assert made.head.weight.shape == (3, inputs)
         # What was seen before the last step is forgotten.
         encoded = made.encoder(jax.random.normal(KEY, (6, 5)))
-        for past in (made.unit.first_memory(5), jnp.ones((inputs, 5))):
+        for past in (made.unit.initial_hidden_state(5), jnp.ones((inputs, 5))):
             np.testing.assert_array_equal(made.unit.update(past, encoded), encoded)
 
 
@@ -117,35 +118,39 @@ def test_what_there_is_not_is_refused(field, value, rule):
 @pytest.mark.parametrize("player", [0, 1])
 def test_tables_of_states_are_what_observations_say(player):
     # A matrix game's states are encoded once; another game's observations each by itself.
-    made, states = network(KEY, 6, 2, hidden_size=3), jnp.array([4, 0, 2, 1, 3])
-    actor = made.seated(GAME, player)
-    memory = jax.random.normal(KEY, (3, 5))
-    ours = actor.recurrence.remember(memory, Seen(states, jnp.zeros((2, 5), int), jnp.zeros((2, 5))))
-    observed = jnp.stack([GAME.observe(state, player) for state in states], axis=1)
-    np.testing.assert_allclose(ours, made.unit.update(memory, made.encoder(observed)), rtol=1e-12)
+    memory = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5)))
 
+    def both(game, made, states):
+        seen = Seen(states, jnp.zeros((2, 5), int), jnp.zeros((2, 5)))
+        observed = [game.observe(jax.tree.map(lambda leaf, b=b: leaf[..., b], states), player) for b in range(5)]
+        ours = made.actor(game, player).recurrence.update_hidden_state(memory, seen)
+        return ours, made.unit.update(memory, made.encoder(jnp.stack(observed, axis=1)))
+
+    dilemma = jax.jit(lambda made, states: both(GAME, made, states))
+    np.testing.assert_allclose(*dilemma(drawn_network(0, 6, 2), np.array([4, 0, 2, 1, 3])), rtol=1e-12)
     coins = OneCoinGame()
-    made = network(KEY, 36, 4, hidden_size=3)
-    states = jax.vmap(coins.reset, out_axes=-1)(jax.random.split(KEY, 5))
-    seen = Seen(states, jnp.zeros((2, 5), int), jnp.zeros((2, 5)))
-    observed = [coins.observe(jax.tree.map(lambda leaf, b=b: leaf[..., b], states), player) for b in range(5)]
-    ours = made.seated(coins, player).recurrence.remember(memory, seen)
-    np.testing.assert_allclose(ours, made.unit.update(memory, made.encoder(jnp.stack(observed, axis=1))), rtol=1e-12)
+    of_coins = jax.jit(lambda made, keys: both(coins, made, jax.vmap(coins.reset, out_axes=-1)(keys)))
+    np.testing.assert_allclose(*of_coins(drawn_network(1, 36, 4), jax.random.split(KEY, 5)), rtol=1e-12)
 
 
 def test_side_by_side_each_plays_its_share():
-    made: Any = network(KEY, 6, 2, hidden_size=3).seated(GAME, 0)
-    both = SideBySide((OneByOne(strategy("tit-for-tat", GAME, 0)), made), (1, 1))
+    made: Any = drawn_network(0, 6, 2).actor(GAME, 0)
+    both = MixedActors((OneByOne(strategy("tit-for-tat", GAME, 0)), made), (0.5, 0.5))
     seen = Seen(jnp.array([0, 1, 2, 1]), jnp.array([[0, 0, 1, 0], [0, 1, 0, 1]]), jnp.zeros((2, 4)))
-    acted = both.act(both.remember(both.first_memory(4), seen))
+    acted = np.asarray(
+        jax.jit(lambda seen: both.act(both.update_hidden_state(both.initial_hidden_state(4), seen)))(seen)
+    )
     np.testing.assert_array_equal(acted[:, :2].argmax(axis=0), [0, 1])
-    share = jax.tree.map(lambda leaf: leaf[..., 2:], seen)
-    alone = made.act(made.recurrence.remember(made.recurrence.first_memory(2), share))
+    share = jax.tree.map(lambda leaf: np.asarray(leaf)[..., 2:], seen)
+    recurrence = made.recurrence
+    alone = jax.jit(lambda share: made.act(recurrence.update_hidden_state(recurrence.initial_hidden_state(2), share)))(
+        share
+    )
     np.testing.assert_allclose(acted[:, 2:], alone, rtol=1e-12)
 
 
 def test_networks_survive_being_written():
-    made: Any = network(KEY, 6, 2, hidden_size=3)
+    made: Any = drawn_network(0, 6, 2)
     written = as_written(made)
     assert sorted(written) == [
         *("encoder.gates.bias", "encoder.gates.weight", "encoder.layers.layers[0].bias"),
@@ -169,7 +174,7 @@ def test_networks_survive_being_written():
     ],
 )
 def test_what_does_not_fit_is_refused(change, complaint):
-    made: Any = network(KEY, 6, 2, hidden_size=3)
+    made: Any = drawn_network(0, 6, 2)
     with pytest.raises(ValueError, match=f"^{complaint}") as error:
         from_written(as_written(made) | change, made)
     assert "\n" not in str(error.value)

@@ -36,9 +36,9 @@ def chosen(logits):
 def answers(name, game, player, history):
     """Actions before the first step and after each (actions, rewards, state) of a history."""
     plays = strategy(name, game, player)
-    memory, actions = plays.first_memory(), []
+    memory, actions = plays.initial_hidden_state(), []
     for seen in history:
-        memory = plays.remember(memory, plays.view(game, player)(seen))
+        memory = plays.update_hidden_state(memory, plays.view(game, player)(seen))
         actions.append(chosen(plays.act(memory)))
     return actions
 
@@ -78,7 +78,9 @@ def test_random_is_indifferent_in_any_game():
     for game, count in ((DILEMMA, 2), (OneCoinGame(), 4), (TwoCoinGame(), 5), (MatrixGame(jnp.zeros((2, 2, 3))), 3)):
         plays = strategy("random", game, 1)
         seen = Seen(game.reset(KEY), jnp.array([-1, -1]), jnp.zeros(2))
-        np.testing.assert_array_equal(plays.act(plays.remember(plays.first_memory(), seen)), np.zeros(count))
+        np.testing.assert_array_equal(
+            plays.act(plays.update_hidden_state(plays.initial_hidden_state(), seen)), np.zeros(count)
+        )
 
 
 @pytest.mark.parametrize(
@@ -159,17 +161,22 @@ def test_moves_to_two_coins_by_hand(mine, own, others, defects, cooperates):
 @pytest.mark.parametrize("grid_size", [3, 4, 5])
 def test_who_cooperates_gets_to_its_coin_without_touching_the_others(grid_size):
     """From everywhere, wherever both coins lie, and in as few steps as Bellman's equation says."""
-    cells = jnp.arange(grid_size**2)
-    start, own, others = (x.ravel() for x in jnp.meshgrid(cells, cells, cells, indexing="ij"))
+    cells = np.arange(grid_size**2)
+    start, own, others = (x.ravel() for x in np.meshgrid(cells, cells, cells, indexing="ij"))
     apart = own != others
     moves = TwoCoinMoves(grid_size)
-    least = jax.vmap(moves.distance_around)(start, own, others)
-    states = TwoCoinState(jnp.stack([start, start], 1), jnp.stack([own, others], 1))
-    action = jax.vmap(lambda state: moves(state, 0, jnp.array(True)))(states)
-    after = moved(grid_size, start, action)
+
+    @jax.jit
+    def played(start, own, others):
+        states = TwoCoinState(jnp.stack([start, start], 1), jnp.stack([own, others], 1))
+        action = jax.vmap(lambda state: moves(state, 0, jnp.array(True)))(states)
+        after = moved(grid_size, start, action)
+        least, following = (jax.vmap(moves.distance_around)(cell, own, others) for cell in (start, after))
+        return after, least, following
+
+    after, least, following = map(np.asarray, played(start, own, others))
     assert not (apart & (after == others)).any()
     goes = apart & (start != others) & (start != own)
-    following = jax.vmap(moves.distance_around)(after, own, others)
     np.testing.assert_array_equal(following[goes], least[goes] - 1)
 
 
@@ -182,14 +189,14 @@ def mean_rewards(names, kind, horizon, key):
 
     def step(carry, keys):
         seen, memories = carry
-        memories = [last(s.remember)(m, seen) for s, m in zip(seats, memories, strict=True)]
+        memories = [last(s.update_hidden_state)(m, seen) for s, m in zip(seats, memories, strict=True)]
         actions = jnp.stack([last(s.act)(m).argmax(0) for s, m in zip(seats, memories, strict=True)])
         state, rewards = last(game.step)(keys, seen.state, actions)
         return (Seen(state, actions, rewards), memories), rewards.mean(-1)
 
     keys = jax.random.split(key, (horizon + 1, 500))
     seen = Seen(last(game.reset)(keys[0]), jnp.full((2, 500), -1), jnp.zeros((2, 500)))
-    memories = [jax.tree.map(lambda x: jnp.full(500, x, x.dtype), s.first_memory()) for s in seats]
+    memories = [jax.tree.map(lambda x: jnp.full(500, x, x.dtype), s.initial_hidden_state()) for s in seats]
     return jax.lax.scan(step, (seen, memories), keys[1:])[1].mean(0)
 
 

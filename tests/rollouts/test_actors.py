@@ -9,33 +9,27 @@ from jax.flatten_util import ravel_pytree
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.objectives.agent import seats
-from lookax.policies.actor import OneByOne, Trembling
-from lookax.policies.recurrent import network
+from lookax.policies.actor import OneByOne, TremblingActor, actors_of
 from lookax.policies.strategies import strategy
-from lookax.rollouts.games import actor_rollout, replayed, watched
+from lookax.rollouts.games import actor_rollout, observed_by, replayed
+from tests.networks import drawn_network
 
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
 COINS = OneCoinGame()
 KEY = jax.random.key(5)
 
 
-def network_for(game, key, hidden_size=3):
-    size = game.observe(game.reset(KEY), 0).shape[0]
-    made = network(key, size, game.num_actions[0], hidden_size=hidden_size)
-    # Far from its start, where all is nearly linear and every action about as likely.
-    return jax.tree.map(lambda leaf: leaf + 0.5 * jax.random.normal(key, leaf.shape), made)
-
-
 def two_networks(game):
-    return tuple(network_for(game, key) for key in jax.random.split(KEY))
+    size = jax.eval_shape(lambda: game.observe(game.reset(KEY), 0)).shape[0]
+    # Far from the start of learning, where all is nearly linear and every action about as likely.
+    return tuple(drawn_network(seed, size, game.num_actions[0], scale=0.6) for seed in (0, 1))
 
 
 def rollout(game, players, *, key=KEY, horizon=4, batch_size=5, tremble=None):
     def play(players, key):
-        actors = seats(game, players)
+        actors = actors_of(game, players)
         if tremble is not None:
-            actors = tuple(Trembling(actor, tremble) for actor in actors)
+            actors = tuple(TremblingActor(actor, tremble) for actor in actors)
         return actor_rollout(game, actors, key, horizon=horizon, batch_size=batch_size)
 
     return jax.jit(play)(players, key)
@@ -46,11 +40,17 @@ def test_actions_are_drawn_with_the_actors_probabilities():
     # once in 10 000 seeds.
     number, players = 20_000, two_networks(GAME)
     games = rollout(GAME, players, horizon=2, batch_size=number)
-    log_probs = [jax.nn.log_softmax(own, axis=1)[:-1] for own in games.outputs]
-    taken = sum(
-        jnp.take_along_axis(own, games.actions[:, i, None], axis=1)[:, 0].sum(axis=0) for i, own in enumerate(log_probs)
-    )
-    sequences = np.asarray(games.actions.reshape(4, -1).T @ jnp.array([8, 4, 2, 1]))
+
+    @jax.jit
+    def log_chances(games):
+        log_probs = [jax.nn.log_softmax(own, axis=1)[:-1] for own in games.outputs]
+        return sum(
+            jnp.take_along_axis(own, games.actions[:, i, None], axis=1)[:, 0].sum(axis=0)
+            for i, own in enumerate(log_probs)
+        )
+
+    taken = np.asarray(log_chances(games))
+    sequences = np.asarray(games.actions).reshape(4, -1).T @ np.array([8, 4, 2, 1])
     chances = np.zeros(16)
     chances[sequences] = np.exp(taken)
     np.testing.assert_allclose(chances.sum(), 1, atol=1e-12)  # All of them occur, and their chances are all there is.
@@ -69,8 +69,8 @@ def test_what_is_recorded_belongs_together(game):
     assert [own.shape for own in games.memories] == [(5, 3, 5)] * 2
     np.testing.assert_allclose(games.weights, 1 / 5)
     # What somebody who looks on remembers is what the players did.
-    for actor, *own in zip(seats(game, players), games.memories, games.outputs, strict=True):
-        for seen, recorded in zip(jax.jit(watched)(actor, games), own, strict=True):
+    for actor, *own in zip(actors_of(game, players), games.memories, games.outputs, strict=True):
+        for seen, recorded in zip(jax.jit(observed_by)(actor, games), own, strict=True):
             np.testing.assert_allclose(seen, recorded, rtol=1e-12, atol=1e-14)
     # States and rewards are the game's, but for what it draws.
     step = jax.jit(jax.vmap(jax.vmap(game.step, (None, -1, -1), -1), (None, 0, 0)))
@@ -85,7 +85,7 @@ def test_what_is_recorded_belongs_together(game):
 
 def test_a_key_is_a_batch_of_games_and_another_key_another():
     players = two_networks(COINS)
-    play = jax.jit(lambda key: actor_rollout(COINS, seats(COINS, players), key, horizon=4, batch_size=5))
+    play = jax.jit(lambda key: actor_rollout(COINS, actors_of(COINS, players), key, horizon=4, batch_size=5))
     one, again, other = (play(jax.random.key(seed)) for seed in (0, 0, 1))
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -118,36 +118,47 @@ def test_hands_tremble_as_often_as_they_are_said_to():
 
 
 def test_trembling_by_hand():
-    actor = seats(COINS, two_networks(COINS))[0]
-    memory = jax.random.normal(KEY, (3, 5))
-    steady = jax.nn.softmax(actor.act(memory), axis=0)
-    np.testing.assert_allclose(jnp.exp(Trembling(actor, 0.2).act(memory)), 0.8 * steady + 0.05, rtol=1e-12)
+    actor = actors_of(COINS, two_networks(COINS))[0]
+    memory = np.random.default_rng(5).normal(size=(3, 5))
+
+    @jax.jit
+    def both(memory):
+        return jax.nn.softmax(actor.act(memory), axis=0), jnp.exp(TremblingActor(actor, 0.2).act(memory))
+
+    steady, trembling = map(np.asarray, both(memory))
+    np.testing.assert_allclose(trembling, 0.8 * steady + 0.05, rtol=1e-12)
     # Certain actions, too, with derivatives that are finite.
     fixed = OneByOne(strategy("always-cooperate", GAME, 0))
-    trembling = jnp.exp(Trembling(fixed, 0.2).act(fixed.remember(fixed.first_memory(2), rollout_seen(2))))
+
+    @jax.jit
+    def certain(seen):
+        return jnp.exp(TremblingActor(fixed, 0.2).act(fixed.update_hidden_state(fixed.initial_hidden_state(2), seen)))
+
+    trembling = certain(rollout_seen(2))
     np.testing.assert_allclose(trembling, [[0.1, 0.1], [0.9, 0.9]], rtol=1e-12)
 
 
 def rollout_seen(batch_size):
     games = rollout(GAME, [strategy("random", GAME, i) for i in range(2)], batch_size=batch_size)
-    return jax.tree.map(lambda leaf: leaf[0], games.seen)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[0], games.seen)
 
 
 def put_out(actor, games, again):
     """What the first player puts out: once more, or in a pass of its own."""
     if again:
         return replayed(actor, games.seen, games.memories[0], games.outputs[0])
-    return watched(actor, games)[1]
+    return observed_by(actor, games)[1]
 
 
 @pytest.mark.parametrize("game", [pytest.param(GAME, marks=pytest.mark.slow), COINS], ids=["dilemma", "one coin"])
 def test_derivatives_of_replayed_games_are_those_of_watched_ones(game):
     games, mine = rollout(game, two_networks(game)), two_networks(game)[0]
     flat, unravel = ravel_pytree(mine)
-    direction, weights = jax.random.normal(KEY, flat.shape), jax.random.normal(KEY, games.weights.shape)
+    drawn = np.random.default_rng(5)
+    direction, weights = (jnp.asarray(drawn.normal(size=own.shape)) for own in (flat, games.weights))
 
     def objective(flat, again):
-        actor = unravel(flat).seated(game, 0)
+        actor = unravel(flat).actor(game, 0)
         return jnp.sin(put_out(actor, games, again)).sum(axis=(0, 1)) @ weights
 
     def derivatives(flat, again):
@@ -169,7 +180,7 @@ def test_third_derivatives_of_replayed_games_are_right_too():
 
     def along(scale, again):
         moved = jax.tree.map(lambda leaf: leaf * (1 + scale), mine)
-        return jnp.sum(put_out(moved.seated(GAME, 0), games, again) ** 2)
+        return jnp.sum(put_out(moved.actor(GAME, 0), games, again) ** 2)
 
     third = jax.jit(jax.grad(jax.grad(jax.grad(along))), static_argnums=1)
     np.testing.assert_allclose(third(0.0, True), third(0.0, False), rtol=1e-9)
@@ -177,18 +188,18 @@ def test_third_derivatives_of_replayed_games_are_right_too():
 
 def test_what_a_fixed_strategy_remembers_has_no_derivatives_and_is_what_it_is_said_to_be():
     players = (two_networks(GAME)[0], strategy("tit-for-tat", GAME, 1))
-    games, actor = rollout(GAME, players), seats(GAME, players)[1]
+    games, actor = rollout(GAME, players), actors_of(GAME, players)[1]
     for given in (games.outputs[1], jnp.zeros_like(games.outputs[1])):
-        again = replayed(actor, games.seen, games.memories[1], given)
+        again = jax.jit(replayed)(actor, games.seen, games.memories[1], given)
         np.testing.assert_array_equal(again, given)
 
 
 def test_what_is_passed_is_constant():
     games, mine = rollout(GAME, two_networks(GAME)), two_networks(GAME)[0]
-    actor = mine.seated(GAME, 0)
+    actor = mine.actor(GAME, 0)
 
     def objective(memories, outputs):
         return jnp.sum(replayed(actor, games.seen, memories, outputs) ** 2)
 
-    for slope in jax.grad(objective, argnums=(0, 1))(games.memories[0], games.outputs[0]):
+    for slope in jax.jit(jax.grad(objective, argnums=(0, 1)))(games.memories[0], games.outputs[0]):
         np.testing.assert_array_equal(slope, 0)

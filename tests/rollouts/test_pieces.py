@@ -1,5 +1,6 @@
 """Batches in pieces, and pieces on several devices."""
 
+import functools
 import json
 import os
 import subprocess
@@ -13,10 +14,10 @@ import pytest
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.objectives.agent import seats
-from lookax.policies.recurrent import network
+from lookax.policies.actor import actors_of
 from lookax.rollouts.games import actor_rollout, replayed
-from lookax.rollouts.microbatches import FIT_A_CACHE, Play, in_pieces, mean_over_games
+from lookax.rollouts.microbatches import FIT_A_CACHE, Play, in_microbatches, mean_over_games
+from tests.networks import drawn_network
 
 ROOT = Path(__file__).parents[2]
 GAME = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
@@ -25,29 +26,36 @@ HORIZON, BATCH = 4, 12
 
 
 def networks():
-    return tuple(network(key, 6, 2, hidden_size=3) for key in jax.random.split(KEY))
+    return drawn_network(0, 6, 2), drawn_network(1, 6, 2)
 
 
-def cut(games, num_pieces):
+@functools.partial(jax.jit, static_argnums=2)
+def rolled_out(players, key, batch_size):
+    return actor_rollout(GAME, actors_of(GAME, players), key, horizon=HORIZON, batch_size=batch_size)
+
+
+def cut(games, num_microbatches):
     """The same games in another number of pieces, as one device has them."""
-    return jax.tree.map(lambda leaf: jnp.stack(jnp.split(leaf, num_pieces, axis=-1))[None], games)
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(np.stack(np.split(np.asarray(leaf), num_microbatches, axis=-1))[None]), games
+    )
 
 
 def objective(mine, pieces):
-    def of_piece(mine, games):
-        actor = mine.seated(GAME, 0)
+    def of_microbatch(mine, games):
+        actor = mine.actor(GAME, 0)
         logits = replayed(actor, games.seen, games.memories[0], games.outputs[0])
         log_probs = jax.nn.log_softmax(logits, axis=1)
         # Weights of a piece's games, which add up to 1 in each.
         return jnp.cos(3 * log_probs[:, 1]).sum(axis=0) @ (games.weights / games.weights.sum())
 
-    return mean_over_games(of_piece, mine, pieces)
+    return mean_over_games(of_microbatch, mine, pieces)
 
 
 def test_derivatives_do_not_depend_on_the_pieces():
     players = networks()
-    games = actor_rollout(GAME, seats(GAME, players), KEY, horizon=HORIZON, batch_size=BATCH)
-    direction = jax.tree.map(jnp.ones_like, players[0])
+    games = rolled_out(players, KEY, BATCH)
+    direction = jax.tree.map(lambda leaf: jnp.asarray(np.ones(leaf.shape)), players[0])
 
     def derivatives(pieces):
         slope = jax.grad(lambda mine: objective(mine, pieces))
@@ -60,14 +68,14 @@ def test_derivatives_do_not_depend_on_the_pieces():
 
 @pytest.mark.parametrize("at_once", [None, 1, 4, 12])
 def test_play_is_a_batch_in_pieces(at_once):
-    play, players = Play(GAME, HORIZON, BATCH, at_once), networks()
-    games = jax.jit(lambda key: play(seats(GAME, players), key))(KEY)
+    play, players = Play(game=GAME, horizon=HORIZON, batch_size=BATCH, at_once=at_once), networks()
+    games = jax.jit(lambda key: play(actors_of(GAME, players), key))(KEY)
     size = at_once or 12
     assert games.actions.shape == (1, BATCH // size, HORIZON, 2, size)
     np.testing.assert_allclose(games.weights, 1 / size)
     # Each piece is a rollout of its own.
     for piece, key in enumerate(jax.random.split(KEY, BATCH // size)):
-        own = actor_rollout(GAME, seats(GAME, players), key, horizon=HORIZON, batch_size=size)
+        own = rolled_out(players, key, size)
         np.testing.assert_array_equal(games.actions[0, piece], own.actions)
         if piece == 1:
             break
@@ -75,7 +83,7 @@ def test_play_is_a_batch_in_pieces(at_once):
 
 def test_pieces_are_as_large_as_fits_and_divides():
     batches = (1, 200, 256, 300, 500, 512, 1000, 2000, 4000, 4096)
-    sizes = {batch: batch // Play(GAME, 1, batch).num_pieces for batch in batches}
+    sizes = {batch: batch // Play(game=GAME, horizon=1, batch_size=batch).num_microbatches for batch in batches}
     fitting = {1: 1, 200: 200, 256: 256, 300: 150, 500: 250, 512: 256, 1000: 250, 2000: 250, 4000: 250, 4096: 256}
     assert sizes == fitting
     assert max(sizes.values()) <= FIT_A_CACHE
@@ -84,7 +92,10 @@ def test_pieces_are_as_large_as_fits_and_divides():
 def test_a_batch_without_such_divisors_is_not_cut_into_pieces_of_a_few_games():
     # 257 and 2003 are prime numbers. 2 · 257 and 31 · 263 have divisors of few games (1, 2 and 1, 31), and larger ones
     # than fit; 32 · 263 has just enough.
-    sizes = {batch: batch // Play(GAME, 1, batch).num_pieces for batch in (257, 2003, 514, 8153, 8416)}
+    sizes = {
+        batch: batch // Play(game=GAME, horizon=1, batch_size=batch).num_microbatches
+        for batch in (257, 2003, 514, 8153, 8416)
+    }
     assert sizes == {257: 257, 2003: 2003, 514: 257, 8153: 263, 8416: 32}
 
 
@@ -93,7 +104,7 @@ def test_nothing_but_params_is_differentiated():
     by_both = jax.grad(lambda p, x: mean_over_games(lambda p, own: p * own.sum(), p, x), argnums=(0, 1))(2.0, pieces)
     np.testing.assert_allclose(by_both[0], 7.5)
     np.testing.assert_array_equal(by_both[1], 0)
-    constant = jax.grad(lambda p: in_pieces(lambda p, own: p * own, p, pieces).sum())(2.0)
+    constant = jax.grad(lambda p: in_microbatches(lambda p, own: p * own, p, pieces).sum())(2.0)
     np.testing.assert_array_equal(constant, 0)
 
 
@@ -110,7 +121,7 @@ def test_nothing_but_params_is_differentiated():
 )
 def test_sizes_that_make_no_sense_are_refused(horizon, batch_size, at_once, complaint):
     with pytest.raises(ValueError, match=f"^{complaint}$"):
-        Play(GAME, horizon, batch_size, at_once)
+        Play(game=GAME, horizon=horizon, batch_size=batch_size, at_once=at_once)
 
 
 ON_DEVICES = """
@@ -121,7 +132,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners.objectives.agent import Agent, SampledObjectives
-from lookax.learners.pola_dice import POLADiCE
+from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.policies.recurrent import network
 from lookax.rollouts.sharding import games_over
 from lookax.rollouts.microbatches import Play
@@ -130,7 +141,7 @@ key = jax.random.key(0)
 keys = jax.random.split(key, 4)
 game = MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"])
 sgd = optax.sgd(0.1)
-learner = POLADiCE(
+learner = POLADiCEUpdate(
     Play(game, 5, 32, 4), SampledObjectives(0.9), sgd, sgd, sgd, sgd, 2, inner_beta=0.5, outer_beta=0.5
 )
 agents = [

@@ -2,7 +2,6 @@ import dataclasses
 import shutil
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -72,19 +71,21 @@ def memory_run(tmp_path_factory):
 
 @pytest.fixture
 def first_agents():
-    """Writes a run whose agents have learned nothing yet, with other settings than that one's: no program for that."""
+    """Writes a run whose agents are NumPy's draws, with other settings than that one's: no program for that."""
 
     def write(folder, preset="pola-figure4-pola-dice", **changes):
         preset = PRESETS[preset]
         experiment = dataclasses.replace(preset.experiment, **TINY | changes)
         with jax.enable_x64(False):
-            seeds = experiment.first_seed + jnp.arange(experiment.seeds)
-            state = jax.vmap(lambda seed: experiment.init(jax.random.key(seed)))(seeds)
+            seeds = experiment.first_seed + np.arange(experiment.seeds)
+            state = jax.eval_shape(jax.vmap(lambda seed: experiment.init(jax.random.key(seed))), seeds)
+        drawn = np.random.default_rng(experiment.first_seed)
+        state = jax.tree.map(lambda leaf: (0.3 * drawn.normal(size=leaf.shape)).astype(leaf.dtype), state)
         run = Run(preset.name, dataclasses.replace(preset, experiment=experiment), RunFolder(folder), Recording())
         run = dataclasses.replace(run, checkpoints=folder / "checkpoints")
         run.write_config()
         checkpoints = Checkpoints(run.checkpoints, 1)
-        checkpoints.save(jax.tree.map(np.asarray, state), Progress(0, [0], [{}]))
+        checkpoints.save(state, Progress(0, [0], [{}]))
         checkpoints.close()
         return folder
 

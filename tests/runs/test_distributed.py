@@ -39,7 +39,7 @@ for folder in sys.argv[1:]:
 def test_processes_join_before_settings_are_validated_which_starts_jax(tmp_path):
     # Validation builds a game with arrays, reads policies, and asks how many games fit the device.
     names = ["pola-figure5-laptop-naive"]
-    for field in ("initial_policies", "sparring"):
+    for field in ("initial_policies", "defector_fraction"):
         names += [name for name, preset in PRESETS.items() if getattr(preset.experiment, field, None)][:1]
     assert len(names) == 3
     folders = []

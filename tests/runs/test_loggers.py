@@ -14,13 +14,18 @@ def test_tensorboard_reads_what_metrics_say(small_run):
     events = EventAccumulator(str(small_run / "tensorboard"))
     events.Reload()
     history = read_history(small_run)
-    expected = {f"returns/{i + 1}": history["returns"][:, :, i].mean(axis=1) for i in range(2)}
+    expected = {
+        f"{name}/{i + 1}": history[name][:, :, i].mean(axis=1)
+        for name in ("gradient_norm", "returns")
+        for i in range(2)
+    }
     expected["tit_for_tat"] = history["tit_for_tat"].mean(axis=1)
     assert set(events.Tags()["scalars"]) == {*expected, "updates_per_second"}
     assert all(point.value > 0 for point in events.Scalars("updates_per_second"))
     for tag, curve in expected.items():
         points = events.Scalars(tag)
-        assert [point.step for point in points] == list(range(6))
+        # Norms are of updates: there is none before the first.
+        assert [point.step for point in points] == list(range(6 - len(curve), 6))
         # Event files hold single precision.
         np.testing.assert_allclose([point.value for point in points], curve, rtol=1e-6)
 

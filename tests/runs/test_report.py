@@ -60,7 +60,7 @@ def test_a_page_of_one_run_draws_everything_and_asks_for_nothing(small_run, tmp_
     assert console == []
     assert title == "ipd-lola – lookax"
     # Returns of two players, tit-for-tat, and the policies.
-    assert len(marks) == 4
+    assert len(marks) == 6
     assert all(marks)
     for told in ("5 of 5", "returns/2", "TFT found", "inner_learning_rate", "Discount factor", "versions"):
         assert told in text
@@ -91,9 +91,9 @@ def test_one_legend_shows_and_hides_runs_in_all_charts(run_to_change, tmp_path):
     (shown, hidden, alone, again, marks, names, text), console = _opened(out, script, tmp_path)
     assert console == []
     # A band and a curve of each of two runs in every chart, nothing of the run that has only begun.
-    assert shown == again == [4, 4, 4]
-    assert hidden == [2, 2, 2]
-    assert alone == [0, 0, 0]
+    assert shown == again == [4] * 5
+    assert hidden == [2] * 5
+    assert alone == [0] * 5
     assert all(marks)
     assert names == ["<img src=x onerror=throw(1)>", "begun", "small"]
     assert "</script><script>throw new Error('it escaped')</script>" in text
@@ -123,7 +123,7 @@ def test_many_runs_are_limited_and_the_page_says_so(run_to_change, tmp_path):
     (marks, traces, text), console = _opened(out, script, tmp_path)
     assert console == []
     assert all(marks)
-    assert traces == [32, 32, 32]
+    assert traces == [32] * 5
     assert "16 of 30 runs shown" in text
     assert "One of 30 runs:" in text
 

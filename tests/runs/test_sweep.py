@@ -29,6 +29,8 @@ def test_every_combination_is_a_run_of_its_own(swept):
         "inner_steps",
         "seed",
         "update",
+        "gradient_norm/1",
+        "gradient_norm/2",
         "returns/1",
         "returns/2",
         "tit_for_tat",

@@ -43,7 +43,12 @@ def probabilities(mdp: TabularMDP, every: Enumeration, log_probs: jax.Array) -> 
 
 def derivatives(function, point: jax.Array, orders: int) -> list[np.ndarray]:
     """The derivatives of orders 1 to `orders` of a scalar function of a vector, by one program."""
-    nested = [jax.grad(function)]
+    return value_and_derivatives(function, point, orders)[1:]
+
+
+def value_and_derivatives(function, point: jax.Array, orders: int) -> list[np.ndarray]:
+    """Those of orders 0 to `orders`."""
+    nested = [function, jax.grad(function)]
     for _ in range(orders - 1):
         nested.append(jax.jacfwd(nested[-1]))
     return [np.asarray(each) for each in jax.jit(lambda point: [derivative(point) for derivative in nested])(point)]

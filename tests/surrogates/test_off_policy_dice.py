@@ -15,32 +15,36 @@ from lookax.surrogates.off_policy import (
     v_trace,
 )
 from lookax.surrogates.returns import running_sums
-from tests.surrogates.enumeration import derivatives
+from tests.surrogates.enumeration import value_and_derivatives
 
 DISCOUNT = 0.9
 HORIZON, GAMES = 4, 6
 
 
+def quick(function, *arguments):
+    """Compiled without optimisation: it runs once."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})(*arguments)
+
+
 @pytest.fixture
 def batch():
-    keys = jax.random.split(jax.random.key(0), 4)
-    return [jax.random.normal(key, (HORIZON, GAMES)) for key in keys]
+    return [jnp.asarray(own) for own in np.random.default_rng(0).normal(size=(4, HORIZON, GAMES))]
 
 
 def test_one_game_of_two_steps_by_hand():
     # Ratios 2 and 1/4: weights 2 and 1/2. Rewards 3 and 5, values 1 and −1, γ = 0.9.
-    log_ratios = jnp.log(jnp.array([[2.0], [0.25]]))
-    rewards, values = jnp.array([[3.0], [5.0]]), jnp.array([[1.0], [-1.0]])
-    result = off_policy_dice(log_ratios, jnp.zeros((2, 1)), rewards, values, DISCOUNT)
+    log_ratios = np.log([[2.0], [0.25]])
+    rewards, values = np.array([[3.0], [5.0]]), np.array([[1.0], [-1.0]])
+    result = quick(lambda *given: off_policy_dice(*given, DISCOUNT), log_ratios, np.zeros((2, 1)), rewards, values)  # pyright: ignore[reportCallIssue]
     np.testing.assert_allclose(result, 2 * 3 + 0.9 * 0.5 * 5 + 1 * (1 - 2) + 0.9 * -1 * (1 - 0.25))
 
 
 def test_two_games_self_normalised_by_hand():
     # Weights 1 and 3 at the first step, 1 and 6 at the second: normalised 1/2, 3/2 and 2/7, 12/7.
-    log_ratios = jnp.log(jnp.array([[1.0, 3.0], [1.0, 2.0]]))
-    rewards = jnp.array([[10.0, 20.0], [30.0, 40.0]])
-    zeros = jnp.zeros((2, 2))
-    result = off_policy_dice(log_ratios, zeros, rewards, zeros, DISCOUNT, self_normalised=True)
+    log_ratios = np.log([[1.0, 3.0], [1.0, 2.0]])
+    rewards = np.array([[10.0, 20.0], [30.0, 40.0]])
+    surrogate = lambda *given: off_policy_dice(*given, DISCOUNT, self_normalised=True)  # pyright: ignore[reportCallIssue]
+    result = quick(surrogate, log_ratios, np.zeros((2, 2)), rewards, np.zeros((2, 2)))
     np.testing.assert_allclose(result, (10 / 2 + 20 * 3 / 2) / 2 + 0.9 * (30 * 2 / 7 + 40 * 12 / 7) / 2)
 
 
@@ -51,18 +55,18 @@ def test_a_ceiling_by_hand():
     def surrogate(log_ratios):
         return off_policy_dice(log_ratios[None], jnp.zeros((1, 2)), rewards, jnp.zeros((1, 2)), DISCOUNT, ceiling=2.0)
 
-    log_ratios = jnp.log(jnp.array([0.5, 8.0]))
-    np.testing.assert_allclose(surrogate(log_ratios), (0.5 * 10 + 2 * 20) / 2)
-    np.testing.assert_allclose(jax.grad(surrogate)(log_ratios), [0.5 * 10 / 2, 2 * 20 / 2])
+    value, slope = quick(jax.value_and_grad(surrogate), np.log([0.5, 8.0]))
+    np.testing.assert_allclose(value, (0.5 * 10 + 2 * 20) / 2)
+    np.testing.assert_allclose(slope, [0.5 * 10 / 2, 2 * 20 / 2])
 
 
 def test_on_policy_it_is_dice_with_its_baseline(batch):
     log_probs, rewards, values, _ = batch
     off = lambda logs: off_policy_dice(logs, jax.lax.stop_gradient(logs), rewards, values, DISCOUNT)
     on = lambda logs: jax.vmap(dice_with_baseline, (1, 1, 1, None))(logs, rewards, values, DISCOUNT).mean()
-    for mine, dice in zip(derivatives(off, log_probs, 2), derivatives(on, log_probs, 2), strict=True):
+    both = (value_and_derivatives(surrogate, log_probs, 2) for surrogate in (off, on))
+    for mine, dice in zip(*both, strict=True):
         np.testing.assert_allclose(mine, dice, atol=1e-13)
-    np.testing.assert_allclose(off(log_probs), on(log_probs), atol=1e-13)
 
 
 def test_on_policy_a_ceiling_of_one_changes_nothing(batch):
@@ -70,35 +74,37 @@ def test_on_policy_a_ceiling_of_one_changes_nothing(batch):
     surrogate = lambda logs, ceiling: off_policy_dice(
         logs, jax.lax.stop_gradient(logs), rewards, values, DISCOUNT, ceiling=ceiling
     )
-    np.testing.assert_array_equal(jax.grad(surrogate)(log_probs, 1.0), jax.grad(surrogate)(log_probs, jnp.inf))
+    slope = jax.jit(jax.grad(surrogate))
+    np.testing.assert_array_equal(slope(log_probs, 1.0), slope(log_probs, jnp.inf))
 
 
 def test_without_values_it_is_the_mean_of_importance_sampling_per_step(batch):
     log_probs, rewards, values, behaviour = batch
-    each = jax.vmap(importance_sampling, (1, 1, 1, None))(log_probs, behaviour, rewards, DISCOUNT)
-    result = off_policy_dice(log_probs, behaviour, rewards, jnp.zeros_like(values), DISCOUNT)
-    np.testing.assert_allclose(result, each.mean(), rtol=1e-12)
+
+    def both(*given):
+        each = jax.vmap(importance_sampling, (1, 1, 1, None))(*given, DISCOUNT)  # pyright: ignore[reportCallIssue]
+        return off_policy_dice(*given, jnp.zeros_like(values), DISCOUNT), each.mean()  # pyright: ignore[reportCallIssue]
+
+    np.testing.assert_allclose(*quick(both, log_probs, behaviour, rewards), rtol=1e-12)
 
 
 def test_huge_weights_under_a_ceiling_stay_finite():
-    log_ratios = jnp.full((3, 2), 400.0)
-    zeros = jnp.zeros((3, 2))
-    rewards = jnp.ones((3, 2))
-    surrogate = lambda logs: off_policy_dice(logs, zeros, rewards, zeros, DISCOUNT, ceiling=5.0)
-    np.testing.assert_allclose(surrogate(log_ratios), 5 * (1 + 0.9 + 0.81))
-    assert np.isfinite(jax.grad(surrogate)(log_ratios)).all()
+    zeros, rewards = np.zeros((3, 2)), np.ones((3, 2))
+    surrogate = lambda logs: off_policy_dice(logs, *map(jnp.asarray, (zeros, rewards, zeros)), DISCOUNT, ceiling=5.0)  # pyright: ignore[reportCallIssue]
+    value, slope = quick(jax.value_and_grad(surrogate), np.full((3, 2), 400.0))
+    np.testing.assert_allclose(value, 5 * (1 + 0.9 + 0.81))
+    assert np.isfinite(slope).all()
 
 
 def test_effective_sample_size_by_hand():
-    log_weights = jnp.log(jnp.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1e-30, 1e-30], [4.0, 1.0, 1.0, 1.0]]))
-    log_ratios = jnp.diff(log_weights, axis=0, prepend=0)
-    sizes = effective_sample_size(log_ratios, jnp.zeros_like(log_ratios))
+    log_weights = np.log([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1e-30, 1e-30], [4.0, 1.0, 1.0, 1.0]])
+    sizes = quick(effective_sample_size, np.diff(log_weights, axis=0, prepend=0), np.zeros((3, 4)))
     np.testing.assert_allclose(sizes, [4, 2, 7**2 / 19])
 
 
 def test_effective_sample_size_of_a_single_surviving_game_is_one():
-    log_ratios = jnp.array([[1000.0, 0.0, -1000.0]])
-    np.testing.assert_allclose(effective_sample_size(log_ratios, jnp.zeros((1, 3))), [1.0])
+    log_ratios = np.array([[1000.0, 0.0, -1000.0]])
+    np.testing.assert_allclose(quick(effective_sample_size, log_ratios, np.zeros((1, 3))), [1.0])
 
 
 # Logarithms of weights 50, 100 and 150, beside a game with weights of 1: float32 ends at 88, and so does e to the last.
@@ -110,11 +116,6 @@ CAPPED = np.exp(np.array([50.0, 80.0, 80.0]))
 def float32():
     with jax.enable_x64(False):
         yield
-
-
-def quick(function, *arguments):
-    """Compiled without optimisation: it runs once."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})(*arguments)
 
 
 @pytest.mark.usefixtures("float32")
@@ -157,7 +158,7 @@ def test_single_ratios_beyond_float32_are_capped_too():
 
 @pytest.mark.usefixtures("float32")
 def test_self_normalised_weights_do_not_depend_on_a_common_factor():
-    log_ratios, rewards = jax.random.normal(jax.random.key(1), (2, 3, 5))
+    log_ratios, rewards = map(jnp.asarray, np.random.default_rng(1).normal(size=(2, 3, 5)).astype(np.float32))
     zeros = jnp.zeros((3, 5))
     surrogate = lambda logs: off_policy_dice(logs, zeros, rewards, zeros, DISCOUNT, self_normalised=True)
     factors = jnp.array([0.0, 20.0, 100.0, 1000.0])
@@ -174,15 +175,15 @@ def test_self_normalised_weights_do_not_depend_on_a_common_factor():
 @pytest.mark.usefixtures("float32")
 def test_weights_below_the_cap_are_the_same_to_the_last_bit():
     # Logarithms of weights from −80 to 79.9.
-    logs = jnp.stack([jnp.linspace(-40, 40, 100), jnp.linspace(-40, 39.9, 100)])
-    rewards = jax.random.normal(jax.random.key(3), (2, 100))
+    logs = np.stack([np.linspace(-40, 40, 100), np.linspace(-40, 39.9, 100)]).astype(np.float32)
+    rewards = np.random.default_rng(3).normal(size=(2, 100)).astype(np.float32)
 
     def uncapped(logs, rewards):
         weights = jnp.exp(running_sums(logs))
         return jnp.power(DISCOUNT, jnp.arange(2)) @ (weights * rewards + 0 * (1 - jnp.exp(logs))).mean(axis=1)
 
     def of_each(surrogate):
-        return jax.vmap(lambda logs, rewards: surrogate(logs[:, None], rewards[:, None]), 1)(logs, rewards)
+        return quick(jax.vmap(lambda logs, rewards: surrogate(logs[:, None], rewards[:, None]), 1), logs, rewards)
 
     nothing = jnp.zeros((2, 1))
     found = of_each(lambda logs, rewards: off_policy_dice(logs, nothing, rewards, nothing, DISCOUNT))
@@ -190,7 +191,7 @@ def test_weights_below_the_cap_are_the_same_to_the_last_bit():
 
 
 def test_capped_weights_are_counted():
-    zeros = jnp.zeros((3, 2))
-    assert capped_weights(jnp.asarray(HUGE), zeros) == 2
-    assert capped_weights(jnp.asarray(HUGE), zeros, 5.0) == 0
-    assert capped_weights(jnp.full((1, 1), 80.0), zeros[:1, :1]) == 0
+    zeros = np.zeros((3, 2))
+    assert quick(capped_weights, HUGE, zeros) == 2
+    assert quick(capped_weights, HUGE, zeros, 5.0) == 0
+    assert quick(capped_weights, np.full((1, 1), 80.0), zeros[:1, :1]) == 0

@@ -1,5 +1,6 @@
 """Expected derivatives of every surrogate, over all trajectories of a tiny MDP, against exact derivatives."""
 
+import functools
 import inspect
 
 import jax
@@ -12,7 +13,15 @@ from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
 from lookax.surrogates.off_policy import doubly_robust, importance_sampling, v_trace
 from lookax.surrogates.on_policy import lvc, score_function
 from lookax.surrogates.returns import generalised_advantages, v_trace_targets
-from tests.surrogates.enumeration import DISCOUNT, HORIZON, all_trajectories, derivatives, probabilities, tiny_mdp
+from tests.surrogates.enumeration import (
+    DISCOUNT,
+    HORIZON,
+    all_trajectories,
+    derivatives,
+    probabilities,
+    tiny_mdp,
+    value_and_derivatives,
+)
 
 # Sums of 648 products in double precision; measured errors are below 1e-14.
 TOLERANCE = 1e-10
@@ -22,18 +31,26 @@ def log_softmax(theta):
     return jax.nn.log_softmax(theta.reshape(3, 2))
 
 
+@functools.cache
+def setting():
+    return tiny_mdp(), jax.random.normal(jax.random.key(7), (6,))
+
+
 @pytest.fixture
 def mdp():
-    return tiny_mdp()
+    return setting()[0]
 
 
 @pytest.fixture
 def theta():
-    return jax.random.normal(jax.random.key(7), (6,))
+    return setting()[1]
 
 
-def exact(mdp):
-    return lambda theta: expected_return(mdp, log_softmax(theta), DISCOUNT, HORIZON)
+@functools.cache
+def exact_derivatives():
+    """Of the return, of orders 0 to 3, by one program for all tests."""
+    mdp, theta = setting()
+    return value_and_derivatives(lambda theta: expected_return(mdp, log_softmax(theta), DISCOUNT, HORIZON), theta, 3)
 
 
 def exact_values(mdp, log_probs):
@@ -44,18 +61,20 @@ def exact_values(mdp, log_probs):
 
 def baseline(mdp, theta, kind):
     if kind == "exact":
-        return exact_values(mdp, log_softmax(theta))
+        return jax.jit(lambda theta: exact_values(mdp, log_softmax(theta)))(theta)
     if kind == "none":
-        return jnp.zeros((HORIZON + 1, 3))
-    return jax.random.normal(jax.random.key(1), (HORIZON + 1, 3)).at[-1].set(0.0)
+        return jnp.asarray(np.zeros((HORIZON + 1, 3)))
+    values = np.random.default_rng(1).normal(size=(HORIZON + 1, 3))
+    values[-1] = 0
+    return jnp.asarray(values)
 
 
 def expectation(mdp, behaviour, surrogate):
     """θ ↦ E_μ[surrogate(θ, trajectory)], trajectories weighted by their probability under the fixed μ."""
     every = all_trajectories(mdp)
-    weights = probabilities(mdp, every, log_softmax(behaviour))
 
     def expected(theta):
+        weights = probabilities(mdp, every, log_softmax(behaviour))
         return weights @ jax.vmap(lambda states, actions: surrogate(theta, states, actions))(*every)
 
     return expected
@@ -77,19 +96,19 @@ def assert_same(ours, exact):
 
 def test_probabilities_of_all_trajectories_add_up_to_one(mdp, theta):
     every = all_trajectories(mdp)
-    weights = probabilities(mdp, every, log_softmax(theta))
+    weights = np.asarray(jax.jit(lambda theta: probabilities(mdp, every, log_softmax(theta)))(theta))
     np.testing.assert_allclose(weights.sum(), 1, atol=1e-12)
-    returns = DISCOUNT ** np.arange(HORIZON) @ mdp.rewards[every.states[:, :-1], every.actions].T
-    np.testing.assert_allclose(weights @ returns, exact(mdp)(theta), atol=1e-12)
+    returns = DISCOUNT ** np.arange(HORIZON) @ np.asarray(mdp.rewards)[every.states[:, :-1], every.actions].T
+    np.testing.assert_allclose(weights @ returns, exact_derivatives()[0], atol=1e-12)
 
 
 def test_dice_has_the_return_and_all_its_derivatives(mdp, theta):
     def surrogate(theta, states, actions):
         return dice(played(theta, states, actions), mdp.rewards[states[:-1], actions], DISCOUNT)
 
-    expected = expectation(mdp, theta, surrogate)
-    np.testing.assert_allclose(expected(theta), exact(mdp)(theta), atol=1e-12)
-    assert_same(derivatives(expected, theta, 3), derivatives(exact(mdp), theta, 3))
+    value, *ours = value_and_derivatives(expectation(mdp, theta, surrogate), theta, 3)
+    np.testing.assert_allclose(value, exact_derivatives()[0], atol=1e-12)
+    assert_same(ours, exact_derivatives()[1:])
 
 
 @pytest.mark.parametrize("kind", ["exact", "arbitrary"])
@@ -101,7 +120,7 @@ def test_dice_with_a_baseline_has_all_derivatives(kind, mdp, theta):
         return dice_with_baseline(played(theta, states, actions), mdp.rewards[states[:-1], actions], along, DISCOUNT)
 
     expected = expectation(mdp, theta, surrogate)
-    assert_same(derivatives(expected, theta, 3), derivatives(exact(mdp), theta, 3))
+    assert_same(derivatives(expected, theta, 3), exact_derivatives()[1:])
 
 
 @pytest.mark.parametrize("kind", ["exact", "arbitrary", "none"])
@@ -112,7 +131,7 @@ def test_loaded_dice_has_all_derivatives_with_any_baseline(kind, mdp, theta):
         return loaded_dice(played(theta, states, actions), advantages(mdp, values, states, actions), DISCOUNT)
 
     expected = expectation(mdp, theta, surrogate)
-    assert_same(derivatives(expected, theta, 3), derivatives(exact(mdp), theta, 3))
+    assert_same(derivatives(expected, theta, 3), exact_derivatives()[1:])
 
 
 def test_loaded_dice_that_forgets_is_right_to_first_order_only(mdp, theta):
@@ -125,7 +144,7 @@ def test_loaded_dice_that_forgets_is_right_to_first_order_only(mdp, theta):
 
         return derivatives(expectation(mdp, theta, surrogate), theta, 2)
 
-    first, second = derivatives(exact(mdp), theta, 2)
+    first, second = exact_derivatives()[1:3]
     errors = []
     for decay in (1.0, 0.7, 0.3, 0.0):
         ours = forgetful(decay)
@@ -159,6 +178,12 @@ def lvc_error(mdp, theta):
     return half + half.T
 
 
+@functools.cache
+def hessian_error_of_lvc():
+    mdp, theta = setting()
+    return np.asarray(jax.jit(lambda theta: lvc_error(mdp, theta))(theta))
+
+
 @pytest.mark.parametrize("kind", ["exact", "arbitrary"])
 def test_lvc_is_right_to_first_order_and_wrong_as_its_docstring_says_to_second(kind, mdp, theta):
     values = baseline(mdp, theta, kind)
@@ -167,9 +192,9 @@ def test_lvc_is_right_to_first_order_and_wrong_as_its_docstring_says_to_second(k
         return lvc(played(theta, states, actions), advantages(mdp, values, states, actions), DISCOUNT)
 
     slope, hessian = derivatives(expectation(mdp, theta, surrogate), theta, 2)
-    exact_slope, exact_hessian = derivatives(exact(mdp), theta, 2)
+    exact_slope, exact_hessian = exact_derivatives()[1:3]
     np.testing.assert_allclose(slope, exact_slope, atol=TOLERANCE)
-    np.testing.assert_allclose(exact_hessian - hessian, lvc_error(mdp, theta), atol=TOLERANCE)
+    np.testing.assert_allclose(exact_hessian - hessian, hessian_error_of_lvc(), atol=TOLERANCE)
     assert np.abs(exact_hessian - hessian).max() > 1e-3
 
 
@@ -186,12 +211,17 @@ def test_score_function_is_right_to_first_order_and_wrong_as_its_docstring_says_
         return jnp.einsum("t,ti,tj->ij", weights, scores, scores)
 
     every = all_trajectories(mdp)
-    own = jax.vmap(lambda states, actions: squared_scores(theta, states, actions))(*every)
-    mean_square = jnp.tensordot(probabilities(mdp, every, log_softmax(theta)), own, 1)
+
+    @jax.jit
+    def mean_of_squares(theta):
+        own = jax.vmap(lambda states, actions: squared_scores(theta, states, actions))(*every)
+        return jnp.tensordot(probabilities(mdp, every, log_softmax(theta)), own, 1)
+
+    mean_square = np.asarray(mean_of_squares(theta))
     slope, hessian = derivatives(expectation(mdp, theta, surrogate), theta, 2)
-    exact_slope, exact_hessian = derivatives(exact(mdp), theta, 2)
+    exact_slope, exact_hessian = exact_derivatives()[1:3]
     np.testing.assert_allclose(slope, exact_slope, atol=TOLERANCE)
-    np.testing.assert_allclose(exact_hessian - hessian, lvc_error(mdp, theta) + mean_square, atol=TOLERANCE)
+    np.testing.assert_allclose(exact_hessian - hessian, hessian_error_of_lvc() + mean_square, atol=TOLERANCE)
     if kind == "exact":  # nothing of the Hessian is left
         np.testing.assert_allclose(hessian, 0, atol=TOLERANCE)
         assert np.abs(exact_hessian).max() > 1e-2
@@ -200,9 +230,9 @@ def test_score_function_is_right_to_first_order_and_wrong_as_its_docstring_says_
 @pytest.mark.parametrize("name", ["per-step", "trajectory", "doubly robust", "V-trace"])
 @pytest.mark.parametrize("on_policy", [False, True])
 def test_off_policy_surrogates_have_return_and_all_derivatives_whoever_played(name, on_policy, mdp, theta):
-    behaviour = theta if on_policy else jax.random.normal(jax.random.key(3), (6,))
+    behaviour = theta if on_policy else jnp.asarray(np.random.default_rng(3).normal(size=6))
     values = baseline(mdp, theta, "arbitrary")
-    guess = jax.random.normal(jax.random.key(4), (3, 2))
+    guess = jnp.asarray(np.random.default_rng(4).normal(size=(3, 2)))
 
     def surrogate(theta, states, actions):
         logs = (played(theta, states, actions), played(behaviour, states, actions))
@@ -214,14 +244,12 @@ def test_off_policy_surrogates_have_return_and_all_derivatives_whoever_played(na
             return v_trace(*logs, rewards, values[jnp.arange(HORIZON + 1), states], DISCOUNT)
         return importance_sampling(*logs, rewards, DISCOUNT, name)
 
-    expected = expectation(mdp, behaviour, surrogate)
-    np.testing.assert_allclose(expected(theta), exact(mdp)(theta), atol=TOLERANCE)
-    assert_same(derivatives(expected, theta, 3), derivatives(exact(mdp), theta, 3))
+    assert_same(value_and_derivatives(expectation(mdp, behaviour, surrogate), theta, 3), exact_derivatives())
 
 
 def test_per_step_importance_sampling_on_policy_is_dice(theta, mdp):
     states, actions = (each[100] for each in all_trajectories(mdp))
-    rewards = mdp.rewards[states[:-1], actions]
+    rewards = jnp.asarray(np.asarray(mdp.rewards)[states[:-1], actions])
 
     def off_policy(theta):
         logs = played(theta, states, actions)
@@ -238,10 +266,18 @@ def test_v_trace_truncates():
     differences = [1.0 + 0.9 * 0.7 - 0.3, 3.0 + 0.9 * 0.2 - 0.7]
     second = 0.7 + 0.5 * differences[1]
     first = 0.3 + 1.5 * differences[0] + 0.9 * 1.2 * 0.5 * differences[1]
-    np.testing.assert_allclose(v_trace_targets(ratios, rewards, values, 0.9, 1.5, 1.2), [first, second], rtol=1e-12)
+
+    @jax.jit
+    def of(ratios):
+        logs, zeros = jnp.log(ratios), jnp.zeros(2)
+        truncated = jax.grad(lambda logs: v_trace(logs, zeros, rewards, values, 0.9, 1.5, 1.2))(logs)
+        targets = v_trace_targets(ratios, rewards, values, 0.9, 1.5, 1.2)
+        return targets, v_trace(logs, zeros, rewards, values, 0.9), truncated
+
+    targets, untruncated, truncated = of(ratios)
+    np.testing.assert_allclose(targets, [first, second], rtol=1e-12)
     whole = 0.3 + 2.0 * differences[0] + 0.9 * 2.0 * 0.5 * differences[1]
-    np.testing.assert_allclose(v_trace(jnp.log(ratios), jnp.zeros(2), rewards, values, 0.9), whole, rtol=1e-12)
-    truncated = jax.grad(lambda logs: v_trace(logs, jnp.zeros(2), rewards, values, 0.9, 1.5, 1.2))(jnp.log(ratios))
+    np.testing.assert_allclose(untruncated, whole, rtol=1e-12)
     assert truncated[0] == 0
 
 

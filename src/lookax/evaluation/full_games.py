@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Key
 
 from lookax.games.arcade.environment import Environment
 from lookax.policies.convolutional import ActorCritic
-from lookax.rollouts.environments import Place, act, first_place
+from lookax.rollouts.environments import EnvState, act, first_env_state
 
 STEPS = 50
 """How many steps are played before it is seen who has finished."""
@@ -28,12 +28,12 @@ def full_games(
     """
 
     @jax.jit
-    def go_on(place: Place, key: Key[Array, ""]):
+    def go_on(place: EnvState, key: Key[Array, ""]):
         place, rollout, finished = act(environment, network, place, key, STEPS, greedy=greedy)
         return place, rollout.observations[:-1, 0], finished
 
     reset_key, key = jax.random.split(key)
-    place = jax.jit(lambda key: first_place(environment, key, games))(reset_key)
+    place = jax.jit(lambda key: first_env_state(environment, key, games))(reset_key)
     returns, frames = np.full(games, np.nan), []
     while np.isnan(returns).any():
         key, own = jax.random.split(key)

@@ -9,15 +9,14 @@ from jaxtyping import Array, Float, Key
 
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
-from lookax.learners.objectives.agent import seated, seats
-from lookax.policies.actor import OneByOne, SideBySide
+from lookax.policies.actor import MixedActors, OneByOne, actor_of, actors_of
 from lookax.policies.strategies import strategy
 from lookax.rollouts.games import Games, actor_rollout
 
 
 def match(game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int) -> Games:
     """Games of networks or fixed strategies, in their seats."""
-    return actor_rollout(game, seats(game, players), key, horizon=horizon, batch_size=batch_size)
+    return actor_rollout(game, actors_of(game, players), key, horizon=horizon, batch_size=batch_size)
 
 
 def scores(games: Games) -> Float[Array, " N"]:
@@ -34,8 +33,10 @@ def scores_against(
     """
     by_player = []
     for player, policy in enumerate(players):
-        there = SideBySide(tuple(OneByOne(strategy(name, game, 1 - player)) for name in names), (1,) * len(names))
-        own = seated(game, policy, player)
+        there = MixedActors(
+            tuple(OneByOne(strategy(name, game, 1 - player)) for name in names), (1 / len(names),) * len(names)
+        )
+        own = actor_of(game, policy, player)
         actors = (own, there) if player == 0 else (there, own)
         own_key = jax.random.fold_in(key, player)
         games = actor_rollout(game, actors, own_key, horizon=horizon, batch_size=batch_size * len(names))

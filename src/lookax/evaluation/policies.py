@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from lookax.games.exact_play import ExactPlay, Policies
+from lookax.games.exact_play import ExactPlay
+from lookax.games.game import Policies
 from lookax.games.histories import NOTHING_YET
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import own_view

@@ -9,8 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from lookax.games.game import Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.learners.objectives.agent import seats
-from lookax.policies.actor import Actor
+from lookax.policies.actor import Actor, actors_of
 
 MIN_GAIN = 0.25 / 0.33
 """The share that a pair reaches of what mutual cooperation pays above mutual defection."""
@@ -58,13 +57,13 @@ def cooperation_after(game: MatrixGame, policies: tuple[Any, Any]) -> Float[Arra
 
     def after(actor: Actor, player: int, history: History) -> Float[Array, ""]:
         steps = [step if player == 0 else step[::-1] for step in history]
-        state, memory = game.reset(jax.random.key(0)), actor.recurrence.first_memory(1)
+        state, memory = game.reset(jax.random.key(0)), actor.recurrence.initial_hidden_state(1)
         for actions in [(-1, -1), *steps]:
             if actions[0] >= 0:
                 state, _ = game.step(jax.random.key(0), state, jnp.array(actions))
             seen = Seen(state[None], jnp.array(actions)[:, None], jnp.zeros((2, 1)))
-            memory = actor.recurrence.remember(memory, seen)
+            memory = actor.recurrence.update_hidden_state(memory, seen)
         return jax.nn.softmax(actor.act(memory)[:, 0])[1]
 
-    actors = seats(game, policies)
+    actors = actors_of(game, policies)
     return jnp.stack([jnp.stack([after(a, i, h) for h in short_histories()]) for i, a in enumerate(actors)])

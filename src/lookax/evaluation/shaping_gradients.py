@@ -7,8 +7,10 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PyTree
 
 from lookax.evaluation.gradient_quality import correlation
-from lookax.learners.lola_dice import Ahead, LOLADiCE, LOLADiCEState
-from lookax.learners.state import Metrics
+from lookax.learners.learner import Metrics
+from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
+from lookax.learners.objectives.game_returns import PlayedReturn
+from lookax.lookahead.total import Ahead
 
 
 def gradient_correlations(
@@ -27,6 +29,7 @@ def gradient_correlations(
 
     **Arguments:** the learner; its `gradients` and where it looked `ahead`, at this state with this key.
     """
+    assert isinstance(learner.outer, PlayedReturn)
     exact_return = dataclasses.replace(learner.outer, estimator="exact")
     outer_exact, _ = learner.gradients(exact_return, ahead, key, state)
     oracle = dataclasses.replace(learner, inner=exact_return, hessian=None, outer=exact_return)

@@ -17,6 +17,9 @@ LANE = "a number that may differ between lanes"
 LaneInt = Annotated[int, LANE]
 """A whole number that changes no shape, and so can differ between lanes of a program as floating-point fields can."""
 
+StaticFloat = Annotated[float, "a number that is the same in all lanes"]
+"""A number that shapes follow from, and so has to be the same in all lanes of a program."""
+
 
 def settings(cls: Settings) -> Settings:
     """Registers a dataclass as a pytree whose leaves are its numbers, those of nested settings included.

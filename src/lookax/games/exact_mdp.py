@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.games.exact_play import Policy
+from lookax.games.game import Policy
 from lookax.games.markov_chain import check_discount, expected_discounted_sum, state_visitation
 from lookax.games.tabular_mdp import TabularMDP, check_log_probs
 

@@ -1,7 +1,6 @@
 """Matrix games played by stochastic policies, with every expectation in closed form."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -9,14 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.categorical import kl_divergence
+from lookax.games.game import Policies, Policy
 from lookax.games.markov_chain import check_discount, state_visitation
 from lookax.games.matrix_game import MatrixGame
-
-Policy = Callable[[Float[Array, " D"]], Float[Array, " A"]]
-"""From one observation to action logits; also a pytree of its parameters."""
-
-Policies = tuple[Any, ...]
-"""One policy per player."""
 
 
 class ExactPlay(eqx.Module):
@@ -73,7 +68,7 @@ class ExactPlay(eqx.Module):
     ) -> Float[Array, ""]:
         """Σₛ w(s) KL(reference(·|s) ‖ policy(·|s)), with weights 1 unless given."""
         before, after = self.log_probs(player, reference), self.log_probs(player, policy)
-        per_state = jnp.sum(jnp.exp(before) * (before - after), axis=-1)
+        per_state = kl_divergence(before, after)
         return per_state.sum() if weights is None else weights @ per_state
 
     def _joint(self, policies: Sequence[Policy]) -> Float[Array, "S J"]:

@@ -1,8 +1,15 @@
 """What every game offers to those who play it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int, Key, PyTree
+
+Policy = Callable[[Float[Array, " D"]], Float[Array, " A"]]
+"""From one observation to action logits; also a pytree of its parameters."""
+
+Policies = tuple[Any, ...]
+"""One policy per player."""
 
 
 @runtime_checkable
@@ -28,7 +35,7 @@ class Game(Protocol):
         ...
 
     def step(self, key: Key[Array, ""], state: Any, actions: Int[Array, " N"]) -> tuple[Any, Float[Array, " N"]]:
-        """Plays everybody's actions at once: the next state and each player's reward."""
+        """Plays all players' actions at once: the next state and each player's reward."""
         ...
 
     def observe(self, state: Any, player: int) -> Float[Array, " D"]:
@@ -36,13 +43,46 @@ class Game(Protocol):
         ...
 
 
+@runtime_checkable
+class FiniteGame(Game, Protocol):
+    """A game whose states are the numbers 0 … S − 1."""
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+        ...
+
+
 class Seen(NamedTuple):
     """What there is to be seen when the players of one game are about to act.
 
-    **Attributes:** the game's present `state`; everybody's last `actions`, −1 before the first step; everybody's last
-    `rewards`, 0 before the first step.
+    **Attributes:**
+
+    - `state`: the game's present state.
+    - `actions`: all players' last actions, −1 before the first step.
+    - `rewards`: all players' last rewards, 0 before the first step.
     """
 
     state: PyTree
     actions: Int[Array, " N"]
     rewards: Float[Array, " N"]
+
+
+@runtime_checkable
+class DifferentiableGame(Protocol):
+    """A game of N players whose values are functions of their policies that can be differentiated to any order."""
+
+    @property
+    def num_players(self) -> int:
+        """N."""
+        ...
+
+    def values(self, policies: Policies) -> Float[Array, " N"]:
+        """Expected return Vᵢ of every player."""
+        ...
+
+    def divergence(
+        self, player: int, reference: Any, policy: Any, weights: Float[Array, " S"] | None = None
+    ) -> Float[Array, ""]:
+        """D(reference, policy) of one player's policies, a sum over states with weights 1 unless given."""
+        ...

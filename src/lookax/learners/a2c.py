@@ -1,26 +1,36 @@
 """Advantage actor-critic (A2C, Mnih et al. 2016): acts for a few steps, and makes one update with them."""
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
-import optax
 from jaxtyping import Array, Key, PyTree
 
 from lookax.errors import check_at_least
 from lookax.games.arcade.environment import Environment
-from lookax.learners.objectives.actor_critic import Coefficients, learning_metrics, objective, parts
-from lookax.learners.state import Metrics
-from lookax.lookahead.ascent import ascent_step
-from lookax.policies.convolutional import ActorCritic
-from lookax.rollouts.environments import Place, act, first_place
+from lookax.learners.learner import Metrics
+from lookax.learners.objectives.actor_critic import Coefficients, learning_metrics, objective, objective_terms
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
+from lookax.lookahead.step import ascent_step
+from lookax.rollouts.environments import EnvState, act, first_env_state
 from lookax.rollouts.episodes import Episodes, no_episodes
 
 
 class A2CState(eqx.Module):
-    """The `network` and its optimiser's state; where acting goes on; `episodes` that ended."""
+    """What A2C carries from one update to the next.
 
-    network: ActorCritic
+    **Attributes:**
+
+    - `network`, `optimiser_state`: θ, and its optimiser's state.
+    - `env_state`: where acting goes on.
+    - `episodes`: those that ended.
+    """
+
+    network: Any
     optimiser_state: PyTree
-    place: Place
+    env_state: EnvState
     episodes: Episodes
 
 
@@ -29,39 +39,52 @@ class A2C(eqx.Module):
 
     J is [`lookax.learners.objectives.actor_critic.objective`][].
 
-    **Attributes:** the `environment`, of which `batch_size` play at once, `steps` T a rollout; the `coefficients` of J;
-    the `optimiser`.
+    **Attributes:**
+
+    - `environment`: what is played.
+    - `network`: from a random key to a fresh actor-critic.
+    - `batch_size`: environments at once.
+    - `steps`: T, of a rollout.
+    - `coefficients`: of J.
+    - `optimiser`: of θ.
 
     **Raises:** `ValueError` for numbers out of range.
     """
 
+    _: dataclasses.KW_ONLY
     environment: Environment = eqx.field(static=True)
+    network: Callable[[Key[Array, ""]], Any] = eqx.field(static=True)
     batch_size: int = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     coefficients: Coefficients
-    optimiser: optax.GradientTransformation
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
 
     def __check_init__(self):
         for name in ("batch_size", "steps"):
             check_at_least(name, getattr(self, name), 1)
 
-    def init(self, key: Key[Array, ""], network: ActorCritic) -> A2CState:
-        """A fresh network's first state."""
-        learned: PyTree = network
-        place = first_place(self.environment, key, self.batch_size)
-        return A2CState(network, self.optimiser.init(learned), place, no_episodes())
+    def init(self, key: Key[Array, ""]) -> A2CState:
+        """A fresh network, and first episodes."""
+        network_key, reset_key = jax.random.split(key)
+        network = self.network(network_key)
+        env_state = first_env_state(self.environment, reset_key, self.batch_size)
+        return A2CState(network, self.optimiser.init(network), env_state, no_episodes())
 
     def update(self, key: Key[Array, ""], state: A2CState) -> tuple[A2CState, Metrics]:
-        """A rollout, and an update with it."""
-        own = self.coefficients
-        place, rollout, finished = act(self.environment, state.network, state.place, key, self.steps)
+        """A rollout, and an update with it.
 
-        def judged(network: ActorCritic):
-            seen = parts(network, rollout, own, own.discount)
-            return objective(seen, own), seen
+        Metrics: the terms of J, `gradient_norm` before it is clipped, and those of
+        [`Episodes`][lookax.rollouts.episodes.Episodes], `score` among them.
+        """
+        coefficients = self.coefficients
+        env_state, rollout, finished = act(self.environment, state.network, state.env_state, key, self.steps)
 
-        slope, seen = jax.grad(judged, has_aux=True)(state.network)
-        network, optimiser_state = ascent_step(slope, state.network, state.optimiser_state, self.optimiser)
+        def of_network(network: Any):
+            terms = objective_terms(network, rollout, coefficients, coefficients.discount)
+            return objective(terms, coefficients), terms
+
+        gradient, terms = jax.grad(of_network, has_aux=True)(state.network)
+        network, optimiser_state = ascent_step(gradient, state.network, state.optimiser_state, self.optimiser)
         episodes = state.episodes.with_more(finished)
-        after = A2CState(network, optimiser_state, place, episodes.after_an_update())
-        return after, learning_metrics(seen, slope) | episodes.metrics()
+        after = A2CState(network, optimiser_state, env_state, episodes.after_an_update())
+        return after, learning_metrics(terms, gradient) | episodes.metrics()

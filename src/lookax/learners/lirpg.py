@@ -9,40 +9,52 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from lookax.games.exact_play import Policy
+from lookax.games.game import Policy
 from lookax.games.tabular_mdp import TabularMDP
+from lookax.learners.learner import Metrics
 from lookax.learners.objectives.adaptation import Adaptation
-from lookax.learners.state import Metrics
-from lookax.lookahead.ascent import ascent_step
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
+from lookax.lookahead.step import ascent_step
 
 
 class LIRPGState(eqx.Module):
-    """The `policy`; the `intrinsic_reward`, `[S, A]`; the state of the latter's optimiser."""
+    """What LIRPG carries from one update to the next.
+
+    **Attributes:**
+
+    - `policy`: θ.
+    - `intrinsic_reward`: r_in, `[S, A]`.
+    - `optimiser_state`: of the intrinsic reward's optimiser.
+    """
 
     policy: PyTree
     intrinsic_reward: Float[Array, "S A"]
     optimiser_state: PyTree
 
 
-@dataclasses.dataclass(frozen=True)
-class LIRPG:
-    """The policy climbs extrinsic plus intrinsic reward; the intrinsic reward climbs what that does for the extrinsic.
+class LIRPG(eqx.Module):
+    """The policy maximises extrinsic plus intrinsic reward; the intrinsic reward what that does for the extrinsic.
 
         θ_K by K steps up the return of r + r_in from θ₀ = θ,    r_in ← r_in + β ∇Jᵒᵘᵗᵉʳ(θ_K),    θ ← θ_K
 
-    with Jᵒᵘᵗᵉʳ the return of r alone. The derivative goes through all K steps.
+    with Jᵒᵘᵗᵉʳ the return of r alone. The derivative goes through all K steps. Intrinsic rewards start at zero.
 
-    **Attributes:** the `mdp`, with the extrinsic reward r; the `adaptation`, whose inner and Hessian estimates see
-    r + r_in; the `initial` policy, from a key; the intrinsic reward's `optimiser`; whether to `restart` from an initial
-    policy at every update, so that the reward learns to make K steps go far instead of a whole life. Intrinsic rewards
-    start at zero.
+    **Attributes:**
+
+    - `mdp`: what is played, with the extrinsic reward r.
+    - `adaptation`: the K steps; its inner and Hessian estimates see r + r_in.
+    - `initial`: the first policy, from a random key.
+    - `optimiser`: of the intrinsic reward.
+    - `restart`: start from an initial policy at every update, so that the reward learns to make K steps go far instead
+      of a whole life.
     """
 
+    _: dataclasses.KW_ONLY
     mdp: TabularMDP
     adaptation: Adaptation
-    initial: Callable[[Key[Array, ""]], PyTree]
-    optimiser: optax.GradientTransformation
-    restart: bool = False
+    initial: Callable[[Key[Array, ""]], PyTree] = eqx.field(static=True)
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
+    restart: bool = eqx.field(static=True, default=False)
 
     def init(self, key: Key[Array, ""]) -> LIRPGState:
         """The first policy, and no intrinsic reward."""
@@ -50,13 +62,17 @@ class LIRPG:
         return LIRPGState(self.initial(key), intrinsic_reward, self.optimiser.init(intrinsic_reward))
 
     def update(self, key: Key[Array, ""], state: LIRPGState) -> tuple[LIRPGState, Metrics]:
-        """K steps of the policy and one of the intrinsic reward; no metrics."""
+        """K steps of the policy and one of the intrinsic reward.
+
+        Metrics: `outer_objective`, Jᵒᵘᵗᵉʳ(θ_K), the extrinsic return of the next policy where that is exact;
+        `gradient_norm`.
+        """
         start_key, own_key = jax.random.split(key)
         start = self.initial(start_key) if self.restart else state.policy
-        slope, path = lirpg_gradient(self.adaptation, self.mdp, start, state.intrinsic_reward, own_key)
-        policy = self.adaptation.end(start, path)
-        stepped = ascent_step(slope, state.intrinsic_reward, state.optimiser_state, self.optimiser)
-        return LIRPGState(policy, *stepped), {}
+        objective, gradient, path = lirpg_gradient(self.adaptation, self.mdp, start, state.intrinsic_reward, own_key)
+        stepped = ascent_step(gradient, state.intrinsic_reward, state.optimiser_state, self.optimiser)
+        metrics = {"outer_objective": objective, "gradient_norm": optax.tree.norm(gradient)}
+        return LIRPGState(self.adaptation.end(start, path), *stepped), metrics
 
 
 def lirpg_gradient(
@@ -65,10 +81,14 @@ def lirpg_gradient(
     policy: Policy,
     intrinsic_reward: Float[Array, "S A"],
     key: Key[Array, ""],
-) -> tuple[Float[Array, "S A"], PyTree]:
-    """dJᵒᵘᵗᵉʳ(θ_K)/dr_in, `[S, A]`, exact where the estimates are; and θ₁ … θ_K."""
+) -> tuple[Float[Array, ""], Float[Array, "S A"], PyTree]:
+    """The meta-gradient of an intrinsic reward, exact where the estimates are.
 
-    def objective(intrinsic_reward):
+    **Returns:** Jᵒᵘᵗᵉʳ(θ_K); its gradient dJᵒᵘᵗᵉʳ/dr_in, `[S, A]`; and θ₁ … θ_K.
+    """
+
+    def objective(intrinsic_reward: Float[Array, "S A"]) -> tuple[Float[Array, ""], PyTree]:
         return adaptation.objective(mdp.with_rewards(mdp.rewards + intrinsic_reward), mdp, policy, key)
 
-    return jax.grad(objective, has_aux=True)(intrinsic_reward)
+    (value, path), gradient = jax.value_and_grad(objective, has_aux=True)(intrinsic_reward)
+    return value, gradient, path

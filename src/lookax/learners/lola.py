@@ -2,19 +2,18 @@
 
 import dataclasses
 
-import jax
-import optax
+import equinox as eqx
 from jaxtyping import Array, Key
 
-from lookax.games.exact_play import ExactPlay
+from lookax.games.game import DifferentiableGame
+from lookax.learners.learner import Metrics
 from lookax.learners.objectives.shaping import Shaping
-from lookax.learners.opponents.opponent_model import OpponentModel, form_beliefs
-from lookax.learners.state import Initial, LearnerState, Metrics, simultaneous_step
+from lookax.learners.simultaneous import Initial, OpponentModelling, PlayersState, beliefs, simultaneous_step
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
 
 
-@dataclasses.dataclass(frozen=True)
-class LOLA:
-    """Every player climbs its return after its opponents' next learning step, through that step.
+class LOLA(eqx.Module):
+    """Every player maximises its return after its opponents' next learning step, through that step.
 
         θᵢ ← θᵢ + α ∇ᵢFᵢ(θᵢ),    Fᵢ(φ) = Vᵢ(φ, lookahead of the others against φ),
 
@@ -22,27 +21,32 @@ class LOLA:
     paper's update (eq. 4.1); without, the "actual update" of LOLA-DiCE (Foerster et al. 2018, DiCE, section 5) that
     POLA's experiments call LOLA.
 
-    **Attributes:** the `play`; everybody's `initial` policies; the `optimiser`; the `shaping`; the `opponent_model`, or
-    `None` where opponents' policies are known.
+    **Attributes:**
+
+    - `game`: whose values are differentiated.
+    - `initial`: the first policies of all players, from a random key.
+    - `optimiser`: of every player's policy.
+    - `shaping`: how a player looks ahead.
+    - `opponent_model`: how players model their opponents; `None` where opponents' policies are known.
     """
 
-    play: ExactPlay
-    initial: Initial
-    optimiser: optax.GradientTransformation
+    _: dataclasses.KW_ONLY
+    game: DifferentiableGame
+    initial: Initial = eqx.field(static=True)
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
     shaping: Shaping
-    opponent_model: OpponentModel | None = None
+    opponent_model: OpponentModelling | None = None
 
-    def init(self, key: Key[Array, ""]) -> LearnerState:
-        """Everybody's first policies, optimiser states and models."""
-        policies_key, models_key = jax.random.split(key)
-        policies = self.initial(policies_key)
-        models = () if self.opponent_model is None else self.opponent_model.init(models_key, len(policies))
-        return LearnerState(policies, tuple(map(self.optimiser.init, policies)), models)
+    def init(self, key: Key[Array, ""]) -> PlayersState:
+        """First policies, optimiser states and models."""
+        state = PlayersState.first(key, self.initial, self.opponent_model)
+        return dataclasses.replace(state, optimiser_states=tuple(map(self.optimiser.init, state.policies)))
 
-    def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
-        """One step of everybody; metrics are those of the models."""
+    def update(self, key: Key[Array, ""], state: PlayersState) -> tuple[PlayersState, Metrics]:
+        """One step of every player; metrics `returns` and `gradient_norm`, `[N]`, and those of the models."""
         del key
-        beliefs, models, metrics = form_beliefs(self.opponent_model, self.play, state)
-        objectives = [self.shaping.objective(play, i, start) for i, (play, start) in enumerate(beliefs)]
-        state = LearnerState(state.policies, state.optimiser_states, models)
-        return simultaneous_step(objectives, state, self.optimiser), metrics
+        believed, models, metrics = beliefs(self.opponent_model, self.game, state)
+        objectives = [self.shaping.objective(game, i, start) for i, (game, start) in enumerate(believed)]
+        metrics["returns"] = self.game.values(state.policies)
+        state, norms = simultaneous_step(objectives, dataclasses.replace(state, models=models), self.optimiser)
+        return state, metrics | norms

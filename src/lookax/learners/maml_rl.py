@@ -6,40 +6,54 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import optax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Float, Key, PyTree
 
 from lookax.errors import check_at_least
-from lookax.games.exact_play import Policy
+from lookax.games.game import Policy
 from lookax.games.tabular_mdp import TabularMDP
+from lookax.learners.learner import Metrics
 from lookax.learners.objectives.adaptation import Adaptation
-from lookax.learners.state import Metrics
-from lookax.lookahead.ascent import ascent_step
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
+from lookax.lookahead.step import ascent_step
 
 
 class MAMLState(eqx.Module):
-    """The `policy` from which every task is learned, and the outer optimiser's state."""
+    """What MAML-RL carries from one update to the next.
+
+    **Attributes:**
+
+    - `policy`: φ, from which every task is learned.
+    - `optimiser_state`: the outer optimiser's.
+    """
 
     policy: PyTree
     optimiser_state: PyTree
 
 
-@dataclasses.dataclass(frozen=True)
-class MAMLRL:
-    """The initial policy φ climbs the return after K steps of learning in tasks drawn from a distribution.
+class MAMLRL(eqx.Module):
+    """The initial policy φ maximises the return after K steps of learning in tasks drawn from a distribution.
 
         φ ← φ + α ∇_φ E_task[Jᵒᵘᵗᵉʳ(θ_K)],    θ₀ = φ, θ_K by the adaptation to the task
 
-    **Attributes:** `tasks`, from a random key to an MDP; the `adaptation`; the `initial` policy, from a key; the outer
-    `optimiser`; `num_tasks` per update.
+    **Attributes:**
+
+    - `tasks`: from a random key to an MDP.
+    - `adaptation`: the K steps, and the estimates of returns.
+    - `initial`: the first policy, from a random key.
+    - `optimiser`: the outer one.
+    - `num_tasks`: tasks per update.
+
+    **Raises:** `ValueError` for fewer than one task.
     """
 
-    tasks: Callable[[Key[Array, ""]], TabularMDP]
+    _: dataclasses.KW_ONLY
+    tasks: Callable[[Key[Array, ""]], TabularMDP] = eqx.field(static=True)
     adaptation: Adaptation
-    initial: Callable[[Key[Array, ""]], PyTree]
-    optimiser: optax.GradientTransformation
-    num_tasks: int = 1
+    initial: Callable[[Key[Array, ""]], PyTree] = eqx.field(static=True)
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
+    num_tasks: int = eqx.field(static=True, default=1)
 
-    def __post_init__(self):
+    def __check_init__(self):
         check_at_least("num_tasks", self.num_tasks, 1)
 
     def init(self, key: Key[Array, ""]) -> MAMLState:
@@ -48,19 +62,33 @@ class MAMLRL:
         return MAMLState(policy, self.optimiser.init(policy))
 
     def update(self, key: Key[Array, ""], state: MAMLState) -> tuple[MAMLState, Metrics]:
-        """One outer step, along the mean of the tasks' meta-gradients; no metrics."""
+        """One outer step, along the mean of the tasks' meta-gradients.
 
-        def of_task(key: Key[Array, ""]) -> PyTree:
+        Metrics: `outer_objective`, the mean of the tasks' Jᵒᵘᵗᵉʳ(θ_K), the return after learning where that is exact;
+        `gradient_norm`.
+        """
+
+        def of_task(key: Key[Array, ""]) -> tuple[Float[Array, ""], PyTree]:
             task_key, own_key = jax.random.split(key)
-            return maml_gradient(self.adaptation, self.tasks(task_key), state.policy, own_key)[0]
+            objective, gradient, _ = maml_gradient(self.adaptation, self.tasks(task_key), state.policy, own_key)
+            return objective, gradient
 
-        slopes = jax.vmap(of_task)(jax.random.split(key, self.num_tasks))
-        slope = jax.tree.map(lambda leaf: leaf.mean(axis=0), slopes)
-        return MAMLState(*ascent_step(slope, state.policy, state.optimiser_state, self.optimiser)), {}
+        objectives, gradients = jax.vmap(of_task)(jax.random.split(key, self.num_tasks))
+        gradient = jax.tree.map(lambda leaf: leaf.mean(axis=0), gradients)
+        metrics = {"outer_objective": objectives.mean(), "gradient_norm": optax.tree.norm(gradient)}
+        return MAMLState(*ascent_step(gradient, state.policy, state.optimiser_state, self.optimiser)), metrics
 
 
 def maml_gradient(
     adaptation: Adaptation, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]
-) -> tuple[PyTree, PyTree]:
-    """∇_φ Jᵒᵘᵗᵉʳ(θ_K(φ)) in one task, a pytree like the policy and exact where the estimates are; and θ₁ … θ_K."""
-    return jax.grad(lambda policy: adaptation.objective(mdp, mdp, policy, key), has_aux=True)(policy)
+) -> tuple[Float[Array, ""], PyTree, PyTree]:
+    """The meta-gradient of a policy in one task, exact where the estimates are.
+
+    **Returns:** Jᵒᵘᵗᵉʳ(θ_K(φ)); its gradient ∇_φ, a pytree like the policy; and θ₁ … θ_K.
+    """
+
+    def objective(policy: Policy) -> tuple[Float[Array, ""], PyTree]:
+        return adaptation.objective(mdp, mdp, policy, key)
+
+    (value, path), gradient = jax.value_and_grad(objective, has_aux=True)(policy)
+    return value, gradient, path

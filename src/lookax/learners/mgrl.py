@@ -1,7 +1,8 @@
 """Meta-gradient reinforcement learning (MGRL): an actor-critic that tunes its own discount, λ and coefficients.
 
 A window of K inner updates, each up its own [`objective`][lookax.learners.objectives.actor_critic.objective] on
-a rollout τₖ of the policy that it finds, is judged by a fresh rollout τ of the policy that it leaves (Xu et al. 2018):
+a rollout τₖ of the policy that it finds, is followed by a fresh rollout τ of the policy that it leaves, on which the
+outer objective is estimated (Xu et al. 2018):
 
     (θₖ₊₁, sₖ₊₁) = optimiser(θₖ, sₖ, ∇J(θₖ; η, τₖ)),    η += Adam(d/dη J_out(θ_K; τ)),
 
@@ -11,31 +12,35 @@ with a fixed discount and λ in J_out. η are logits: γ, λ and both coefficien
 (Liu et al. 2022) the inner updates go the same way and are differentiated otherwise.
 """
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
+from lookax.categorical import kl_divergence
 from lookax.errors import check_at_least
 from lookax.games.arcade.environment import Environment
+from lookax.learners.learner import Metrics
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
-    Parts,
+    ObjectiveTerms,
     PolicySurrogate,
     coefficient_metrics,
     learning_metrics,
+    mean_over_played,
     objective,
-    parts,
+    objective_terms,
 )
-from lookax.learners.state import Metrics
-from lookax.lookahead.ascent import ascent_step
-from lookax.lookahead.retraced import Taken, retraced, taken
-from lookax.lookahead.unrolled import Adjoint, unrolled
-from lookax.policies.convolutional import ActorCritic
-from lookax.rollouts.environments import Place, Rollout, act, first_place
+from lookax.lookahead.adjoints import ForwardOverReverseAdjoint
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
+from lookax.lookahead.recorded import StepRecord, pull_back, recorded_step
+from lookax.lookahead.step import ascent_step
+from lookax.rollouts.environments import ActorCritic, EnvState, Rollout, act, first_env_state
 from lookax.rollouts.episodes import Episodes, no_episodes
 
 MetaParameters = PyTree
@@ -45,37 +50,48 @@ them."""
 
 
 class Inner(eqx.Module):
-    """How inner updates are made: by which `optimiser`, with which `surrogate`, and what the critic is told.
+    """The objective J of inner updates.
 
-    For meta-parameters of one's own: a subclass says which `coefficients` they stand for, and what else an update's
-    `parts` make of them.
+    For meta-parameters of one's own: a subclass says which `coefficients` they are, and what else an update's `terms`
+    make of them.
 
-    **Attributes:** with `discount_constant` the γ that a critic is told is constant to derivatives, as published.
+    **Attributes:**
+
+    - `surrogate`: of the policy's term.
+    - `discount_constant`: the γ that the critic is conditioned on is constant to derivatives, as published.
     """
 
-    optimiser: optax.GradientTransformation
+    _: dataclasses.KW_ONLY
     surrogate: PolicySurrogate = eqx.field(static=True, default="score-function")
     discount_constant: bool = eqx.field(static=True, default=True)
 
     def coefficients(self, meta: MetaParameters) -> Coefficients:
-        """The numbers that η stands for, each in (0, 1)."""
+        """The hyperparameters that η gives, each in (0, 1)."""
         return jax.tree.map(jax.nn.sigmoid, meta)
 
-    def objective(self, network: ActorCritic, surroundings: tuple[MetaParameters, Rollout]) -> Float[Array, ""]:
+    def objective(self, network: ActorCritic, context: tuple[MetaParameters, Rollout]) -> Float[Array, ""]:
         """J(θ; η, τ)."""
-        return objective(self.parts(network, surroundings), self.coefficients(surroundings[0]))
+        return objective(self.terms(network, context), self.coefficients(context[0]))
 
-    def parts(self, network: ActorCritic, surroundings: tuple[MetaParameters, Rollout]) -> Parts:
-        """What J is made of."""
-        meta, rollout = surroundings
-        own = self.coefficients(meta)
-        told = jax.lax.stop_gradient(own.discount) if self.discount_constant else own.discount
-        return parts(network, rollout, own, told, self.surrogate)
+    def terms(self, network: ActorCritic, context: tuple[MetaParameters, Rollout]) -> ObjectiveTerms:
+        """The terms of J."""
+        meta, rollout = context
+        coefficients = self.coefficients(meta)
+        discount = coefficients.discount
+        critic_discount = jax.lax.stop_gradient(discount) if self.discount_constant else discount
+        return objective_terms(network, rollout, coefficients, critic_discount, self.surrogate)
 
 
 class Outer(eqx.Module):
-    """What windows are judged by: fixed `discount` and `gae_lambda`, and the weights of J_out's further parts."""
+    """The outer objective J_out of windows.
 
+    **Attributes:**
+
+    - `discount`, `gae_lambda`: fixed.
+    - `value_coefficient`, `entropy_coefficient`, `kl_coefficient`: weights of its further terms.
+    """
+
+    _: dataclasses.KW_ONLY
     discount: ScalarLike = 0.99
     gae_lambda: ScalarLike = 0.95
     value_coefficient: ScalarLike = 0.0
@@ -84,174 +100,193 @@ class Outer(eqx.Module):
 
     def objective(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
         """J_out(θ_K; τ), of a window that began with the `first` network."""
-        own = Coefficients(self.discount, self.gae_lambda, self.value_coefficient, self.entropy_coefficient)
-        judged = objective(parts(network, rollout, own, self.discount), own)
-        return judged - self.kl_coefficient * self.divergence(network, jax.lax.stop_gradient(first), rollout)
+        coefficients = Coefficients(
+            discount=self.discount,
+            gae_lambda=self.gae_lambda,
+            value_coefficient=self.value_coefficient,
+            entropy_coefficient=self.entropy_coefficient,
+        )
+        value = objective(objective_terms(network, rollout, coefficients, self.discount), coefficients)
+        return value - self.kl_coefficient * self.divergence(network, jax.lax.stop_gradient(first), rollout)
 
     def divergence(self, one: ActorCritic, other: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
         """Ê[KL(π(one) ‖ π(other))] over the frames that were acted on."""
         frames = rollout.observations[:-1].reshape(-1, *rollout.observations.shape[2:])
-        mine, its = (jax.nn.log_softmax(own(frames, self.discount)[0]) for own in (one, other))
-        terms = (jnp.exp(mine) * (mine - its)).sum(axis=-1)
-        played = rollout.played.reshape(-1)
-        return (terms * played).sum() / jnp.maximum(played.sum(), 1)
+        log_p, log_q = (jax.nn.log_softmax(network(frames, self.discount)[0]) for network in (one, other))
+        return mean_over_played(kl_divergence(log_p, log_q), rollout.played.reshape(-1))
 
 
-class Bootstrapped(Outer):
-    """Bootstrapped meta-gradients (BMG, Flennerhag et al. 2022): windows are judged by how near they come to a target.
+class BootstrappedOuter(Outer):
+    """Bootstrapped meta-gradients (BMG, Flennerhag et al. 2022): J_out is how near a window comes to a target.
 
-        −Ê[KL(⊥π(θ̃) ‖ π(θ_K))],    θ̃ = θ_K + α ∇J_out(θ_K; τ)
+        −Ê[KL(⊥π(θ̃) ‖ π(θ_K))],    θ̃ = θ_K + α ∇J(θ_K; τ)
 
-    The target is one step further up J_out; its policy is constant to derivatives.
+    The target is one step further up J, the objective of `Outer`; its policy is constant to derivatives.
 
-    **Attributes:** those of `Outer`, for J_out; the `step_size` α.
+    **Attributes:**
+
+    - those of `Outer`, for J.
+    - `step_size`: α.
     """
 
     step_size: ScalarLike = 0.1
 
     def objective(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
         """The negative divergence."""
-        slope = jax.grad(super().objective)(network, first, rollout)
-        target = jax.tree.map(lambda leaf, own: leaf + self.step_size * own, network, slope)
+        gradient = jax.grad(super().objective)(network, first, rollout)
+        target = jax.tree.map(lambda leaf, up: leaf + self.step_size * up, network, gradient)
         return -self.divergence(jax.lax.stop_gradient(target), network, rollout)
 
 
 def meta_gradient(
     inner: Inner,
+    lookahead: Lookahead,
     outer: Outer,
     meta: MetaParameters,
-    start: tuple[ActorCritic, PyTree],
+    start: tuple[Any, PyTree],
     rollouts: Rollout,
-    judged_by: Rollout,
-    adjoint: Adjoint = "forward-over-reverse",
+    last_rollout: Rollout,
 ) -> MetaParameters:
     """dJ_out/dη of a window, whose updates are made here.
 
-    **Arguments:** the network and the state of its optimiser at the `start`; the `rollouts` of its updates, with a
-    leading axis of K, and the one that it is `judged_by`; the `adjoint`, as in [`lookax.lookahead.unrolled`][]
-    (`"none"` gives zero, for gradients count as constants).
+    **Arguments:**
 
-    **Raises:** `ValueError` for an unknown adjoint.
+    - `inner`, `lookahead`, `outer`: the objective of updates, how they are made and differentiated (a
+      `FirstOrderAdjoint` gives zero), the outer objective.
+    - `meta`: η.
+    - `start`: the network and the state of its optimiser.
+    - `rollouts`: of the updates, with a leading axis of K.
+    - `last_rollout`: that of the outer objective.
     """
     network, state = start
 
-    def judged(meta: MetaParameters) -> Float[Array, ""]:
-        last = unrolled(
-            lambda network, rollout: inner.objective(network, (meta, rollout)),
-            network,
-            optimiser=inner.optimiser,
-            steps=len(rollouts.actions),
-            adjoint=adjoint,
-            inputs=rollouts,
-            state=state,
+    def of_meta(meta: MetaParameters) -> Float[Array, ""]:
+        last = lookahead.maximise(
+            lambda network, rollout: inner.objective(network, (meta, rollout)), network, inputs=rollouts, state=state
         )
-        return outer.objective(last, network, judged_by)
+        return outer.objective(last, network, last_rollout)
 
-    return jax.grad(judged)(meta)
+    return jax.grad(of_meta)(meta)
 
 
-def retraced_meta_gradient(
+def recorded_meta_gradient(
     inner: Inner,
+    lookahead: Lookahead,
     outer: Outer,
     meta: MetaParameters,
-    steps: Taken,
-    last: ActorCritic,
+    steps: StepRecord,
+    last: Any,
     rollouts: Rollout,
-    judged_by: Rollout,
+    last_rollout: Rollout,
 ) -> MetaParameters:
     """The same gradient of a window whose updates have been made: back through them, and none of them again.
 
-    **Arguments:** the `steps` that were [`taken`][lookax.lookahead.retraced.taken], with a leading axis of K as the
-    `rollouts` have, and the network after the `last`.
+    **Arguments:** as of `meta_gradient`, and
+
+    - `steps`: the [recorded][lookax.lookahead.recorded.recorded_step] updates, with a leading axis of K.
+    - `last`: the network after them.
     """
-    first, state = jax.tree.map(lambda leaf: leaf[0], (steps.params, eqx.filter(steps.state, eqx.is_inexact_array)))
-    by_network = jax.grad(outer.objective)(last, first, judged_by)
-
-    def back(after: tuple[Any, MetaParameters], made: tuple[Taken, Rollout]):
-        (step, rollout), (cotangents, total) = made, after
-        cotangents, (by_meta, _) = retraced(inner.objective, step, (meta, rollout), inner.optimiser, cotangents)
-        return (cotangents, jax.tree.map(jnp.add, total, by_meta)), None
-
-    # A loop, not K copies of it: what a step needs is then needed by one step at a time.
-    start = (by_network, jax.tree.map(jnp.zeros_like, state)), jax.tree.map(jnp.zeros_like, meta)
-    (_, total), _ = jax.lax.scan(back, start, (steps, rollouts), reverse=True)
-    return total
+    first = jax.tree.map(lambda leaf: leaf[0], steps.params)
+    by_network = jax.grad(outer.objective)(last, first, last_rollout)
+    return pull_back(inner.objective, steps, meta, rollouts, lookahead.optimiser, by_network)
 
 
 class MGRLState(eqx.Module):
-    """The `network` and its optimiser's state; η and its optimiser's state; where acting goes on; the rollout `kept`.
+    """What MGRL carries from one window to the next.
 
-    The rollout that a window is judged by is the first that the next one learns from. `episodes` are those that ended.
+    **Attributes:**
+
+    - `network`, `optimiser_state`: θ, and its optimiser's state.
+    - `meta`, `meta_state`: η, and its optimiser's state.
+    - `env_state`: where acting goes on.
+    - `rollout`: the last one, of the outer objective; the next window first learns from it.
+    - `episodes`: those that ended.
     """
 
-    network: ActorCritic
+    network: Any
     optimiser_state: PyTree
     meta: MetaParameters
     meta_state: PyTree
-    place: Place
-    kept: Rollout
+    env_state: EnvState
+    rollout: Rollout
     episodes: Episodes
 
 
 class MGRL(eqx.Module):
     """Meta-gradient actor-critic; see the module's docstring.
 
-    **Attributes:** the `environment`, of which `batch_size` play at once, `steps` T a rollout; how `inner` updates are
-    made, `inner_steps` K of them; what windows are judged by, `outer`; the optimiser of η; the `adjoint`: forward over
-    reverse, no update is made twice.
+    **Attributes:**
+
+    - `environment`: what is played.
+    - `network`: from a random key to a fresh actor-critic.
+    - `meta`: the first η.
+    - `batch_size`: environments at once.
+    - `steps`: T, of a rollout.
+    - `inner`: the objective of inner updates.
+    - `lookahead`: the K inner updates of a window, and how they are differentiated. Forward over reverse, the updates
+      that were made while acting are gone back through as they were recorded; by other adjoints they are made again.
+    - `outer`: the outer objective.
+    - `meta_optimiser`: of η.
 
     **Raises:** `ValueError` for numbers out of range.
     """
 
+    _: dataclasses.KW_ONLY
     environment: Environment = eqx.field(static=True)
+    network: Callable[[Key[Array, ""]], Any] = eqx.field(static=True)
+    meta: MetaParameters
     batch_size: int = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     inner: Inner
-    inner_steps: int = eqx.field(static=True)
+    lookahead: Lookahead
     outer: Outer
-    meta_optimiser: optax.GradientTransformation
-    adjoint: Adjoint = eqx.field(static=True, default="forward-over-reverse")
+    meta_optimiser: Optimiser = eqx.field(converter=as_optimiser)
 
     def __check_init__(self):
-        for name in ("batch_size", "steps", "inner_steps"):
+        for name in ("batch_size", "steps"):
             check_at_least(name, getattr(self, name), 1)
+        check_at_least("steps of the lookahead", self.lookahead.steps, 1)
 
-    def init(self, key: Key[Array, ""], network: ActorCritic, meta: MetaParameters) -> MGRLState:
-        """The first state of a fresh network and η; it has acted for one rollout."""
+    def init(self, key: Key[Array, ""]) -> MGRLState:
+        """A fresh network, and η; it has acted for one rollout."""
+        network_key, key = jax.random.split(key)
         reset_key, act_key = jax.random.split(key)
-        place = first_place(self.environment, reset_key, self.batch_size)
-        place, kept, finished = act(self.environment, network, place, act_key, self.steps)
-        learned: Any = network, meta
-        states = self.inner.optimiser.init(learned[0]), self.meta_optimiser.init(learned[1])
-        return MGRLState(network, states[0], meta, states[1], place, kept, no_episodes().with_more(finished))
+        network = self.network(network_key)
+        env_state = first_env_state(self.environment, reset_key, self.batch_size)
+        env_state, rollout, finished = act(self.environment, network, env_state, act_key, self.steps)
+        states = self.lookahead.optimiser.init(network), self.meta_optimiser.init(self.meta)
+        episodes = no_episodes().with_more(finished)
+        return MGRLState(network, states[0], self.meta, states[1], env_state, rollout, episodes)
 
     def update(self, key: Key[Array, ""], state: MGRLState) -> tuple[MGRLState, Metrics]:
         """A window: K inner updates and a meta-update, for which K rollouts are acted.
 
-        **Returns:** the next state; metrics, those of inner updates as means over the K, η's numbers after the window.
+        Metrics: those of A2C, of inner updates as means over the K; the hyperparameters that η gives after the window;
+        `meta_gradient_norm`.
         """
 
-        def inner_update(now: Any, act_key: Key[Array, ""]):
-            network, optimiser_state, place, rollout, episodes = now
-            surroundings = state.meta, rollout
-            (after, optimiser_state), step = taken(
-                self.inner.objective, network, optimiser_state, surroundings, self.inner.optimiser
+        def inner_update(carry: Any, act_key: Key[Array, ""]):
+            network, optimiser_state, env_state, rollout, episodes = carry
+            context = state.meta, rollout
+            (after, optimiser_state), step = recorded_step(
+                self.inner.objective, network, optimiser_state, context, self.lookahead.optimiser
             )
             # The passes of the update; XLA computes them once.
-            told = learning_metrics(self.inner.parts(network, surroundings), step.slope)
-            place, fresh, finished = act(self.environment, after, place, act_key, self.steps)
-            return (after, optimiser_state, place, fresh, episodes.with_more(finished)), (step, rollout, told)
+            metrics = learning_metrics(self.inner.terms(network, context), step.gradient)
+            env_state, fresh, finished = act(self.environment, after, env_state, act_key, self.steps)
+            return (after, optimiser_state, env_state, fresh, episodes.with_more(finished)), (step, rollout, metrics)
 
-        start = state.network, state.optimiser_state, state.place, state.kept, state.episodes
-        keys = jax.random.split(key, self.inner_steps)
-        (network, optimiser_state, place, fresh, episodes), made = jax.lax.scan(inner_update, start, keys)
-        steps, rollouts, told = made
-        if self.adjoint == "forward-over-reverse":
-            slope = retraced_meta_gradient(self.inner, self.outer, state.meta, steps, network, rollouts, fresh)
+        start = state.network, state.optimiser_state, state.env_state, state.rollout, state.episodes
+        keys = jax.random.split(key, self.lookahead.steps)
+        (network, optimiser_state, env_state, fresh, episodes), made = jax.lax.scan(inner_update, start, keys)
+        steps, rollouts, metrics = made
+        parts = self.inner, self.lookahead, self.outer, state.meta
+        if isinstance(self.lookahead.adjoint, ForwardOverReverseAdjoint):
+            gradient = recorded_meta_gradient(*parts, steps, network, rollouts, fresh)
         else:
-            slope = meta_gradient(self.inner, self.outer, state.meta, start[:2], rollouts, fresh, self.adjoint)
-        meta, meta_state = ascent_step(slope, state.meta, state.meta_state, self.meta_optimiser)
-        after = MGRLState(network, optimiser_state, meta, meta_state, place, fresh, episodes.after_an_update())
-        metrics = jax.tree.map(lambda values: values.mean(axis=0), told)
+            gradient = meta_gradient(*parts, start[:2], rollouts, fresh)
+        meta, meta_state = ascent_step(gradient, state.meta, state.meta_state, self.meta_optimiser)
+        after = MGRLState(network, optimiser_state, meta, meta_state, env_state, fresh, episodes.after_an_update())
+        metrics = jax.tree.map(lambda values: values.mean(axis=0), metrics)
         metrics |= coefficient_metrics(self.inner.coefficients(meta)) | episodes.metrics()
-        return after, metrics | {"meta_gradient_norm": optax.tree.norm(slope)}
+        return after, metrics | {"meta_gradient_norm": optax.tree.norm(gradient)}

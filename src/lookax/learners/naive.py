@@ -1,36 +1,43 @@
-"""Naive learning: every player climbs its own return as if nobody else were learning."""
+"""Naive learning: every player maximises its own return as if no other player learned."""
 
 import dataclasses
 
-import optax
+import equinox as eqx
 from jaxtyping import Array, Key
 
-from lookax.games.exact_play import ExactPlay
-from lookax.learners.state import Initial, LearnerState, Metrics, simultaneous_step
+from lookax.games.game import DifferentiableGame
+from lookax.learners.learner import Metrics
+from lookax.learners.simultaneous import Initial, PlayersState, simultaneous_step
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
 
 
-@dataclasses.dataclass(frozen=True)
-class Naive:
+class Naive(eqx.Module):
     """Simultaneous gradient ascent, θᵢ ← θᵢ + α ∇ᵢVᵢ(θ) for all players i at once.
 
-    **Attributes:** the `play`; everybody's `initial` policies; the `optimiser`.
+    **Attributes:**
+
+    - `game`: whose values are differentiated.
+    - `initial`: the first policies of all players, from a random key.
+    - `optimiser`: of every player's policy.
     """
 
-    play: ExactPlay
-    initial: Initial
-    optimiser: optax.GradientTransformation
+    _: dataclasses.KW_ONLY
+    game: DifferentiableGame
+    initial: Initial = eqx.field(static=True)
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
 
-    def init(self, key: Key[Array, ""]) -> LearnerState:
-        """Everybody's first policies and optimiser states."""
+    def init(self, key: Key[Array, ""]) -> PlayersState:
+        """First policies and optimiser states."""
         policies = self.initial(key)
-        return LearnerState(policies, tuple(map(self.optimiser.init, policies)))
+        return PlayersState(policies, tuple(map(self.optimiser.init, policies)))
 
-    def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
-        """One step of everybody; no metrics."""
+    def update(self, key: Key[Array, ""], state: PlayersState) -> tuple[PlayersState, Metrics]:
+        """One step of every player; metrics `returns` and `gradient_norm`, `[N]`."""
         del key
-        everybody = state.policies
+        policies = state.policies
         objectives = [
-            lambda mine, i=i: self.play.values((*everybody[:i], mine, *everybody[i + 1 :]))[i]
-            for i in range(self.play.num_players)
+            lambda mine, i=i: self.game.values((*policies[:i], mine, *policies[i + 1 :]))[i]
+            for i in range(self.game.num_players)
         ]
-        return simultaneous_step(objectives, state, self.optimiser), {}
+        state, metrics = simultaneous_step(objectives, state, self.optimiser)
+        return state, {"returns": self.game.values(policies)} | metrics

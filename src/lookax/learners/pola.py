@@ -1,24 +1,25 @@
 """POLA: proximal learning with opponent-learning awareness (Zhao et al. 2022)."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
-from lookax.games.exact_play import ExactPlay, Policies, Policy
+from lookax.games.exact_play import ExactPlay
+from lookax.games.game import Policies, Policy
+from lookax.learners.learner import Metrics
 from lookax.learners.objectives.shaping import Shaping
-from lookax.learners.opponents.opponent_model import Belief, OpponentModel, form_beliefs
-from lookax.learners.state import Initial, LearnerState, Metrics
+from lookax.learners.simultaneous import Belief, Initial, OpponentModelling, PlayersState, beliefs
 from lookax.lookahead.ascent import Ascent, ascend
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
 
 DivergenceWeights = Literal["uniform", "visitation"]
 
 
-@dataclasses.dataclass(frozen=True)
-class POLA:
+class POLA(eqx.Module):
     """Every player moves its *policy* to where its return after the opponents' learning, less a divergence, is largest.
 
         πᵢ ← argmax_φ Fᵢ(φ) − β D(πᵢ, φ),    Fᵢ(φ) = Vᵢ(φ, lookahead of the others against φ),
@@ -26,11 +27,12 @@ class POLA:
     all from the same policies, with D(π, φ) = Σₛ w(s) KL(π(·|s) ‖ φ(·|s)). The argmax is approached by optimiser steps
     until the policy stops moving, or by a fixed number of them (Zhao et al. 2022, eq. 5 and algorithm 1). In the exact
     experiments the lookahead is one gradient step; looking ahead by
-    [`proximal_point`][lookax.lookahead.proximal.proximal_point] makes both of its halves proximal.
+    [`ProximalPoint`][lookax.lookahead.proximal.ProximalPoint] makes both of its halves proximal.
 
     **Attributes:**
 
-    - `play`: what is played; `initial`: everybody's first policies.
+    - `game`: whose values are differentiated; with weights by visitation, a matrix game's.
+    - `initial`: the first policies of all players, from a random key.
     - `optimiser`: of the outer steps; starts afresh at every update.
     - `shaping`: how a player looks ahead.
     - `outer_beta`: β; `None` for no proximal term.
@@ -42,46 +44,49 @@ class POLA:
     - `opponent_model`: `None` where opponents' policies are known.
     """
 
-    play: ExactPlay
-    initial: Initial
-    optimiser: optax.GradientTransformation
+    _: dataclasses.KW_ONLY
+    game: ExactPlay
+    initial: Initial = eqx.field(static=True)
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
     shaping: Shaping
     outer_beta: ScalarLike | None
-    outer_steps: int | None = None
+    outer_steps: int | None = eqx.field(static=True, default=None)
     tolerance: ScalarLike = 1e-8
-    max_outer_steps: int = 5000
-    divergence_weights: DivergenceWeights = "uniform"
-    opponent_model: OpponentModel | None = None
+    max_outer_steps: int = eqx.field(static=True, default=5000)
+    divergence_weights: DivergenceWeights = eqx.field(static=True, default="uniform")
+    opponent_model: OpponentModelling | None = None
 
-    def init(self, key: Key[Array, ""]) -> LearnerState:
-        """Everybody's first policies and models."""
-        policies_key, models_key = jax.random.split(key)
-        policies = self.initial(policies_key)
-        models = () if self.opponent_model is None else self.opponent_model.init(models_key, len(policies))
-        return LearnerState(policies, models=models)
+    def init(self, key: Key[Array, ""]) -> PlayersState:
+        """First policies and models."""
+        return PlayersState.first(key, self.initial, self.opponent_model)
 
-    def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
-        """One proximal update of everybody; metrics `outer_steps`, `outer_converged` `[N]` and those of the models."""
+    def update(self, key: Key[Array, ""], state: PlayersState) -> tuple[PlayersState, Metrics]:
+        """One proximal update of every player.
+
+        Metrics `returns`, `outer_steps` and `outer_converged`, `[N]`, and those of the models.
+        """
         del key
-        beliefs, models, metrics = form_beliefs(self.opponent_model, self.play, state)
-        ascents = [self._proximal_update(i, belief) for i, belief in enumerate(beliefs)]
+        believed, models, metrics = beliefs(self.opponent_model, self.game, state)
+        ascents = [self._proximal_update(i, belief) for i, belief in enumerate(believed)]
+        metrics["returns"] = self.game.values(state.policies)
         metrics["outer_steps"] = jnp.stack([ascent.steps for ascent in ascents])
         if self.outer_steps is None:
             metrics["outer_converged"] = jnp.stack([ascent.stopped for ascent in ascents])
-        return LearnerState(tuple(ascent.params for ascent in ascents), models=models), metrics
+        return PlayersState(tuple(ascent.params for ascent in ascents), models=models), metrics
 
     def _proximal_update(self, i: int, belief: Belief) -> Ascent:
-        play, start = belief
-        weights = self._weights(play, start)
-        shaped = self.shaping.objective(play, i, start, weights)
+        game: Any = belief[0]
+        start = belief[1]
+        weights = self._weights(game, start)
+        shaped = self.shaping.objective(game, i, start, weights)
 
         def objective(mine: Policy) -> Float[Array, ""]:
             if self.outer_beta is None:
                 return shaped(mine)
-            return shaped(mine) - self.outer_beta * play.divergence(i, start[i], mine, weights)
+            return shaped(mine) - self.outer_beta * game.divergence(i, start[i], mine, weights)
 
         def still(before: Policy, after: Policy) -> Bool[Array, ""]:
-            moved = jnp.maximum(play.divergence(i, before, after), play.divergence(i, after, before))
+            moved = jnp.maximum(game.divergence(i, before, after), game.divergence(i, after, before))
             return moved < self.tolerance
 
         def never(_before: Policy, _after: Policy) -> Bool[Array, ""]:
@@ -90,8 +95,8 @@ class POLA:
         stop, max_steps = (still, self.max_outer_steps) if self.outer_steps is None else (never, self.outer_steps)
         return ascend(objective, start[i], optimiser=self.optimiser, stop=stop, max_steps=max_steps)
 
-    def _weights(self, play: ExactPlay, policies: Policies) -> Float[Array, " S"] | None:
+    def _weights(self, game: ExactPlay, policies: Policies) -> Float[Array, " S"] | None:
         if self.divergence_weights == "uniform":
             return None
-        visits = jax.lax.stop_gradient(play.visitation(policies))
+        visits = jax.lax.stop_gradient(game.visitation(policies))
         return visits / visits.sum()

@@ -1,177 +1,191 @@
-"""POLA-DiCE: proximal opponent shaping from sampled games, by agents with a memory (Zhao et al. 2022, algorithm 2)."""
+"""POLA-DiCE: proximal opponent shaping from sampled games, by agents with a hidden state (Zhao et al. 2022).
+
+Algorithm 2 of the paper, as one player's update within a [`Pair`][lookax.learners.pair.Pair].
+"""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
 from lookax.errors import check, check_at_least
-from lookax.games.swapped_seats import Turned
-from lookax.learners.objectives.agent import Agent, SampledObjectives, Watched, seats, watch
-from lookax.lookahead.ascent import ascent_step
-from lookax.lookahead.unrolled import Adjoint, unrolled
-from lookax.policies.actor import Actor, Network, OneByOne, SideBySide, Trembling
-from lookax.policies.strategies import strategy
+from lookax.games.game import Game
+from lookax.games.swapped_seats import SwappedSeats
+from lookax.learners.learner import Metrics
+from lookax.learners.objectives.agent import Agent, Observed, SampledObjectives, observe
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
+from lookax.lookahead.step import ascent_step
+from lookax.lookahead.total import Ahead, ahead, total_gradient
+from lookax.policies.actor import Actor, MixedActors, Network, OneByOne, TremblingActor, actors_of
 from lookax.rollouts.microbatches import Play
 
 
-class Optimisers(eqx.Module):
-    """States of an agent's optimisers, of its `policy` and of its `critic`."""
+class OptimiserStates(eqx.Module):
+    """States of an agent's optimisers.
+
+    **Attributes:**
+
+    - `policy`, `critic`: of either's.
+    """
 
     policy: PyTree
     critic: PyTree
 
 
-@dataclasses.dataclass(frozen=True)
-class POLADiCE:
+class POLADiCEUpdate(eqx.Module):
     """Takes M steps up the return after the opponent's K steps, and stays near the policy that it started from.
 
-    From everybody's agents at the start of the update, θᵢ⁰ = θᵢ, and for m = 0 … M − 1
+    From both players' agents at the start of the update, θᵢ⁰ = θᵢ, and for m = 0 … M − 1
 
         θⱼ⁰ = θⱼ,    θⱼᵏ⁺¹ = θⱼᵏ + η ∇_θⱼ [Jⱼ(θᵢᵐ, θⱼᵏ) − β_in D(θⱼ, θⱼᵏ)],    k = 0 … K − 1,
         θᵢᵐ⁺¹ = θᵢᵐ + u(d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(θᵢ⁰, θᵢ)] at θᵢᵐ),
 
     each J and D estimated from games of the policies that it is of
-    ([`SampledObjectives`][lookax.learners.objectives.agent.SampledObjectives]), each played anew. Critics climb
-    along, the opponent's by steps of its own within its K, from where it is at the update's start.
+    ([`SampledObjectives`][lookax.learners.objectives.agent.SampledObjectives]), each played anew. Critics learn along,
+    the opponent's by steps of its own within its K, from where it is at the update's start.
 
-    With M = 1 and neither β it is LOLA-DiCE (Foerster et al. 2018), with K = 0 too a naive policy gradient.
+    With M = 1 and neither β it is LOLA-DiCE of agents with a hidden state (Foerster et al. 2018), with K = 0 too a
+    naive policy gradient.
 
     **Attributes:**
 
-    - `play`: how games are played; `objectives`: what of them is climbed.
-    - `optimiser`, `critic_optimiser`: of the outer steps.
-    - `inner_optimiser`, `inner_critic_optimiser`: of the opponent's; they start afresh at each step.
-    - `inner_steps`: K ≥ 0; `outer_steps`: M ≥ 1.
+    - `play`: how games are played.
+    - `objectives`: what of them is maximised.
+    - `optimiser`, `critic_optimiser`: of the M outer steps.
+    - `lookahead`: the opponent's K steps, and how they are differentiated.
+    - `inner_critic_optimiser`: of the opponent's critic in them; it starts afresh at each step.
+    - `outer_steps`: M ≥ 1.
     - `inner_beta`, `outer_beta`: β; `None` for no divergence.
     - `keep_optimisers`: optimisers go on from one update to the next; else they start afresh, as published.
     - `critic_after_loop`: the critic stays as it is in the M steps, and then takes M on games of the new policy.
-    - `tremble`: ε with which every learner's hand trembles in the games that are learned from, as it does in D; `None`
-      for steady hands. States off the path of play are then never left to chance.
-    - `sparring`: one in so many of the games of Jᵢ and of its divergence is against a fixed defector, who does not
-      learn; `None` for none. What an agent does to defectors then never stops to matter.
-    - `adjoint`: how the opponent's steps are differentiated, as in [`lookax.lookahead.unrolled`][].
+    - `tremble_probability`: ε with which learners' actions are replaced by random ones in the games that are learned
+      from, and in D; `None` for never. States off the path of play are then visited, too.
+    - `scripted_opponent`: from a game and a player to a fixed strategy, against which a part of the games of Jᵢ and of
+      its divergence is played; it does not learn.
+    - `scripted_fraction`: that part. What an agent does to a defector, say, then never stops to matter.
 
-    **Raises:** `ValueError` for numbers of steps out of range.
+    **Raises:** `ValueError` for numbers out of range.
     """
 
+    _: dataclasses.KW_ONLY
     play: Play
     objectives: SampledObjectives
-    optimiser: optax.GradientTransformation
-    critic_optimiser: optax.GradientTransformation
-    inner_optimiser: optax.GradientTransformation
-    inner_critic_optimiser: optax.GradientTransformation
-    inner_steps: int = 1
-    outer_steps: int = 1
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
+    critic_optimiser: Optimiser = eqx.field(converter=as_optimiser)
+    lookahead: Lookahead
+    inner_critic_optimiser: Optimiser = eqx.field(converter=as_optimiser)
+    outer_steps: int = eqx.field(static=True, default=1)
     inner_beta: ScalarLike | None = None
     outer_beta: ScalarLike | None = None
-    keep_optimisers: bool = False
-    critic_after_loop: bool = False
-    tremble: ScalarLike | None = None
-    sparring: int | None = None
-    adjoint: Adjoint = "forward-over-reverse"
+    keep_optimisers: bool = eqx.field(static=True, default=False)
+    critic_after_loop: bool = eqx.field(static=True, default=False)
+    tremble_probability: ScalarLike | None = None
+    scripted_opponent: Callable[[Game, int], Any] | None = eqx.field(static=True, default=None)
+    scripted_fraction: float = eqx.field(static=True, default=0.0)
 
-    def __post_init__(self):
-        check_at_least("inner_steps", self.inner_steps, 0)
+    def __check_init__(self):
         check_at_least("outer_steps", self.outer_steps, 1)
-        if self.sparring is not None:
-            at_once = self.play.batch_size // self.play.num_pieces
-            rule = f"between 2 and the number of games at once, {at_once}"
-            check(2 <= self.sparring <= at_once, "sparring", self.sparring, rule)
+        if self.scripted_opponent is not None:
+            at_once = self.play.batch_size // self.play.num_microbatches
+            rule = f"between 1/{at_once} and {at_once - 1}/{at_once}, as {at_once} games are played at once"
+            possible = 1 <= self.scripted_fraction * at_once <= at_once - 1
+            check(possible, "scripted_fraction", self.scripted_fraction, rule)
 
-    def turned(self, turned: Bool[Array, ""]) -> "POLADiCE":
-        """The same learner in a [`Turned`][lookax.games.swapped_seats.Turned] game."""
-        return dataclasses.replace(self, play=dataclasses.replace(self.play, game=Turned(self.play.game, turned)))
+    def swapped(self, swapped: Bool[Array, ""]) -> "POLADiCEUpdate":
+        """The same in a game with [`SwappedSeats`][lookax.games.swapped_seats.SwappedSeats]."""
+        game = SwappedSeats(self.play.game, swapped)
+        return dataclasses.replace(self, play=dataclasses.replace(self.play, game=game))
 
-    def init(self, agent: Agent) -> Optimisers:
-        """Optimisers' first states."""
-        return Optimisers(self.optimiser.init(agent.policy), self.critic_optimiser.init(agent.critic))
+    def init(self, agent: Agent) -> OptimiserStates:
+        """The optimisers' first states."""
+        return OptimiserStates(self.optimiser.init(agent.policy), self.critic_optimiser.init(agent.critic))
 
     def update(
-        self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, optimisers: Optimisers
-    ) -> tuple[Agent, Optimisers]:
-        """A player's agent after the M steps, against an opponent that starts where it is now."""
+        self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, states: OptimiserStates
+    ) -> tuple[Agent, OptimiserStates, Metrics]:
+        """A player's agent after the M steps, against an opponent that starts where it is now.
+
+        **Returns:** the agent, its optimisers' states, and metrics: `gradient_norm` of the last step.
+        """
         loop_key, critic_key = jax.random.split(key)
         reference = agent.policy
 
-        def outer_step(carry: tuple[Agent, Optimisers], key: Key[Array, ""]) -> tuple[tuple[Agent, Optimisers], None]:
-            agent, optimisers = carry
-            slope, watched = self.gradient(key, player, agent, opponent, reference)
-            policy, policy_state = ascent_step(slope, agent.policy, optimisers.policy, self.optimiser)
-            optimisers = Optimisers(policy_state, optimisers.critic)
+        def outer_step(carry: tuple[Agent, OptimiserStates], key: Key[Array, ""]):
+            agent, states = carry
+            gradient, observed = self.gradient(key, player, agent, opponent, reference)
+            policy, policy_state = ascent_step(gradient, agent.policy, states.policy, self.optimiser)
+            states, norm = OptimiserStates(policy_state, states.critic), optax.tree.norm(gradient)
             if self.critic_after_loop:
-                return (Agent(policy, agent.critic), optimisers), None
-            critic, optimisers = self._improved_critic(player, agent, optimisers, watched)
-            return (Agent(policy, critic), optimisers), None
+                return (Agent(policy, agent.critic), states), norm
+            critic, states = self._improved_critic(player, agent, states, observed)
+            return (Agent(policy, critic), states), norm
 
-        start = agent, optimisers if self.keep_optimisers else self.init(agent)
-        (agent, optimisers), _ = jax.lax.scan(outer_step, start, jax.random.split(loop_key, self.outer_steps))
+        start = agent, states if self.keep_optimisers else self.init(agent)
+        (agent, states), norms = jax.lax.scan(outer_step, start, jax.random.split(loop_key, self.outer_steps))
         if self.critic_after_loop:
 
-            def critic_step(carry: tuple[Agent, Optimisers], key: Key[Array, ""]):
-                agent, optimisers = carry
-                policies = agent.policy, opponent.policy
-                watched = self._watched(key, player, *policies, player, agent, None, self.sparring)
-                critic, optimisers = self._improved_critic(player, agent, optimisers, watched)
-                return (Agent(agent.policy, critic), optimisers), None
+            def critic_step(carry: tuple[Agent, OptimiserStates], key: Key[Array, ""]):
+                agent, states = carry
+                observed = self._observed(key, player, agent.policy, opponent.policy, player, agent, scripted=True)
+                critic, states = self._improved_critic(player, agent, states, observed)
+                return (Agent(agent.policy, critic), states), None
 
             keys = jax.random.split(critic_key, self.outer_steps)
-            (agent, optimisers), _ = jax.lax.scan(critic_step, (agent, optimisers), keys)
-        return agent, optimisers
+            (agent, states), _ = jax.lax.scan(critic_step, (agent, states), keys)
+        return agent, states, {"gradient_norm": norms[-1]}
 
     def gradient(
         self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, reference: Any
-    ) -> tuple[Any, Watched]:
+    ) -> tuple[Any, Observed]:
         """d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(reference, θᵢ)], and the games after the opponent's steps."""
         look_key, play_key = jax.random.split(key)
-        mine = agent.policy
-        if self.inner_steps:
-            theirs, pull_back = jax.vjp(lambda mine: self.look_ahead(look_key, player, mine, opponent), mine)
-        else:
-            theirs, pull_back = opponent.policy, None
+        theirs = Ahead(opponent.policy, None)
+        if self.lookahead.steps:
+            theirs, _ = ahead(lambda mine: (self.look_ahead(look_key, player, mine, opponent), None), agent.policy)
         beside = None if self.outer_beta is None else reference
-        watched = self._watched(play_key, player, mine, theirs, player, agent, beside, self.sparring)
+        observed = self._observed(
+            play_key, player, agent.policy, theirs.params, player, agent, reference=beside, scripted=True
+        )
 
         def objective(mine: Any, theirs: Any) -> Float[Array, ""]:
-            return self._objective(player, mine, theirs, player, watched, self.outer_beta, agent, self.sparring)
+            return self._objective(player, mine, theirs, player, observed, self.outer_beta, agent, scripted=True)
 
-        if pull_back is None:
-            return jax.grad(objective)(mine, theirs), watched
-        by_mine, by_theirs = jax.grad(objective, argnums=(0, 1))(mine, theirs)
-        [through_theirs] = pull_back(by_theirs)
-        return jax.tree.map(jnp.add, by_mine, through_theirs), watched
+        return total_gradient(objective, agent.policy, theirs), observed
 
     def look_ahead(self, key: Key[Array, ""], player: int, mine: Any, opponent: Agent) -> Any:
         """θⱼᴷ(θᵢ), differentiable in my policy."""
         they = 1 - player
 
-        def inner_step(theirs: Agent, key: Key[Array, ""], reference: Any | None) -> Agent:
-            watched = self._watched(key, player, mine, theirs.policy, they, theirs, reference)
+        def steps(agent: Agent, keys: Key[Array, " K"], reference: Any | None) -> Agent:
+            def sample(policy: Any, critic: Any, key: Key[Array, ""]) -> tuple[tuple[Observed, Any], Any]:
+                agent = Agent(policy, critic)
+                observed = self._observed(key, player, mine, policy, they, agent, reference=reference)
+                if critic is None:
+                    return (observed, None), None
+                start = self.inner_critic_optimiser.init(critic)
+                gradient = self._critic_gradient(they, agent, observed)
+                return (observed, critic), ascent_step(gradient, critic, start, self.inner_critic_optimiser)[0]
 
-            def objective(policy: Any) -> Float[Array, ""]:
-                return self._objective(player, mine, policy, they, watched, self.inner_beta, theirs)
+            def objective(policy: Any, data: tuple[Observed, Any]) -> Float[Array, ""]:
+                observed, critic = data
+                return self._objective(player, mine, policy, they, observed, self.inner_beta, Agent(policy, critic))
 
-            policy = unrolled(objective, theirs.policy, optimiser=self.inner_optimiser, steps=1, adjoint=self.adjoint)
-            if theirs.critic is None:
-                return Agent(policy, None)
-            slope = self._critic_slope(they, theirs, watched)
-            start = self.inner_critic_optimiser.init(theirs.critic)
-            return Agent(policy, ascent_step(slope, theirs.critic, start, self.inner_critic_optimiser)[0])
+            lookahead = dataclasses.replace(self.lookahead, steps=len(keys))
+            return Agent(*lookahead.maximise_sampled(objective, agent.policy, sample, agent.critic, keys))
 
-        keys = jax.random.split(key, self.inner_steps)
-        # At its start the divergence has no slope, nor does its curvature matter to a step from a constant.
-        first = inner_step(opponent, keys[0], None)
-        if self.inner_steps == 1:
+        keys = jax.random.split(key, self.lookahead.steps)
+        # At its start the divergence has no gradient, nor does its curvature matter to a step from a constant.
+        first = steps(opponent, keys[:1], None)
+        if len(keys) == 1:
             return first.policy
-        reference = None if self.inner_beta is None else opponent.policy
-        last, _ = jax.lax.scan(lambda theirs, key: (inner_step(theirs, key, reference), None), first, keys[1:])
-        return last.policy
+        return steps(first, keys[1:], None if self.inner_beta is None else opponent.policy).policy
 
-    def _watched(
+    def _observed(
         self,
         key: Key[Array, ""],
         player: int,
@@ -179,30 +193,30 @@ class POLADiCE:
         theirs: Any,
         learner: int,
         agent: Agent,
+        *,
         reference: Any | None = None,
-        sparring: int | None = None,
-    ) -> Watched:
-        """Games of both policies, watched by the critic of the one who is to learn from them and by its reference."""
-        game = self.play.game
-        actors = jax.lax.stop_gradient(self._seats(player, mine, theirs, sparring))
+        scripted: bool = False,
+    ) -> Observed:
+        """Games of both policies, with what the learner's critic and its reference policy put out on them."""
+        actors = jax.lax.stop_gradient(self._actors(player, mine, theirs, scripted=scripted))
         values = agent.values()
-        return watch(
+        return observe(
             self.play(actors, key),
-            critic=None if values is None else values.seated(game, learner),
-            reference=None if reference is None else self._seats(player, reference, reference)[learner],
+            critic=None if values is None else values.actor(self.play.game, learner),
+            reference=None if reference is None else self._actors(player, reference, reference)[learner],
         )
 
-    def _seats(self, player: int, mine: Any, theirs: Any, sparring: int | None = None) -> tuple[Actor, ...]:
-        everybody = (mine, theirs) if player == 0 else (theirs, mine)
-        actors = list(seats(self.play.game, everybody))
-        if self.tremble is not None:
-            for i, own in enumerate(everybody):
-                if isinstance(own, Network):
-                    actors[i] = Trembling(actors[i], self.tremble)
-        if sparring is not None:
+    def _actors(self, player: int, mine: Any, theirs: Any, *, scripted: bool = False) -> tuple[Actor, ...]:
+        policies = (mine, theirs) if player == 0 else (theirs, mine)
+        actors = list(actors_of(self.play.game, policies))
+        if self.tremble_probability is not None:
+            for i, policy in enumerate(policies):
+                if isinstance(policy, Network):
+                    actors[i] = TremblingActor(actors[i], self.tremble_probability)
+        if scripted and self.scripted_opponent is not None:
             they = 1 - player
-            defector = OneByOne(strategy("always-defect", self.play.game, they))
-            actors[they] = SideBySide((actors[they], defector), (sparring - 1, 1))
+            opponent = OneByOne(self.scripted_opponent(self.play.game, they))
+            actors[they] = MixedActors((actors[they], opponent), (1 - self.scripted_fraction, self.scripted_fraction))
         return tuple(actors)
 
     def _objective(
@@ -211,32 +225,34 @@ class POLADiCE:
         mine: Any,
         theirs: Any,
         learner: int,
-        watched: Watched,
+        observed: Observed,
         beta: ScalarLike | None,
         agent: Agent,
-        sparring: int | None = None,
+        *,
+        scripted: bool = False,
     ) -> Float[Array, ""]:
-        """What a learner's policy climbs; where its critic shares the memory, the critic's objective too."""
-        objective = self.objectives.policy(self._seats(player, mine, theirs, sparring), learner, watched, beta)
-        if not agent.shares_memory or self.critic_after_loop:
+        """What a learner's policy maximises; where its critic shares the encoder, the critic's objective too."""
+        actors = self._actors(player, mine, theirs, scripted=scripted)
+        objective = self.objectives.policy(actors, learner, observed, beta)
+        if not agent.shares_encoder or self.critic_after_loop:
             return objective
         values = Agent(mine if learner == player else theirs, agent.critic).values()
         assert values is not None
-        return objective + self.objectives.critic(values.seated(self.play.game, learner), learner, watched)
+        return objective + self.objectives.critic(values.actor(self.play.game, learner), learner, observed)
 
-    def _critic_slope(self, player: int, agent: Agent, watched: Watched) -> Any:
+    def _critic_gradient(self, player: int, agent: Agent, observed: Observed) -> Any:
         def objective(critic: Any) -> Float[Array, ""]:
             values = Agent(agent.policy, critic).values()
             assert values is not None
-            return self.objectives.critic(values.seated(self.play.game, player), player, watched)
+            return self.objectives.critic(values.actor(self.play.game, player), player, observed)
 
         return jax.grad(objective)(agent.critic)
 
     def _improved_critic(
-        self, player: int, agent: Agent, optimisers: Optimisers, watched: Watched
-    ) -> tuple[Any, Optimisers]:
+        self, player: int, agent: Agent, states: OptimiserStates, observed: Observed
+    ) -> tuple[Any, OptimiserStates]:
         if agent.critic is None:
-            return None, optimisers
-        slope = self._critic_slope(player, agent, watched)
-        critic, state = ascent_step(slope, agent.critic, optimisers.critic, self.critic_optimiser)
-        return critic, Optimisers(optimisers.policy, state)
+            return None, states
+        gradient = self._critic_gradient(player, agent, observed)
+        critic, state = ascent_step(gradient, agent.critic, states.critic, self.critic_optimiser)
+        return critic, OptimiserStates(states.policy, state)

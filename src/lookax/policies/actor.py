@@ -6,7 +6,7 @@ Everything is of B games at once, whose axis is the last: products then have it 
 
 import abc
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -14,20 +14,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, ScalarLike
 
-from lookax.games.game import Game, Seen
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.swapped_seats import Turned
+from lookax.games.game import FiniteGame, Game, Seen
 
 
 @runtime_checkable
 class Recurrence(Protocol):
-    """What is remembered: mₜ = remember(mₜ₋₁, seenₜ)."""
+    """What is remembered: mₜ = update_hidden_state(mₜ₋₁, seenₜ)."""
 
-    def first_memory(self, batch_size: int) -> PyTree:
+    def initial_hidden_state(self, batch_size: int) -> PyTree:
         """The memory before anything was seen, `[…, B]`."""
         ...
 
-    def remember(self, memory: Any, seen: Seen) -> Any:
+    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
         """The memory `[…, B]` once this was seen too, `[…, B]`."""
         ...
 
@@ -53,7 +51,7 @@ class Unit(eqx.Module):
     """A unit with a memory of numbers, which encoded observations reach one after the other."""
 
     @abc.abstractmethod
-    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
+    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
         """The memory before anything was seen."""
 
     @abc.abstractmethod
@@ -68,14 +66,13 @@ class Network(eqx.Module):
     unit: Unit
     head: Callable[[Float[Array, "H B"]], Float[Array, "A B"]]
 
-    def seated(self, game: Game, player: int) -> Actor:
-        """The network in a player's seat; what it does there can be differentiated in the network.
+    def actor(self, game: Game, player: int) -> Actor:
+        """The network as a player of a game; what it does can be differentiated in the network.
 
-        A matrix game has few states: all are encoded once, and play picks from them.
+        Where a game has finitely many states, all are encoded once, and play picks from them.
         """
-        inner = game.game if isinstance(game, Turned) else game
-        if isinstance(inner, MatrixGame):
-            observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(inner.num_states))
+        if isinstance(game, FiniteGame):
+            observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(game.num_states))
             return _Seated(_OverStates(self.unit, self.encoder(observations)), self.head)
         return _Seated(_OverObservations(self.unit, self.encoder, game, player), self.head)
 
@@ -92,10 +89,10 @@ class _OverStates(eqx.Module):
     unit: Unit
     encoded: Float[Array, "E S"]
 
-    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
-        return self.unit.first_memory(batch_size)
+    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
+        return self.unit.initial_hidden_state(batch_size)
 
-    def remember(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
+    def update_hidden_state(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
         # By a product: a gather of columns costs as much as a whole step of a network on a processor.
         state = jax.nn.one_hot(seen.state, self.encoded.shape[1], dtype=self.encoded.dtype, axis=0)
         return self.unit.update(memory, self.encoded @ state)
@@ -107,20 +104,23 @@ class _OverObservations(eqx.Module):
     game: Game
     player: int = eqx.field(static=True)
 
-    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
-        return self.unit.first_memory(batch_size)
+    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
+        return self.unit.initial_hidden_state(batch_size)
 
-    def remember(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
+    def update_hidden_state(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
         observations = jax.vmap(lambda state: self.game.observe(state, self.player), -1, -1)(seen.state)
         return self.unit.update(memory, self.encoder(observations))
 
 
-class Trembling(eqx.Module):
-    """An actor whose hand trembles: with probability ε it plays any action, each as likely (Selten 1975).
+class TremblingActor(eqx.Module):
+    """An actor whose actions are replaced by random ones with probability ε (a trembling hand, Selten 1975).
 
-        log π_ε(a|m) = log((1 − ε) π(a|m) + ε/A)
+        log π_ε(a|h) = log((1 − ε) π(a|h) + ε/A)
 
-    **Attributes:** the `actor`, with policy π; `probability`, ε.
+    **Attributes:**
+
+    - `actor`: with policy π.
+    - `probability`: ε.
     """
 
     actor: Actor
@@ -141,7 +141,8 @@ class Trembling(eqx.Module):
 class OneByOne(eqx.Module):
     """An actor made of one that plays a single game, such as a fixed strategy.
 
-    **Attributes:** `single`, with `first_memory()`, `remember(memory, seen)` and `act(memory)` of one game.
+    **Attributes:** `single`, with `initial_hidden_state()`, `update_hidden_state(memory, seen)` and `act(memory)` of
+    one game.
     """
 
     single: Any
@@ -151,55 +152,58 @@ class OneByOne(eqx.Module):
         """Itself."""
         return self
 
-    def first_memory(self, batch_size: int) -> PyTree:
+    def initial_hidden_state(self, batch_size: int) -> PyTree:
         """Its first memory in every game."""
-        first = jax.tree.map(jnp.asarray, self.single.first_memory())
+        first = jax.tree.map(jnp.asarray, self.single.initial_hidden_state())
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[..., None], (*leaf.shape, batch_size)), first)
 
-    def remember(self, memory: Any, seen: Seen) -> Any:
+    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
         """Its memory in every game."""
-        return jax.vmap(self.single.remember, -1, -1)(memory, seen)
+        return jax.vmap(self.single.update_hidden_state, -1, -1)(memory, seen)
 
     def act(self, memory: Any) -> Float[Array, "A B"]:
         """Its action logits in every game."""
         return jax.vmap(self.single.act, -1, -1)(memory)
 
 
-class SideBySide(eqx.Module):
-    """Several `actors` in one seat, each in its part of the games, one after the other.
+class MixedActors(eqx.Module):
+    """Several actors for one player, each in its part of the games, one after the other.
 
-    **Attributes:** `actors`; `shares`, how the games are divided among them: 3 and 1 for three quarters and one.
+    **Attributes:**
+
+    - `actors`: the actors.
+    - `fractions`: of the games that each plays; where they are not whole games, those before the last play fewer.
     """
 
     actors: tuple[Actor, ...]
-    shares: tuple[int, ...] = eqx.field(static=True)
+    fractions: tuple[float, ...] = eqx.field(static=True)
 
     @property
     def recurrence(self) -> Recurrence:
         """Itself."""
         return self
 
-    def first_memory(self, batch_size: int) -> PyTree:
-        """Everybody's first memory of its part."""
+    def initial_hidden_state(self, batch_size: int) -> PyTree:
+        """Each one's first hidden state in its part."""
         ends = self._ends(batch_size)
         return tuple(
-            own.recurrence.first_memory(end - start)
+            own.recurrence.initial_hidden_state(end - start)
             for own, start, end in zip(self.actors, ends[:-1], ends[1:], strict=True)
         )
 
-    def remember(self, memory: Any, seen: Seen) -> Any:
-        """Everybody's memory of its part."""
+    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
+        """Each one's hidden state in its part."""
         return tuple(
-            own.recurrence.remember(past, now)
+            own.recurrence.update_hidden_state(past, now)
             for own, past, now in zip(self.actors, memory, self.parts(seen), strict=True)
         )
 
     def act(self, memory: Any) -> Float[Array, "A B"]:
-        """Everybody's outputs."""
+        """Each one's outputs."""
         return jnp.concatenate([own.act(past) for own, past in zip(self.actors, memory, strict=True)], axis=-1)
 
     def parts(self, tree: PyTree) -> list[PyTree]:
-        """Everybody's part of arrays whose last axis is over games."""
+        """Each one's part of arrays whose last axis is over games."""
         ends = self._ends(jax.tree.leaves(tree)[0].shape[-1])
         return [
             jax.tree.map(lambda leaf, start=start, end=end: leaf[..., start:end], tree)
@@ -207,4 +211,16 @@ class SideBySide(eqx.Module):
         ]
 
     def _ends(self, batch_size: int) -> list[int]:
-        return [batch_size * part // sum(self.shares) for part in itertools.accumulate(self.shares, initial=0)]
+        # A number of games that is whole may be below it by rounding.
+        inner = [int(batch_size * part + 1e-9) for part in itertools.accumulate(self.fractions[:-1])]
+        return [0, *inner, batch_size]
+
+
+def actor_of(game: Game, policy: Any, player: int) -> Actor:
+    """Any policy as a player's actor: a network, or a fixed strategy."""
+    return policy.actor(game, player) if isinstance(policy, Network) else OneByOne(policy)
+
+
+def actors_of(game: Game, policies: Sequence[Any]) -> tuple[Actor, ...]:
+    """Each player's policy as an actor."""
+    return tuple(actor_of(game, policy, player) for player, policy in enumerate(policies))

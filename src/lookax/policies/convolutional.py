@@ -112,7 +112,7 @@ def actor_critic(
     *,
     convolutions: Sequence[tuple[int, int, int]] = NATURE,
     hidden_size: int = 512,
-    told_discount: bool = False,
+    critic_discount: bool = False,
 ) -> ActorCritic:
     """A fresh network: orthogonal weights with gain √2 (actor 0.01, critic 1, embedding 1), biases zero.
 
@@ -133,7 +133,7 @@ def actor_critic(
     hidden = _layer(next(keys), height * width * channels, hidden_size, np.sqrt(2))
     actor = _layer(next(keys), hidden_size, num_actions, 0.01)
     critic = _layer(next(keys), hidden_size, 1, 1.0)
-    if not told_discount:
+    if not critic_discount:
         return ActorCritic(tuple(layers), hidden, actor, critic)
     embedding = DiscountEmbedding(orthogonal(next(keys), EMBEDDED, 1, 1.0)[:, 0], jnp.zeros(EMBEDDED))
     merged = _layer(next(keys), hidden_size + EMBEDDED, hidden_size, np.sqrt(2))

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lookax.errors import BadInputError
-from lookax.games.exact_play import Policies, Policy
+from lookax.games.game import Policies, Policy
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.mlp import Dense, MLPPolicy, PreconditionedMLPPolicy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, preconditioner

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, ScalarLike
 
 from lookax.errors import check
-from lookax.games.exact_play import Policies, Policy
+from lookax.games.game import Policies, Policy
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot, state_one_hot
 from lookax.policies.mlp import Activation, Initialiser, PreconditionedMLPPolicy, mlp_policy

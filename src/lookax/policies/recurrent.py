@@ -28,7 +28,7 @@ class GRU(Unit):
     weight: Float[Array, "G H"]
     bias: Float[Array, " H"]
 
-    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
+    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
         """Zeros."""
         return jnp.zeros((*self.bias.shape, batch_size), self.bias.dtype)
 
@@ -48,7 +48,7 @@ class LastSeen(Unit):
 
     size: int = eqx.field(static=True)
 
-    def first_memory(self, batch_size: int) -> Float[Array, "H B"]:
+    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
         """Zeros."""
         return jnp.zeros((self.size, batch_size))
 

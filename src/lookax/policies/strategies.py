@@ -29,7 +29,7 @@ from lookax.errors import check
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.swapped_seats import Turned
+from lookax.games.swapped_seats import SwappedSeats
 from lookax.policies.coin_moves import OneCoinMoves, TwoCoinMoves
 
 Reaction = Callable[[Bool[Array, ""], Array], Bool[Array, ""]]
@@ -55,7 +55,7 @@ class Strategy(eqx.Module):
     player: int = eqx.field(static=True)
     num_actions: int = eqx.field(static=True)
 
-    def first_memory(self) -> Memory:
+    def initial_hidden_state(self) -> Memory:
         """Before anything was seen."""
         return Memory(jnp.array(True), jnp.array(0, jnp.int32))
 
@@ -65,7 +65,7 @@ class Strategy(eqx.Module):
         return lambda seen: seen
 
     @abc.abstractmethod
-    def remember(self, memory: Memory, seen: Seen) -> Memory:
+    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
         """The next memory; to be called once per step, before acting."""
 
     def act(self, memory: Memory) -> Float[Array, " A"]:
@@ -76,7 +76,7 @@ class Strategy(eqx.Module):
 class RandomStrategy(Strategy):
     """Every action with the same probability."""
 
-    def remember(self, memory: Memory, seen: Seen) -> Memory:
+    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
         """Nothing is remembered."""
         del seen
         return memory
@@ -96,7 +96,7 @@ class MatrixStrategy(Strategy):
 
     reaction: Reaction = eqx.field(static=True)
 
-    def remember(self, memory: Memory, seen: Seen) -> Memory:
+    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
         """Reacts to the last actions."""
         cooperates = self.reaction(memory.cooperates, jnp.roll(seen.actions, -self.player))
         return Memory(cooperates, cooperates.astype(jnp.int32))
@@ -112,35 +112,35 @@ class CoinStrategy(Strategy):
     reaction: Reaction = eqx.field(static=True)
     move: Callable[[Any, int, Bool[Array, ""]], Int[Array, ""]] = eqx.field(static=True)
 
-    def remember(self, memory: Memory, seen: Seen) -> Memory:
+    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
         """Reacts to the last reward and looks where to go."""
         cooperates = self.reaction(memory.cooperates, seen.rewards[self.player])
         return Memory(cooperates, self.move(seen.state, self.player, cooperates))
 
 
-class TurnedStrategy(Strategy):
-    """A strategy in a [`Turned`][lookax.games.swapped_seats.Turned] game: from either seat it sees the game as it is.
+class SwappedSeatsStrategy(Strategy):
+    """A strategy in a game with swapped seats: it sees the game as it is.
 
-    **Attributes:** `seats`, the strategy where the game is not turned and where it is; whether it is `turned`.
+    **Attributes:** `seats`, the strategy where the game is not swapped and where it is; whether it is `swapped`.
     """
 
     seats: tuple[Strategy, Strategy]
-    turned: Bool[Array, ""]
+    swapped: Bool[Array, ""]
 
-    def first_memory(self) -> Any:
+    def initial_hidden_state(self) -> Any:
         """Both seats' first memory."""
-        return tuple(own.first_memory() for own in self.seats)
+        return tuple(own.initial_hidden_state() for own in self.seats)
 
-    def remember(self, memory: Any, seen: Seen) -> Any:
+    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
         """Both seats' memory."""
-        actions, rewards = (jnp.where(self.turned, leaf[::-1], leaf) for leaf in (seen.actions, seen.rewards))
+        actions, rewards = (jnp.where(self.swapped, leaf[::-1], leaf) for leaf in (seen.actions, seen.rewards))
         seen = Seen(seen.state, actions, rewards)
-        return tuple(own.remember(past, seen) for own, past in zip(self.seats, memory, strict=True))
+        return tuple(own.update_hidden_state(past, seen) for own, past in zip(self.seats, memory, strict=True))
 
     def act(self, memory: Any) -> Float[Array, " A"]:
         """Action logits of the seat that it has."""
-        straight, turned = (own.act(past) for own, past in zip(self.seats, memory, strict=True))
-        return jnp.where(self.turned, turned, straight)
+        straight, swapped = (own.act(past) for own, past in zip(self.seats, memory, strict=True))
+        return jnp.where(self.swapped, swapped, straight)
 
 
 MATRIX_REACTIONS: dict[str, Reaction] = {
@@ -172,9 +172,9 @@ def strategy(name: str, game: Game, player: int) -> Strategy:
     check(name in strategy_names(game), "strategy", name, f"one of {', '.join(strategy_names(game))} in this game")
     check(0 <= player < game.num_players, "player", player, f"one of 0 … {game.num_players - 1}")
     num_actions = game.num_actions[player]
-    if isinstance(game, Turned):
+    if isinstance(game, SwappedSeats):
         both = strategy(name, game.game, player), strategy(name, game.game, 1 - player)
-        return TurnedStrategy(player, num_actions, both, game.turned)
+        return SwappedSeatsStrategy(player, num_actions, both, game.swapped)
     if name == "random":
         return RandomStrategy(player, num_actions)
     reaction = _reactions(game)[name]
@@ -186,7 +186,7 @@ def strategy(name: str, game: Game, player: int) -> Strategy:
 
 
 def _reactions(game: Game) -> dict[str, Reaction]:
-    if isinstance(game, Turned):
+    if isinstance(game, SwappedSeats):
         return _reactions(game.game)
     if isinstance(game, CoinGame):
         return COIN_REACTIONS

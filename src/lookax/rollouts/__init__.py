@@ -13,7 +13,7 @@ Dimension letters, here and in all of lookax:
 | K | learning steps of a lookahead |
 | D | entries of an observation |
 | H | entries of a memory |
-| P | pieces that a batch is worked through in |
+| P | microbatches that a batch is worked through in |
 
 Arrays are time-major: `[T, B]`, and `[T, N, B]` with an axis of players.
 """

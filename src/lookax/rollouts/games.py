@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from lookax.games.game import Game, Seen
-from lookax.policies.actor import Actor, SideBySide
+from lookax.policies.actor import Actor, MixedActors
 
 
 class Games(eqx.Module):
@@ -58,11 +58,11 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
     rewards = jax.eval_shape(game.step, step_key, one_state, actions[:, 0])[1]
     first = Seen(states, actions, jnp.zeros(shape, rewards.dtype))
     recurrences = [actor.recurrence for actor in actors]
-    memories = tuple(own.first_memory(batch_size) for own in recurrences)
+    memories = tuple(own.initial_hidden_state(batch_size) for own in recurrences)
 
     def step(carry, now):
         (seen, memories), (uniforms, key) = carry, now
-        memories = tuple(own.remember(past, seen) for own, past in zip(recurrences, memories, strict=True))
+        memories = tuple(own.update_hidden_state(past, seen) for own, past in zip(recurrences, memories, strict=True))
         outputs = tuple(actor.act(own) for actor, own in zip(actors, memories, strict=True))
         actions = jnp.stack([_drawn(own, uniform) for own, uniform in zip(outputs, uniforms, strict=True)])
         keys = jax.random.split(key, batch_size)
@@ -76,14 +76,14 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
     return jax.lax.stop_gradient(Games(states, actions[:-1], rewards[:-1], memories, outputs, weights))
 
 
-def watched(actor: Actor, games: Games) -> tuple[PyTree, Float[Array, "_ A B"]]:
+def observed_by(actor: Actor, games: Games) -> tuple[PyTree, Float[Array, "_ A B"]]:
     """What an actor that looks on at games remembers, `[T+1, …, B]`, and puts out, `[T+1, A, B]`."""
 
     def step(memories, seen):
-        memories = actor.recurrence.remember(memories, seen)
+        memories = actor.recurrence.update_hidden_state(memories, seen)
         return memories, (memories, actor.act(memories))
 
-    return jax.lax.scan(step, actor.recurrence.first_memory(games.weights.shape[0]), games.seen)[1]
+    return jax.lax.scan(step, actor.recurrence.initial_hidden_state(games.weights.shape[0]), games.seen)[1]
 
 
 def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "_ A B"]) -> Float[Array, "_ A B"]:
@@ -96,7 +96,7 @@ def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "
 
     is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
     """
-    if isinstance(actor, SideBySide):
+    if isinstance(actor, MixedActors):
         parts = zip(actor.actors, actor.parts(seen), memories, actor.parts(outputs), strict=True)
         return jnp.concatenate([replayed(own, *of_own) for own, *of_own in parts], axis=-1)
     arrays, static = eqx.partition(actor, eqx.is_array)
@@ -117,7 +117,7 @@ def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "
 
         def start(moving):
             actor = eqx.combine(moving, fixed, static)
-            return actor.recurrence.first_memory(outputs.shape[-1])
+            return actor.recurrence.initial_hidden_state(outputs.shape[-1])
 
         first, d_first = jax.jvp(start, (moving,), (d_moving,))
         before = jax.tree.map(lambda start, later: jnp.concatenate([start[None], later[:-1]]), first, memories)
@@ -127,7 +127,7 @@ def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "
         def linearised(moving, d_moving, memory, d_memory, seen):
             def update(moving, memory):
                 actor = eqx.combine(moving, fixed, static)
-                memory = actor.recurrence.remember(memory, seen)
+                memory = actor.recurrence.update_hidden_state(memory, seen)
                 return memory, actor.act(memory)
 
             return jax.jvp(update, (moving, memory), (d_moving, d_memory))[1]

@@ -1,4 +1,4 @@
-"""Large batches, worked through in pieces: those that fit a processor's cache, a share of them on every device."""
+"""Large batches as microbatches: those that fit a processor's cache, a part of them on every device."""
 
 import dataclasses
 import itertools
@@ -13,7 +13,7 @@ from lookax.errors import check, check_at_least
 from lookax.games.game import Game
 from lookax.policies.actor import Actor
 from lookax.rollouts.games import Games, actor_rollout
-from lookax.rollouts.sharding import dealing_of, dealt_out
+from lookax.rollouts.sharding import sharded, sharding_of
 
 FIT_A_CACHE = 256
 """Games at once on a processor: the memories of as many, of a usual size, fit its second cache."""
@@ -22,13 +22,13 @@ FEW = 32
 """Fewer games at once than that leave a processor's vector units idle most of the time."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Play:
-    """Plays batches of games, in pieces of as many as are good to have at once.
+class Play(eqx.Module):
+    """Plays batches of games, in microbatches of as many as are good to have at once.
 
     **Attributes:**
 
-    - `game`: what is played; `horizon`: for how many steps.
+    - `game`: what is played.
+    - `horizon`: for how many steps.
     - `batch_size`: how many games.
     - `at_once`: how many of them are worked through at once, a divisor; `None` for what suits the kind of device. Other
       games are drawn for other numbers.
@@ -36,12 +36,13 @@ class Play:
     **Raises:** `ValueError` for numbers out of range.
     """
 
+    _: dataclasses.KW_ONLY
     game: Game
-    horizon: int
-    batch_size: int
-    at_once: int | None = None
+    horizon: int = eqx.field(static=True)
+    batch_size: int = eqx.field(static=True)
+    at_once: int | None = eqx.field(static=True, default=None)
 
-    def __post_init__(self):
+    def __check_init__(self):
         check_at_least("horizon", self.horizon, 1)
         check_at_least("batch_size", self.batch_size, 1)
         if self.at_once is not None:
@@ -49,11 +50,11 @@ class Play:
             check(divides, "at_once", self.at_once, f"a divisor of the batch size, {self.batch_size}")
 
     @property
-    def num_pieces(self) -> int:
+    def num_microbatches(self) -> int:
         """P.
 
-        On a processor, pieces are the largest that divide the batch and fit its cache. Where those would be of fewer
-        than 32 games (257 is a prime number), pieces are the smallest that divide the batch and do not fit.
+        On a processor, microbatches are the largest that divide the batch and fit its cache. Where those would be of
+        fewer than 32 games (257 is a prime number), microbatches are the smallest that divide the batch and do not fit.
         """
         if self.at_once is not None:
             return self.batch_size // self.at_once
@@ -63,48 +64,50 @@ class Play:
         return self.batch_size // next(size for size in itertools.chain(fitting, larger) if self.batch_size % size == 0)
 
     def __call__(self, actors: Sequence[Actor], key: Key[Array, ""]) -> Games:
-        """Games of these actors, in pieces, `[devices, P / devices, …]`."""
-        size = self.batch_size // self.num_pieces
+        """Games of these actors, in microbatches, `[devices, P / devices, …]`."""
+        size = self.batch_size // self.num_microbatches
 
-        def piece(actors: Sequence[Actor], key: Key[Array, ""]) -> Games:
+        def microbatch(actors: Sequence[Actor], key: Key[Array, ""]) -> Games:
             return actor_rollout(self.game, actors, key, horizon=self.horizon, batch_size=size)
 
-        return in_pieces(piece, tuple(actors), _shared_out(jax.random.split(key, self.num_pieces)))
+        return in_microbatches(microbatch, tuple(actors), _shared_out(jax.random.split(key, self.num_microbatches)))
 
 
-def in_pieces(function: Callable[[PyTree, PyTree], PyTree], params: PyTree, pieces: PyTree) -> PyTree:
-    """A function of params and of each piece `[devices, P / devices, …]`, as a constant."""
+def in_microbatches(function: Callable[[PyTree, PyTree], PyTree], params: PyTree, microbatches: PyTree) -> PyTree:
+    """A function of params and of each microbatch `[devices, P / devices, …]`, as a constant."""
 
-    def of_device(params: PyTree, pieces: PyTree) -> PyTree:
-        return jax.lax.map(lambda piece: function(params, piece), pieces)
+    def of_device(params: PyTree, microbatches: PyTree) -> PyTree:
+        return jax.lax.map(lambda microbatch: function(params, microbatch), microbatches)
 
-    return _on_devices(of_device, jax.lax.stop_gradient(params), pieces)
+    return _on_devices(of_device, jax.lax.stop_gradient(params), microbatches)
 
 
 def mean_over_games(
-    of_piece: Callable[[PyTree, PyTree], Float[Array, ""]], params: PyTree, pieces: PyTree
+    of_microbatch: Callable[[PyTree, PyTree], Float[Array, ""]], params: PyTree, microbatches: PyTree
 ) -> Float[Array, ""]:
-    """The mean over pieces `[devices, P / devices, …]` of a function of each, differentiable in `params` alone.
+    """The mean over microbatches `[devices, P / devices, …]` of a function of each, differentiable in `params` alone.
 
-    Derivatives, of every order, take the memory of one piece, and every device adds up its own before they are summed.
+    Derivatives, of every order, take the memory of one microbatch, and every device adds up its own before they are
+    summed.
 
-    **Arguments:** `of_piece`: a mean over the games of a piece. It must close over nothing that is differentiated.
+    **Arguments:** `of_microbatch`: a mean over the games of a microbatch. It must close over nothing that is
+    differentiated.
     """
 
-    def of_device(params: PyTree, pieces: PyTree) -> Float[Array, ""]:
-        def add(total, piece):
-            return total + of_piece(params, piece), None
+    def of_device(params: PyTree, microbatches: PyTree) -> Float[Array, ""]:
+        def add(total, microbatch):
+            return total + of_microbatch(params, microbatch), None
 
-        total, _ = jax.lax.scan(jax.checkpoint(add, prevent_cse=False), jnp.zeros(()), pieces)
+        total, _ = jax.lax.scan(jax.checkpoint(add, prevent_cse=False), jnp.zeros(()), microbatches)
         return total
 
-    pieces = jax.lax.stop_gradient(pieces)
-    devices, each = jax.tree.leaves(pieces)[0].shape[:2]
-    return jnp.sum(_on_devices(of_device, params, pieces)) / (devices * each)
+    microbatches = jax.lax.stop_gradient(microbatches)
+    devices, each = jax.tree.leaves(microbatches)[0].shape[:2]
+    return jnp.sum(_on_devices(of_device, params, microbatches)) / (devices * each)
 
 
 def _shared_out(keys: Key[Array, " P"]) -> Key[Array, "devices _"]:
-    dealing = dealing_of(keys.shape[0])
+    dealing = sharding_of(keys.shape[0])
     return keys.reshape(1 if dealing is None else dealing.parts, -1)
 
 
@@ -118,5 +121,5 @@ def _on_devices(function: Callable[[PyTree, PyTree], PyTree], params: PyTree, sh
     arrays, static = eqx.partition(params, eqx.is_array)
     copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (devices, *leaf.shape)), arrays)
     return jax.vmap(lambda own, share: function(eqx.combine(own, static), share))(
-        dealt_out(copies, 0), dealt_out(shares, 0)
+        sharded(copies, 0), sharded(shares, 0)
     )

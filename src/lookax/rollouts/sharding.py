@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 
-class Dealing(NamedTuple):
+class GameSharding(NamedTuple):
     """Games go to the devices of a `sharding`, along one axis; `sizes` are those of batches that were dealt out."""
 
     sharding: NamedSharding
@@ -27,7 +27,7 @@ class Dealing(NamedTuple):
         return jax.lax.with_sharding_constraint(leaf, NamedSharding(self.sharding.mesh, spec))
 
 
-_DEALING = contextvars.ContextVar[Dealing | None]("dealing", default=None)
+_DEALING = contextvars.ContextVar[GameSharding | None]("dealing", default=None)
 
 
 @contextlib.contextmanager
@@ -38,7 +38,7 @@ def games_over(sharding: NamedSharding) -> Iterator[list[int]]:
 
     **Yields:** a list, to which the sizes of batches that are dealt out are added.
     """
-    dealing = Dealing(sharding, [])
+    dealing = GameSharding(sharding, [])
     token = _DEALING.set(dealing)
     try:
         yield dealing.sizes
@@ -46,16 +46,16 @@ def games_over(sharding: NamedSharding) -> Iterator[list[int]]:
         _DEALING.reset(token)
 
 
-def dealing_of(number: int) -> Dealing | None:
-    """How so many games or pieces are dealt out; `None` where they stay together."""
+def sharding_of(number: int) -> GameSharding | None:
+    """How so many games or microbatches are dealt out; `None` where they stay together."""
     dealing = _DEALING.get()
     return None if dealing is None or number % dealing.parts else dealing
 
 
-def dealt_out(tree: PyTree, axis: int) -> PyTree:
+def sharded(tree: PyTree, axis: int) -> PyTree:
     """Arrays with an axis over games dealt out; what is computed from them follows them there."""
     number = jax.tree.leaves(tree)[0].shape[axis]
-    dealing = dealing_of(number)
+    dealing = sharding_of(number)
     if dealing is None:
         return tree
     dealing.sizes.append(number)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 from lookax.errors import BadInputError, check_at_least
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.tabular_mdp import TabularMDP, check_log_probs, cumulative, draw
-from lookax.rollouts.sharding import dealt_out
+from lookax.rollouts.sharding import sharded
 
 
 class Trajectory(eqx.Module):
@@ -134,7 +134,7 @@ def _play(
     One uniform number per draw, inverted through the distribution function: A − 1 fewer than a Gumbel trick takes.
     """
     distribution = cumulative(policy)
-    uniforms = dealt_out(uniforms, 2)
+    uniforms = sharded(uniforms, 2)
 
     def step(states, uniforms):
         actions = draw(distribution[states], uniforms[0])

@@ -4,13 +4,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.surrogates.magic_box import magic_box
 from lookax.surrogates.off_policy import off_policy_dice
 from lookax.surrogates.returns import discounts, running_sums
-
-
-def magic_box(log_probs: Float[Array, "..."]) -> Float[Array, "..."]:
-    """□(ℓ) = exp(ℓ − ⊥ℓ): 1, with the derivatives of a likelihood ratio (Foerster et al. 2018, DiCE, eq. 5)."""
-    return jnp.exp(log_probs - jax.lax.stop_gradient(log_probs))
 
 
 def dice(log_probs: Float[Array, " T"], rewards: Float[Array, " T"], discount: ScalarLike) -> Float[Array, ""]:

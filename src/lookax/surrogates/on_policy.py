@@ -7,7 +7,7 @@ d(s, t) = γᵗ Pr_π(sₜ = s), π(a|s) and Qₜ(s, a) the policy's own, what t
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.surrogates.dice import magic_box
+from lookax.surrogates.magic_box import magic_box
 from lookax.surrogates.returns import discounts
 
 

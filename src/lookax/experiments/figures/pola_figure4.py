@@ -67,7 +67,7 @@ LAPTOP_POLA = MemoryShaping(
 LAPTOP_POLA_OM = dataclasses.replace(LAPTOP_POLA, opponent_model=True)
 LAPTOP_LOLA = dataclasses.replace(LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, total_updates=1000)
 
-TREMBLING = {"tremble": 0.05, "sparring": 8}
+TREMBLING = {"tremble_probability": 0.05, "defector_fraction": 0.125}
 
 LAPTOP_PRESETS = tuple(
     Preset(f"{PREFIX}-laptop-{name}", f"{description}, iterated prisoner's dilemma, small", experiment, RUN)

@@ -15,15 +15,17 @@ from lookax.games.arcade.emulators import MOST_GAMES
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import MinAtar
 from lookax.learners.a2c import A2C, A2CState
-from lookax.learners.mgrl import MGRL, Bootstrapped, Inner, MGRLState, Outer
+from lookax.learners.learner import Metrics
+from lookax.learners.mgrl import MGRL, BootstrappedOuter, Inner, MGRLState, Outer
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
     PolicySurrogate,
     coefficient_metrics,
     learning_optimiser,
 )
-from lookax.learners.state import Metrics
-from lookax.lookahead.unrolled import Adjoint
+from lookax.lookahead.adjoints import AdjointName, adjoint_by_name
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.convolutional import NATURE, SMALL, ActorCritic, actor_critic
 
 Console = Literal["atari", "minatar"]
@@ -53,7 +55,7 @@ class ActorCriticLearning:
     """MGRL: how many updates K a window has, which a further rollout judges; one window is an update of the run."""
     surrogate: PolicySurrogate = "score-function"
     """MGRL: what updates are differentiated as; lvc has the better Hessian."""
-    told_discount_constant: bool = True
+    critic_discount_constant: bool = True
     """MGRL: the discount that the critic is told is constant to derivatives, as published."""
     meta_learning_rate: float = 0.001
     """MGRL: step size of the meta-parameters' optimiser, Adam on their logits."""
@@ -69,7 +71,7 @@ class ActorCriticLearning:
     """MGRL: weight of the KL divergence from the window's first policy in the judgement."""
     bootstrap_step_size: float | None = None
     """MGRL: windows are judged by how near they come to a target so far up that judgement (BMG); None: by it itself."""
-    adjoint: Adjoint = "forward-over-reverse"
+    adjoint: AdjointName = "forward-over-reverse"
     """MGRL: how updates are differentiated."""
 
     discount: float = 0.99
@@ -139,37 +141,50 @@ class ActorCriticLearning:
             environment.num_actions,
             convolutions=NATURE if atari else SMALL,
             hidden_size=512 if atari else 128,
-            told_discount=self.meta,
+            critic_discount=self.meta,
         )
 
     def learner(self) -> A2C | MGRL:
         """The algorithm."""
-        played = self.environment(), self.batch_size, self.steps
         updates = self.total_updates * (self.inner_steps if self.meta else 1)
-        total = updates if self.linear_decay else None
-        optimiser = learning_optimiser(self.learning_rate, self.max_gradient_norm, total)
-        if not self.meta:
-            return A2C(*played, self._coefficients(), optimiser)
-        judgement = (
-            self.outer_discount,
-            self.outer_gae_lambda,
-            self.outer_value_coefficient,
-            self.outer_entropy_coefficient,
-            self.outer_kl_coefficient,
+        optimiser = Optimiser(
+            learning_optimiser,
+            learning_rate=self.learning_rate,
+            max_norm=self.max_gradient_norm,
+            total_steps=updates if self.linear_decay else None,
         )
+        if not self.meta:
+            return A2C(
+                environment=self.environment(),
+                network=self.fresh_network,
+                batch_size=self.batch_size,
+                steps=self.steps,
+                coefficients=self._coefficients(),
+                optimiser=optimiser,
+            )
+        terms = {
+            "discount": self.outer_discount,
+            "gae_lambda": self.outer_gae_lambda,
+            "value_coefficient": self.outer_value_coefficient,
+            "entropy_coefficient": self.outer_entropy_coefficient,
+            "kl_coefficient": self.outer_kl_coefficient,
+        }
         step_size = self.bootstrap_step_size
-        outer = Outer(*judgement) if step_size is None else Bootstrapped(*judgement, step_size)
-        inner = Inner(optimiser, self.surrogate, self.told_discount_constant)
-        meta_optimiser = optax.adam(self.meta_learning_rate)
-        return MGRL(*played, inner, self.inner_steps, outer, meta_optimiser, self.adjoint)
+        return MGRL(
+            environment=self.environment(),
+            network=self.fresh_network,
+            meta=jax.tree.map(jax.scipy.special.logit, self._coefficients()),
+            batch_size=self.batch_size,
+            steps=self.steps,
+            inner=Inner(surrogate=self.surrogate, discount_constant=self.critic_discount_constant),
+            lookahead=Lookahead(optimiser, self.inner_steps, adjoint_by_name(self.adjoint)),
+            outer=Outer(**terms) if step_size is None else BootstrappedOuter(**terms, step_size=step_size),
+            meta_optimiser=Optimiser(optax.adam, learning_rate=self.meta_learning_rate),
+        )
 
     def init(self, key: Key[Array, ""]) -> A2CState | MGRLState:
         """A fresh learner's state."""
-        network_key, key = jax.random.split(key)
-        network, learner = self.fresh_network(network_key), self.learner()
-        if isinstance(learner, A2C):
-            return learner.init(key, network)
-        return learner.init(key, network, jax.tree.map(jax.scipy.special.logit, self._coefficients()))
+        return self.learner().init(key)
 
     def update(self, key: Key[Array, ""], state: Any) -> tuple[Any, Metrics]:
         """A rollout and an update, or a window of MGRL."""
@@ -197,5 +212,5 @@ class ActorCriticLearning:
         return {}
 
     def _coefficients(self) -> Coefficients:
-        own = self.discount, self.gae_lambda, self.value_coefficient, self.entropy_coefficient
-        return Coefficients(*(jnp.asarray(number) for number in own))
+        names = ("discount", "gae_lambda", "value_coefficient", "entropy_coefficient")
+        return Coefficients(**{name: jnp.asarray(getattr(self, name)) for name in names})

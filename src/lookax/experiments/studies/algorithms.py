@@ -1,27 +1,34 @@
 """Settings of the learners, as experiments give them and the command line overrides them."""
 
 import dataclasses
-import functools
 from typing import Literal
 
 import optax
+from jaxtyping import ScalarLike
 
 from lookax.errors import check_at_least, check_positive
 from lookax.experiments.settings import settings
 from lookax.games.exact_play import ExactPlay
 from lookax.learners.lola import LOLA
 from lookax.learners.naive import Naive
-from lookax.learners.objectives.shaping import Lookahead, Shaping
+from lookax.learners.objectives.shaping import Shaping
 from lookax.learners.opponents.opponent_model import OpponentModel
 from lookax.learners.pola import POLA, DivergenceWeights
-from lookax.learners.state import Initial
-from lookax.lookahead.proximal import proximal_point
-from lookax.lookahead.unrolled import Adjoint, unrolled
+from lookax.learners.simultaneous import Initial
+from lookax.lookahead import proximal
+from lookax.lookahead.adjoints import AdjointName, adjoint_by_name
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.factory import PolicyKind, PolicyMaker
 
-Optimiser = Literal["sgd", "adam", "rmsprop"]
+OptimiserName = Literal["sgd", "adam", "rmsprop"]
 
 OPTIMISERS = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": optax.rmsprop}
+
+
+def optimiser_of(name: OptimiserName, learning_rate: ScalarLike) -> Optimiser:
+    """The optimiser of a name, with a step size."""
+    return Optimiser(OPTIMISERS[name], learning_rate=learning_rate)
 
 
 @settings
@@ -33,12 +40,12 @@ class GradientSteps:
     """Step size η of the steps that opponents are expected to take."""
     inner_steps: int = 1
     """How many steps K opponents are expected to take."""
-    inner_optimiser: Optimiser = "sgd"
+    inner_optimiser: OptimiserName = "sgd"
     """The opponents' optimiser."""
     inner_beta: float | None = None
     """Weight of the proximal term, KL from where it started, in an opponent's objective; None for no such term."""
-    adjoint: Adjoint = "reverse"
-    """How the steps are differentiated."""
+    adjoint: AdjointName = "reverse"
+    """How the steps are differentiated; of so small programs reverse over reverse mode takes half the time."""
 
     def validate(self) -> None:
         """Raises `ValueError` if a field is out of range."""
@@ -48,9 +55,9 @@ class GradientSteps:
             check_at_least("inner_beta", self.inner_beta, 0)
 
     def lookahead(self) -> Lookahead:
-        """The learning step that these settings describe."""
-        optimiser = OPTIMISERS[self.inner_optimiser](self.inner_learning_rate)
-        return functools.partial(unrolled, optimiser=optimiser, steps=self.inner_steps, adjoint=self.adjoint)
+        """The learning steps that these settings describe."""
+        optimiser = optimiser_of(self.inner_optimiser, self.inner_learning_rate)
+        return Lookahead(optimiser, self.inner_steps, adjoint_by_name(self.adjoint))
 
 
 @settings
@@ -68,9 +75,9 @@ class ProximalPoint:
         check_positive("inner_beta", self.inner_beta)
         check_positive("inner_tolerance", self.inner_tolerance)
 
-    def lookahead(self) -> Lookahead:
-        """The learning step that these settings describe."""
-        return functools.partial(proximal_point, tolerance=self.inner_tolerance)
+    def lookahead(self) -> proximal.ProximalPoint:
+        """The proximal problem that these settings describe."""
+        return proximal.ProximalPoint(self.inner_tolerance)
 
 
 @settings
@@ -97,11 +104,11 @@ class OpponentModelling:
         """The opponent model, for the players that `maker` makes policies for."""
         maker = dataclasses.replace(maker, kind=self.model)
         return OpponentModel(
-            maker.initial,
-            maker.observations(),
-            optax.sgd(self.model_learning_rate),
-            self.model_tolerance,
-            self.max_model_steps,
+            initial=maker.initial,
+            observations=maker.observations(),
+            optimiser=Optimiser(optax.sgd, learning_rate=self.model_learning_rate),
+            tolerance=self.model_tolerance,
+            max_steps=self.max_model_steps,
         )
 
 
@@ -112,7 +119,7 @@ class NaiveSettings:
 
     learning_rate: float = 0.1
     """Step size α of every player's policy."""
-    optimiser: Optimiser = "sgd"
+    optimiser: OptimiserName = "sgd"
     """Optimiser of every player's policy."""
 
     def validate(self) -> None:
@@ -122,7 +129,7 @@ class NaiveSettings:
     def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> Naive:
         """The learner in a game, with the first policies that `initial` makes."""
         del maker
-        return Naive(play, initial, OPTIMISERS[self.optimiser](self.learning_rate))
+        return Naive(game=play, initial=initial, optimiser=optimiser_of(self.optimiser, self.learning_rate))
 
 
 @settings
@@ -134,7 +141,7 @@ class LOLASettings:
     """What opponents are expected to do."""
     learning_rate: float = 0.1
     """Step size α of every player's policy."""
-    optimiser: Optimiser = "sgd"
+    optimiser: OptimiserName = "sgd"
     """Optimiser of every player's policy."""
     taylor: bool = False
     """Use the first-order expansion of my return in the opponents' step, as in the LOLA paper."""
@@ -151,11 +158,13 @@ class LOLASettings:
     def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> LOLA:
         """The learner in a game, with the first policies that `initial` makes."""
         return LOLA(
-            play,
-            initial,
-            OPTIMISERS[self.optimiser](self.learning_rate),
-            Shaping(self.lookahead.lookahead(), self.lookahead.inner_beta, self.taylor),
-            self.opponent_modelling and self.opponent_modelling.opponent_model(maker),
+            game=play,
+            initial=initial,
+            optimiser=optimiser_of(self.optimiser, self.learning_rate),
+            shaping=Shaping(
+                lookahead=self.lookahead.lookahead(), inner_beta=self.lookahead.inner_beta, taylor=self.taylor
+            ),
+            opponent_model=self.opponent_modelling and self.opponent_modelling.opponent_model(maker),
         )
 
 
@@ -168,7 +177,7 @@ class POLASettings:
     """What opponents are expected to do."""
     learning_rate: float = 0.1
     """Step size of the outer steps."""
-    optimiser: Optimiser = "sgd"
+    optimiser: OptimiserName = "sgd"
     """Optimiser of the outer steps; starts afresh at every update."""
     outer_beta: float | None = 1.0
     """Weight β of the proximal term, KL from the policy before the update; None for no such term."""
@@ -199,16 +208,16 @@ class POLASettings:
     def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> POLA:
         """The learner in a game, with the first policies that `initial` makes."""
         return POLA(
-            play,
-            initial,
-            OPTIMISERS[self.optimiser](self.learning_rate),
-            Shaping(self.lookahead.lookahead(), self.lookahead.inner_beta),
-            self.outer_beta,
-            self.outer_steps,
-            self.tolerance,
-            self.max_outer_steps,
-            self.divergence_weights,
-            self.opponent_modelling and self.opponent_modelling.opponent_model(maker),
+            game=play,
+            initial=initial,
+            optimiser=optimiser_of(self.optimiser, self.learning_rate),
+            shaping=Shaping(lookahead=self.lookahead.lookahead(), inner_beta=self.lookahead.inner_beta),
+            outer_beta=self.outer_beta,
+            outer_steps=self.outer_steps,
+            tolerance=self.tolerance,
+            max_outer_steps=self.max_outer_steps,
+            divergence_weights=self.divergence_weights,
+            opponent_model=self.opponent_modelling and self.opponent_modelling.opponent_model(maker),
         )
 
 

@@ -10,10 +10,11 @@ from lookax.experiments.settings import settings
 from lookax.experiments.studies.algorithms import Algorithm
 from lookax.experiments.studies.repeated_game import RepeatedGame, quantities
 from lookax.games.exact_play import ExactPlay
+from lookax.learners.learner import Metrics
 from lookax.learners.lola import LOLA
 from lookax.learners.naive import Naive
 from lookax.learners.pola import POLA
-from lookax.learners.state import LearnerState, Metrics
+from lookax.learners.simultaneous import PlayersState
 
 
 @settings
@@ -45,16 +46,16 @@ class ExactShaping(RepeatedGame):
         """The game, with its observations, discount and horizon."""
         return self.exact_play(self.horizon)
 
-    def init(self, key: Key[Array, ""]) -> LearnerState:
+    def init(self, key: Key[Array, ""]) -> PlayersState:
         """The learner's first state."""
         return self._learner().init(key)
 
-    def update(self, key: Key[Array, ""], state: LearnerState) -> tuple[LearnerState, Metrics]:
+    def update(self, key: Key[Array, ""], state: PlayersState) -> tuple[PlayersState, Metrics]:
         """The learner's next state, and its metrics."""
         return self._learner().update(key, state)
 
-    def evaluate(self, key: Key[Array, ""], state: LearnerState) -> Metrics:
-        """Everybody's returns and cooperation, and who plays tit-for-tat; nothing is drawn."""
+    def evaluate(self, key: Key[Array, ""], state: PlayersState) -> Metrics:
+        """All players' returns and cooperation, and who plays tit-for-tat; nothing is drawn."""
         del key
         return quantities(self.play(), state.policies)
 

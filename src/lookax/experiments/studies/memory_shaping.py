@@ -14,25 +14,27 @@ from jaxtyping import Array, Key
 from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.evaluation.matches import coins, match, own_coin_share, scores, scores_against
 from lookax.evaluation.reciprocity import is_reciprocal
-from lookax.experiments.settings import check_seeds, settings
-from lookax.experiments.studies.algorithms import OPTIMISERS, Optimiser
+from lookax.experiments.settings import StaticFloat, check_seeds, settings
+from lookax.experiments.studies.algorithms import OptimiserName, optimiser_of
 from lookax.experiments.studies.repeated_game import GameName
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game
 from lookax.games.histories import Start
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
+from lookax.learners.learner import Metrics
 from lookax.learners.objectives.agent import Agent, Baseline, SampledObjectives
 from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pair import Pair, PairState
-from lookax.learners.pola_dice import POLADiCE
-from lookax.learners.state import Metrics
-from lookax.lookahead.unrolled import Adjoint
+from lookax.learners.pola_dice import POLADiCEUpdate
+from lookax.lookahead.adjoints import AdjointName, adjoint_by_name
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.actor import Network
 from lookax.policies.mlp import Initialiser
 from lookax.policies.recurrent import Memory, network
 from lookax.policies.serialisation import as_written, from_written
-from lookax.policies.strategies import strategy, strategy_names
+from lookax.policies.strategies import Strategy, strategy, strategy_names
 from lookax.rollouts.microbatches import Play
 
 CoinGameName = Literal["coin", "two-coins"]
@@ -88,7 +90,7 @@ class MemoryShaping:
     """Step size of the policies' optimiser."""
     critic_learning_rate: float = 0.0005
     """Step size of the critics' optimiser."""
-    optimiser: Optimiser = "adam"
+    optimiser: OptimiserName = "adam"
     """Optimiser of policies and critics, models' too; starts afresh at every update, unless kept."""
     keep_optimisers: bool = False
     """Optimisers go on from one update to the next."""
@@ -108,11 +110,11 @@ class MemoryShaping:
     """λ of generalised advantages."""
     critic_after_loop: bool = False
     """The critic learns after an update's steps, not along with them."""
-    tremble: float | None = None
-    """Probability with which hands tremble in the games that are learned from; None for steady hands, as published."""
-    sparring: int | None = None
-    """One in so many of the games after the opponent's steps is against a defector; None for none, as published."""
-    adjoint: Adjoint = "forward-over-reverse"
+    tremble_probability: float | None = None
+    """With which learners' actions are random ones in the games that are learned from; None for never, as published."""
+    defector_fraction: StaticFloat | None = None
+    """Part of the games after the opponent's steps that is against a defector; None for none, as published."""
+    adjoint: AdjointName = "forward-over-reverse"
     """How the opponent's steps are differentiated."""
 
     opponent: str = ITSELF
@@ -134,7 +136,7 @@ class MemoryShaping:
     """Size of their dense layers and memories."""
     num_layers: int = 1
     """How many dense layers come before the memory."""
-    shared_memory: bool = False
+    shared_encoder: bool = False
     """The critic is a head on the policy's memory, instead of a network of its own."""
     initialiser: Initialiser = "lecun"
     """Initialisation of all layers."""
@@ -174,11 +176,16 @@ class MemoryShaping:
         for name in ("outer_beta", "inner_beta"):
             if (beta := getattr(self, name)) is not None:
                 check_at_least(name, beta, 0)
-        if self.tremble is not None:
-            check(0 < self.tremble < 1, "tremble", self.tremble, "between 0 and 1")
-        if self.sparring is not None:
+        if self.tremble_probability is not None:
+            check(0 < self.tremble_probability < 1, "tremble_probability", self.tremble_probability, "between 0 and 1")
+        if self.defector_fraction is not None:
             names = strategy_names(self.played())
-            check("always-defect" in names, "sparring", self.sparring, "None in a game without a defector")
+            rule = "None in a game without a defector"
+            check("always-defect" in names, "defector_fraction", self.defector_fraction, rule)
+            at_once = self.batch_size // self.play().num_microbatches
+            rule = f"between 1/{at_once} and {at_once - 1}/{at_once}, as {at_once} games are played at once"
+            possible = 1 <= self.defector_fraction * at_once <= at_once - 1
+            check(possible, "defector_fraction", self.defector_fraction, rule)
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         check_seeds(self.seeds, self.first_seed)
         self.learner()
@@ -210,43 +217,52 @@ class MemoryShaping:
 
     def play(self) -> Play:
         """How games are played to learn from."""
-        return Play(self.played(), self.horizon, self.batch_size, self.games_at_once)
+        return Play(game=self.played(), horizon=self.horizon, batch_size=self.batch_size, at_once=self.games_at_once)
 
     def objectives(self) -> SampledObjectives:
-        """What is climbed."""
-        return SampledObjectives(self.discount, self.gae_lambda, self.baseline, self.reversed_divergence)
+        """What is maximised."""
+        return SampledObjectives(
+            discount=self.discount,
+            gae_lambda=self.gae_lambda,
+            baseline=self.baseline,
+            reversed_divergence=self.reversed_divergence,
+        )
 
-    def learner(self) -> POLADiCE:
-        """The learner in the first seat."""
-        optimiser = OPTIMISERS[self.optimiser]
-        return POLADiCE(
-            self.play(),
-            self.objectives(),
-            optimiser(self.learning_rate),
-            optimiser(self.critic_learning_rate),
-            optax.sgd(self.inner_learning_rate),
-            optax.sgd(self.inner_critic_learning_rate),
-            self.inner_steps,
-            self.outer_steps,
-            self.inner_beta,
-            self.outer_beta,
-            self.keep_optimisers,
-            self.critic_after_loop,
-            self.tremble,
-            self.sparring,
-            self.adjoint,
+    def learner(self) -> POLADiCEUpdate:
+        """How the first player learns."""
+        return POLADiCEUpdate(
+            play=self.play(),
+            objectives=self.objectives(),
+            optimiser=optimiser_of(self.optimiser, self.learning_rate),
+            critic_optimiser=optimiser_of(self.optimiser, self.critic_learning_rate),
+            lookahead=Lookahead(
+                Optimiser(optax.sgd, learning_rate=self.inner_learning_rate),
+                self.inner_steps,
+                adjoint_by_name(self.adjoint),
+            ),
+            inner_critic_optimiser=Optimiser(optax.sgd, learning_rate=self.inner_critic_learning_rate),
+            outer_steps=self.outer_steps,
+            inner_beta=self.inner_beta,
+            outer_beta=self.outer_beta,
+            keep_optimisers=self.keep_optimisers,
+            critic_after_loop=self.critic_after_loop,
+            tremble_probability=self.tremble_probability,
+            scripted_opponent=None if self.defector_fraction is None else _defector,
+            scripted_fraction=self.defector_fraction or 0.0,
         )
 
     def pair(self) -> Pair:
         """Both learners."""
         learner, imitation = self.learner(), self._imitation() if self.opponent_model else None
         if self.opponent == ITSELF:
-            return Pair(self._initial, (learner, learner), (imitation, imitation))
+            return Pair(initial=self._initial, updates=(learner, learner), imitations=(imitation, imitation))
         other = None
         if self.opponent in SIMPLER:
-            steps = 0 if self.opponent == "naive" else self.inner_steps
-            other = dataclasses.replace(learner, inner_steps=steps, outer_steps=1, inner_beta=None, outer_beta=None)
-        return Pair(self._initial, (learner, other), (imitation, None))
+            lookahead = dataclasses.replace(
+                learner.lookahead, steps=0 if self.opponent == "naive" else self.inner_steps
+            )
+            other = dataclasses.replace(learner, lookahead=lookahead, outer_steps=1, inner_beta=None, outer_beta=None)
+        return Pair(initial=self._initial, updates=(learner, other), imitations=(imitation, None))
 
     def init(self, key: Key[Array, ""]) -> PairState:
         """First agents."""
@@ -301,7 +317,7 @@ class MemoryShaping:
             )
 
         critic = fresh(critic_key, 1) if self.baseline == "critic" else None
-        if critic is not None and self.shared_memory:
+        if critic is not None and self.shared_encoder:
             critic = critic.head
         return Agent(fresh(policy_key, game.num_actions[player]), critic)
 
@@ -316,14 +332,13 @@ class MemoryShaping:
         return agents, models
 
     def _imitation(self) -> Imitation:
-        optimiser = OPTIMISERS[self.optimiser]
         return Imitation(
-            self.play(),
-            self.objectives(),
-            optimiser(self.model_learning_rate),
-            optimiser(self.model_critic_learning_rate),
-            self.model_batches,
-            self.model_steps,
+            play=self.play(),
+            objectives=self.objectives(),
+            optimiser=optimiser_of(self.optimiser, self.model_learning_rate),
+            critic_optimiser=optimiser_of(self.optimiser, self.model_critic_learning_rate),
+            batches=self.model_batches,
+            steps=self.model_steps,
         )
 
     def _written_opponent(self) -> Path | None:
@@ -340,6 +355,10 @@ class MemoryShaping:
             raise BadInputError(f"opponent: {str(path)!r}: {reason}") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:
             raise BadInputError(f"opponent: {str(path)!r} cannot be read as a run's seed-….json ({reason})") from None
+
+
+def _defector(game: Game, player: int) -> Strategy:
+    return strategy("always-defect", game, player)
 
 
 def _observation_size(game: Game, player: int) -> int:

@@ -14,14 +14,17 @@ from jaxtyping import Array, Float, Key
 from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.evaluation.gradient_quality import GradientQuality, gradient_quality
 from lookax.experiments.settings import LaneInt, check_seeds, settings
-from lookax.games.exact_play import Policy
+from lookax.games.game import Policy
 from lookax.games.tabular_mdp import TabularMDP, random_mdp
+from lookax.learners.learner import Metrics
 from lookax.learners.lirpg import lirpg_gradient
 from lookax.learners.maml_rl import maml_gradient
 from lookax.learners.objectives.adaptation import Adaptation
-from lookax.learners.objectives.return_estimates import ExactReturn, ReturnEstimate, SampledReturn
-from lookax.learners.state import Metrics
-from lookax.lookahead.unrolled import Adjoint
+from lookax.learners.objectives.estimates import ReturnEstimate
+from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
+from lookax.lookahead.adjoints import Adjoint, AdjointName, ForwardOverReverseAdjoint, adjoint_by_name
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.tabular import SoftmaxTabularPolicy
 from lookax.surrogates.by_name import Surrogate
 
@@ -71,7 +74,7 @@ class MetaLearning:
     """Number of actions of the MDPs."""
     concentration: float = 0.001
     """Of the Dirichlet distribution of transitions: small for nearly deterministic ones."""
-    adjoint: Adjoint = "forward-over-reverse"
+    adjoint: AdjointName = "forward-over-reverse"
     """How the learning steps are differentiated."""
     seeds: int = 10
     """How many MDPs, each with its own random seed; all of them at once."""
@@ -124,22 +127,32 @@ class MetaLearning:
     def adaptation(self) -> Adaptation:
         """The learning steps, with the estimates that these settings ask for."""
         inner, hessian, outer = (self._estimate(part) for part in PARTS)
-        return Adaptation(inner, hessian, outer, self._inner_optimiser(), self.inner_steps, self.adjoint)
+        return Adaptation(
+            inner=inner, hessian=hessian, outer=outer, lookahead=self._lookahead(adjoint_by_name(self.adjoint))
+        )
 
     def exact_adaptation(self) -> Adaptation:
         """The same steps without any error, fully differentiated whatever the adjoint."""
-        exact = ExactReturn(self.discount)
-        return Adaptation(exact, exact, exact, self._inner_optimiser(), self.inner_steps)
+        exact = ExactReturn(discount=self.discount)
+        return Adaptation(
+            inner=exact, hessian=exact, outer=exact, lookahead=self._lookahead(ForwardOverReverseAdjoint())
+        )
 
-    def _inner_optimiser(self) -> optax.GradientTransformation:
-        return optax.sgd(self.inner_learning_rate)
+    def _lookahead(self, adjoint: Adjoint) -> Lookahead:
+        return Lookahead(Optimiser(optax.sgd, learning_rate=self.inner_learning_rate), self.inner_steps, adjoint)
 
     def _estimate(self, part: str) -> ReturnEstimate:
         surrogate, number = getattr(self, f"{part}_estimator"), getattr(self, f"{part}_trajectories")
         if surrogate == "exact":
-            return ExactReturn(self.discount)
+            return ExactReturn(discount=self.discount)
         return SampledReturn(
-            surrogate, number, self.discount, self.horizon, self.gae_lambda, self.value_noise, self._stops_values()
+            surrogate=surrogate,
+            num_trajectories=number,
+            discount=self.discount,
+            horizon=self.horizon,
+            gae_lambda=self.gae_lambda,
+            value_noise=self.value_noise,
+            stop_values=self._stops_values(),
         )
 
     def _stops_values(self) -> bool:
@@ -228,7 +241,7 @@ class MAMLGradient(GradientStudy):
         )
 
     def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
-        return maml_gradient(adaptation, mdp, self.uniform_policy(), key)
+        return maml_gradient(adaptation, mdp, self.uniform_policy(), key)[1:]
 
 
 @settings
@@ -257,7 +270,7 @@ class LIRPGGradient(IntrinsicReward, GradientStudy):
     """The gradient of the extrinsic return after K learning steps in the intrinsic reward, zero before them (LIRPG)."""
 
     def _gradient(self, adaptation: Adaptation, mdp: TabularMDP, key: Key[Array, ""]) -> tuple[Any, Any]:
-        return lirpg_gradient(adaptation, mdp, self.uniform_policy(), jnp.zeros_like(mdp.rewards), key)
+        return lirpg_gradient(adaptation, mdp, self.uniform_policy(), jnp.zeros_like(mdp.rewards), key)[1:]
 
 
 def _with_error(hessian: ReturnEstimate, error: Any, noise: Any) -> ReturnEstimate:

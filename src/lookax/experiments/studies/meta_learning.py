@@ -7,18 +7,18 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Key
 
 from lookax.errors import check, check_at_least, check_positive
 from lookax.experiments.settings import settings
-from lookax.experiments.studies.algorithms import OPTIMISERS, Optimiser
+from lookax.experiments.studies.algorithms import OptimiserName, optimiser_of
 from lookax.experiments.studies.meta_gradients import IntrinsicReward, MetaLearning
 from lookax.games.exact_mdp import expected_return, policy_log_probs
 from lookax.games.tabular_mdp import TabularMDP
+from lookax.learners.learner import Metrics
 from lookax.learners.lirpg import LIRPG, LIRPGState
 from lookax.learners.maml_rl import MAMLRL
-from lookax.learners.state import Metrics
+from lookax.lookahead.optimiser import Optimiser
 
 TEST_TASKS = 64
 
@@ -37,7 +37,7 @@ class OuterLearning(MetaLearning, abc.ABC):
 
     outer_learning_rate: float = 0.1
     """Step size of the outer optimiser."""
-    outer_optimiser: Optimiser = "adam"
+    outer_optimiser: OptimiserName = "adam"
     """The outer optimiser."""
     total_updates: int = 200
     """How many outer updates to learn for."""
@@ -65,8 +65,8 @@ class OuterLearning(MetaLearning, abc.ABC):
     @abc.abstractmethod
     def _learner(self, mdp: TabularMDP) -> MAMLRL | LIRPG: ...
 
-    def _outer_optimiser(self) -> optax.GradientTransformation:
-        return OPTIMISERS[self.outer_optimiser](self.outer_learning_rate)
+    def _outer_optimiser(self) -> Optimiser:
+        return optimiser_of(self.outer_optimiser, self.outer_learning_rate)
 
 
 @settings
@@ -107,11 +107,11 @@ class MAMLLearning(OuterLearning):
 
     def _learner(self, mdp: TabularMDP) -> MAMLRL:
         return MAMLRL(
-            lambda key: self.task(mdp, key),
-            self.adaptation(),
-            lambda _: self.uniform_policy(),
-            self._outer_optimiser(),
-            self.num_tasks,
+            tasks=lambda key: self.task(mdp, key),
+            adaptation=self.adaptation(),
+            initial=lambda _: self.uniform_policy(),
+            optimiser=self._outer_optimiser(),
+            num_tasks=self.num_tasks,
         )
 
 
@@ -142,7 +142,10 @@ class LIRPGLearning(IntrinsicReward, OuterLearning):
         return {"logits": learner.policy.logits.tolist(), "intrinsic_reward": learner.intrinsic_reward.tolist()}
 
     def _learner(self, mdp: TabularMDP) -> LIRPG:
-        def initial(_):
-            return self.uniform_policy()
-
-        return LIRPG(mdp, self.adaptation(), initial, self._outer_optimiser(), self.restart)
+        return LIRPG(
+            mdp=mdp,
+            adaptation=self.adaptation(),
+            initial=lambda _: self.uniform_policy(),
+            optimiser=self._outer_optimiser(),
+            restart=self.restart,
+        )

@@ -11,11 +11,12 @@ from lookax.errors import check, check_at_least, check_positive
 from lookax.evaluation.policies import cooperation_probabilities
 from lookax.evaluation.tit_for_tat import is_tit_for_tat
 from lookax.experiments.settings import check_seeds, settings
-from lookax.games.exact_play import ExactPlay, Policies
+from lookax.games.exact_play import ExactPlay
+from lookax.games.game import Policies
 from lookax.games.histories import Start, histories
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
-from lookax.learners.state import Metrics
+from lookax.learners.learner import Metrics
 from lookax.policies.explicit import read_policies, write_policies
 from lookax.policies.factory import PolicyKind, PolicyMaker
 from lookax.policies.mlp import Activation, Initialiser

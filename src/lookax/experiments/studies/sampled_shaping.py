@@ -11,22 +11,25 @@ from jaxtyping import Array, Key
 from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.evaluation.shaping_gradients import gradient_correlations
 from lookax.experiments.settings import settings
-from lookax.experiments.studies.algorithms import OPTIMISERS, Optimiser
+from lookax.experiments.studies.algorithms import OptimiserName, optimiser_of
 from lookax.experiments.studies.repeated_game import GameName, RepeatedGame, quantities
-from lookax.games.exact_play import ExactPlay, Policies
+from lookax.games.exact_play import ExactPlay
+from lookax.games.game import Policies
+from lookax.learners.learner import Metrics
 from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
 from lookax.learners.objectives.critic import CriticTarget, TabularCritic
+from lookax.learners.objectives.estimates import GameReturn
 from lookax.learners.objectives.game_returns import (
     GameEstimator,
-    GameReturn,
     PlayedReturn,
     ReplayedReturn,
+    buffer_sample_size,
     play_games,
-    ring_sample_size,
 )
-from lookax.learners.objectives.replay import Ring, ring
-from lookax.learners.state import Metrics
-from lookax.lookahead.unrolled import Adjoint
+from lookax.learners.objectives.replay import ReplayBuffer, replay_buffer
+from lookax.lookahead.adjoints import AdjointName, adjoint_by_name
+from lookax.lookahead.lookahead import Lookahead
+from lookax.lookahead.optimiser import Optimiser
 
 OffPolicy = Literal["off-policy-dice", "off-policy-dice-baseline"]
 InnerEstimator = Literal[GameEstimator, OffPolicy]
@@ -64,7 +67,7 @@ class SampledShaping(RepeatedGame):
     """How many steps K opponents are expected to take."""
     learning_rate: float = 0.1
     """Step size of the players' optimiser."""
-    optimiser: Optimiser = "adam"
+    optimiser: OptimiserName = "adam"
     """The players' optimiser."""
     critic_target: CriticTarget = "returns"
     """What baselines, if any, are learned from: discounted returns, or immediate rewards as in the published code."""
@@ -73,12 +76,12 @@ class SampledShaping(RepeatedGame):
     gae_lambda: float = 1.0
     """λ of Loaded DiCE's advantages; the other estimators have none."""
     buffer_size: int = 1024
-    """How many games the ring of off-policy estimators holds."""
+    """How many games the replay buffer of off-policy estimators holds."""
     ratio_ceiling: float | None = None
     """What off-policy weights are cut at; None for no such ceiling."""
     self_normalised: bool = False
     """Off-policy weights are divided by their mean."""
-    adjoint: Adjoint = "forward-over-reverse"
+    adjoint: AdjointName = "forward-over-reverse"
     """How the opponents' steps are differentiated."""
 
     game: GameName = dataclasses.field(default="prisoners-dilemma", kw_only=True)
@@ -134,17 +137,24 @@ class SampledShaping(RepeatedGame):
         if self.hessian_estimator != "same":
             hessian = self._estimate(self.hessian_estimator, self.hessian_batch_size)
         return LOLADiCE(
-            self.exact_play(None),
-            self.draw_policies,
-            self._estimate(self.inner_estimator, self.inner_batch_size),
-            hessian,
-            PlayedReturn(self.outer_estimator, self.outer_batch_size, self.horizon, self.gae_lambda),
-            OPTIMISERS[self.optimiser](self.learning_rate),
-            self._critic(),
-            optax.sgd(self.inner_learning_rate),
-            self.inner_steps,
-            self.adjoint,
-            self._full_ring if self._is_off_policy() else None,
+            game=self.exact_play(None),
+            initial=self.draw_policies,
+            lookahead=Lookahead(
+                Optimiser(optax.sgd, learning_rate=self.inner_learning_rate),
+                self.inner_steps,
+                adjoint_by_name(self.adjoint),
+            ),
+            inner=self._estimate(self.inner_estimator, self.inner_batch_size),
+            hessian=hessian,
+            outer=PlayedReturn(
+                estimator=self.outer_estimator,
+                batch_size=self.outer_batch_size,
+                horizon=self.horizon,
+                gae_lambda=self.gae_lambda,
+            ),
+            optimiser=optimiser_of(self.optimiser, self.learning_rate),
+            critic=self._critic(),
+            first_buffer=self._full_buffer if self._is_off_policy() else None,
         )
 
     def init(self, key: Key[Array, ""]) -> LOLADiCEState:
@@ -156,19 +166,20 @@ class SampledShaping(RepeatedGame):
 
         `correlation`, `inner_correlation`, `outer_correlation` `[N]` are those of
         [`gradient_correlations`][lookax.evaluation.shaping_gradients.gradient_correlations]; with off-policy estimates,
-        `effective_sample_size` is how many games of their own those in the ring were worth to the policies, and
-        `capped_weights` how many of their weights were above the cap of [`lookax.surrogates.off_policy`][].
+        `effective_sample_size` is how many games of their own those in the replay buffer were worth to the policies,
+        and `capped_weights` how many of their weights were above the cap of [`lookax.surrogates.off_policy`][].
         """
         learner = self.learner()
-        ahead, memory = learner.look_ahead(key, state)
-        gradients, games = learner.gradients(learner.outer, ahead, key, state)
-        metrics = gradient_correlations(learner, gradients, ahead, key, state)
+        found, buffer = learner.look_ahead(key, state)
+        gradients, games = learner.gradients(learner.outer, found, key, state)
+        after, metrics = learner.step(gradients, games, buffer, state)
+        metrics |= gradient_correlations(learner, gradients, found, key, state)
         if self._is_off_policy():
-            metrics["effective_sample_size"] = ring_sample_size(learner.play, state.policies, memory.games)
+            metrics["effective_sample_size"] = buffer_sample_size(learner.game, state.policies, buffer.games)
             replayed = learner.inner if isinstance(learner.inner, ReplayedReturn) else learner.hessian
             assert isinstance(replayed, ReplayedReturn)
-            metrics["capped_weights"] = replayed.capped_weights(learner.play, state.policies, memory.games)
-        return learner.step(gradients, games, memory, state), metrics
+            metrics["capped_weights"] = replayed.capped_weights(learner.game, state.policies, buffer.games)
+        return after, metrics
 
     def evaluate(self, key: Key[Array, ""], state: LOLADiCEState) -> Metrics:
         """Exact returns of an infinite horizon, cooperation, tit-for-tat, and everybody's `score` `[N]`.
@@ -183,17 +194,26 @@ class SampledShaping(RepeatedGame):
     def _critic(self) -> TabularCritic | None:
         if not any(getattr(self, f"{part}_estimator") in WITH_BASELINE for part in PARTS):
             return None
-        return TabularCritic(optax.adam(self.critic_learning_rate), self.critic_target)
+        optimiser = Optimiser(optax.adam, learning_rate=self.critic_learning_rate)
+        return TabularCritic(optimiser=optimiser, target=self.critic_target)
 
     def _is_off_policy(self) -> bool:
         return self.inner_estimator in OFF_POLICY or self.hessian_estimator in OFF_POLICY
 
-    def _full_ring(self, policies: Policies, key: Key[Array, ""]) -> Ring:
-        return ring(play_games(self.exact_play(None), policies, key, self.horizon, self.buffer_size))
+    def _full_buffer(self, policies: Policies, key: Key[Array, ""]) -> ReplayBuffer:
+        return replay_buffer(play_games(self.exact_play(None), policies, key, self.horizon, self.buffer_size))
 
     def _estimate(self, estimator: InnerEstimator, batch_size: int) -> GameReturn:
         if estimator == "off-policy-dice" or estimator == "off-policy-dice-baseline":
             ceiling = jnp.inf if self.ratio_ceiling is None else self.ratio_ceiling
             has_baseline = estimator == "off-policy-dice-baseline"
-            return ReplayedReturn(batch_size, self.horizon, has_baseline, ceiling, self.self_normalised)
-        return PlayedReturn(estimator, batch_size, self.horizon, self.gae_lambda)
+            return ReplayedReturn(
+                batch_size=batch_size,
+                horizon=self.horizon,
+                baseline=has_baseline,
+                ceiling=ceiling,
+                self_normalised=self.self_normalised,
+            )
+        return PlayedReturn(
+            estimator=estimator, batch_size=batch_size, horizon=self.horizon, gae_lambda=self.gae_lambda
+        )

@@ -113,11 +113,11 @@ class Atari:
         # Number and count come back from the host, so that no step is made before the one that it follows.
         shapes = COUNT, COUNT, self._screens(batch_size), told
         number, count, screens, made = io_callback(step, shapes, state.seed, state.number, state.count, actions)
-        rewards, going_on, played, returns, ended, begins = made
+        rewards, continues, played, returns, ended, begins = made
         earlier = jnp.where(begins[:, None, None, None] > 0, 0, state.frames[..., 1:])
         frames = jnp.concatenate([earlier, shrunk(screens)[..., None]], axis=-1)
         after = AtariState(state.seed, number, count, frames)
-        return after, Step(frames, jnp.clip(rewards, -1, 1), going_on > 0, played > 0, returns, ended > 0)
+        return after, Step(frames, jnp.clip(rewards, -1, 1), continues > 0, played > 0, returns, ended > 0)
 
     @property
     def _cartridge(self) -> Cartridge:

@@ -66,13 +66,13 @@ def cartridge(game: str) -> Cartridge:
 class Told(NamedTuple):
     """What a game tells of a step, as in [`Step`][lookax.games.arcade.environment.Step].
 
-    **Attributes:** the `screen`; `reward`, as the game counts it; `going_on`; `played`; `returns` of a game that
+    **Attributes:** the `screen`; `reward`, as the game counts it; `continues`; `played`; `returns` of a game that
     `ended`; whether an episode `begins` with the screen.
     """
 
     screen: Screen
     reward: float
-    going_on: bool
+    continues: bool
     played: bool
     returns: float
     ended: bool
@@ -215,7 +215,8 @@ class Emulators:
     ) -> tuple[int, np.ndarray, np.ndarray]:
         """A step of those that have made `count` steps; where there are none, new ones begin and the step is spent.
 
-        **Returns:** the number of those that go on, and what [`Playing.step`][] tells.
+        **Returns:** the number of those that go on, and what
+        [`Playing.step`][lookax.games.arcade.emulators.Playing.step] tells.
 
         **Raises:** `ValueError` where there were too many to be kept.
         """
@@ -235,7 +236,7 @@ class Emulators:
         if playing is not None:
             return number, *playing.step(actions)
         number, screens = self.begin(games, len(actions), seed, count + 1)
-        spent = Told(screens[0], 0.0, going_on=False, played=False, returns=0.0, ended=False, begins=True)[1:]
+        spent = Told(screens[0], 0.0, continues=False, played=False, returns=0.0, ended=False, begins=True)[1:]
         return number, screens, np.repeat(np.array(spent, np.float32)[:, None], len(actions), axis=1)
 
     def end(self) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 class Step(eqx.Module):
     """A step of B environments.
 
-    A limit of time is no end to learn from. Where it cuts an episode the step is `going_on` and `ended`, its
+    A limit of time is no end to learn from. Where it cuts an episode the step is `continues` and `ended`, its
     observation is the last one of that episode, and the next step is spent on the reset, neither played nor going on:
     so what the last observation is worth counts for what was done, and nothing of the next episode does.
 
@@ -17,14 +17,14 @@ class Step(eqx.Module):
 
     - `observations` after it, of the next episode where one has ended of itself;
     - `rewards` to learn from, which may be clipped;
-    - `going_on`: whether what follows counts for what was done (not after a lost life, say);
+    - `continues`: whether what follows counts for what was done (not after a lost life, say);
     - `played`: whether it was a step, and not spent on a reset;
     - `returns`, the sum of a whole episode's rewards as the game counts them, where one has `ended` with this step.
     """
 
     observations: Num[Array, "B ..."]
     rewards: Float[Array, " B"]
-    going_on: Bool[Array, " B"]
+    continues: Bool[Array, " B"]
     played: Bool[Array, " B"]
     returns: Float[Array, " B"]
     ended: Bool[Array, " B"]

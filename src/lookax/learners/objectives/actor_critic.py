@@ -1,4 +1,4 @@
-"""What advantage actor-critics climb (A2C, Mnih et al. 2016), differentiable in discount, λ and coefficients."""
+"""What advantage actor-critics maximise (A2C, Mnih et al. 2016), differentiable in discount, λ and coefficients."""
 
 import dataclasses
 from typing import Any, Literal
@@ -9,39 +9,55 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
 
-from lookax.learners.state import Metrics
-from lookax.policies.convolutional import ActorCritic
-from lookax.rollouts.environments import Rollout
+from lookax.categorical import entropy
+from lookax.learners.learner import Metrics
+from lookax.rollouts.environments import ActorCritic, Rollout
+from lookax.surrogates.magic_box import magic_box
 from lookax.surrogates.returns import generalised_advantages
 
 PolicySurrogate = Literal["score-function", "lvc"]
 
 
 class Coefficients(eqx.Module):
-    """What an actor-critic's objective is made with: discount γ, λ, and the weights of its critic and its entropy."""
+    """The hyperparameters of an actor-critic's objective.
 
+    **Attributes:**
+
+    - `discount`: γ.
+    - `gae_lambda`: λ.
+    - `value_coefficient`, `entropy_coefficient`: the weights of the critic's squared error and of the entropy.
+    """
+
+    _: dataclasses.KW_ONLY
     discount: ScalarLike
     gae_lambda: ScalarLike
     value_coefficient: ScalarLike
     entropy_coefficient: ScalarLike
 
 
-class Parts(eqx.Module):
-    """Means over a rollout's steps: of Â · log π (the policy's part), of the critic's squared error, of the entropy."""
+class ObjectiveTerms(eqx.Module):
+    """Means over a rollout's steps.
+
+    **Attributes:**
+
+    - `policy`: of Â log π.
+    - `value_loss`: of the critic's squared error.
+    - `entropy`: of the policy's entropy.
+    """
 
     policy: Float[Array, ""]
     value_loss: Float[Array, ""]
     entropy: Float[Array, ""]
 
 
-def parts(
+def objective_terms(
     network: ActorCritic,
     rollout: Rollout,
     coefficients: Coefficients,
-    told_discount: ScalarLike,
+    critic_discount: ScalarLike,
     surrogate: PolicySurrogate = "score-function",
-) -> Parts:
-    """The parts of the objective, at the network that acted.
+) -> ObjectiveTerms:
+    """The terms of the objective, at the network that acted.
 
         Âₜ = Rₜ(γ, λ) − ⊥V(oₜ),    Rₜ = ⊥V(oₜ) + Σ_{k ≥ t} (γλ)^{k−t} δ_k,    δₜ = rₜ + γ ⊥V(oₜ₊₁) − ⊥V(oₜ)
 
@@ -49,36 +65,37 @@ def parts(
     Ê[Â exp(log π − ⊥log π)] (Liu et al. 2022), which has the same first derivative; the critic's is Ê[(R − V)²].
     Neither takes γ and λ for constant. Ê is the mean over steps that were played.
 
-    **Arguments:** `told_discount`: the γ that a critic is told.
+    **Arguments:** `critic_discount`: the γ that the critic is conditioned on.
     """
     steps, batch = rollout.actions.shape
     frames = rollout.observations.reshape(-1, *rollout.observations.shape[2:])
-    logits, values = network(frames, told_discount)
+    logits, values = network(frames, critic_discount)
     logits, values = logits.reshape(steps + 1, batch, -1)[:-1], values.reshape(steps + 1, batch)
     log_policy = jax.nn.log_softmax(logits)
     log_probs = jnp.take_along_axis(log_policy, rollout.actions[..., None], axis=-1)[..., 0]
     constant = jax.lax.stop_gradient(values)
     advantage = advantages(rollout, constant, coefficients.discount, coefficients.gae_lambda)
     if surrogate == "lvc":
-        log_probs = jnp.exp(log_probs - jax.lax.stop_gradient(log_probs))
+        log_probs = magic_box(log_probs)
     errors = advantage + constant[:-1] - values[:-1]
-    entropies = -(jnp.exp(log_policy) * log_policy).sum(axis=-1)
-    return Parts(*(_mean(terms, rollout.played) for terms in (advantage * log_probs, errors**2, entropies)))
+    return ObjectiveTerms(
+        *(mean_over_played(terms, rollout.played) for terms in (advantage * log_probs, errors**2, entropy(log_policy)))
+    )
 
 
-def objective(parts: Parts, coefficients: Coefficients) -> Float[Array, ""]:
+def objective(terms: ObjectiveTerms, coefficients: Coefficients) -> Float[Array, ""]:
     """J = policy − c_V · value loss + c_H · entropy, to be maximised."""
-    critic = coefficients.value_coefficient * parts.value_loss
-    return parts.policy - critic + coefficients.entropy_coefficient * parts.entropy
+    critic = coefficients.value_coefficient * terms.value_loss
+    return terms.policy - critic + coefficients.entropy_coefficient * terms.entropy
 
 
-def learning_metrics(parts: Parts, slope: PyTree) -> Metrics:
-    """Of an update: its objective's parts, and the norm of its slope before it is clipped."""
+def learning_metrics(terms: ObjectiveTerms, gradient: PyTree) -> Metrics:
+    """Of an update: its objective's terms, and the norm of its gradient before it is clipped."""
     return {
-        "policy_objective": parts.policy,
-        "value_loss": parts.value_loss,
-        "entropy": parts.entropy,
-        "gradient_norm": optax.tree.norm(slope),
+        "policy_objective": terms.policy,
+        "value_loss": terms.value_loss,
+        "entropy": terms.entropy,
+        "gradient_norm": optax.tree.norm(gradient),
     }
 
 
@@ -97,7 +114,7 @@ def advantages(
     """
     rewards = jnp.where(rollout.played, rollout.rewards, values[:-1])
     one_by_one = jax.vmap(generalised_advantages, (1, 1, 1, None), 1)
-    return one_by_one(rewards, values, discount * rollout.going_on, gae_lambda)
+    return one_by_one(rewards, values, discount * rollout.continues, gae_lambda)
 
 
 def learning_optimiser(
@@ -106,7 +123,7 @@ def learning_optimiser(
     """Adam of gradients that are clipped to a norm, with step sizes that fall linearly to zero.
 
     What the clipping divides by is constant to derivatives. √v is taken of v + 10⁻³⁰, which changes no number and gives
-    zero slopes (of a unit that never fires, say) a finite derivative.
+    zero gradients (of a unit that never fires, say) a finite derivative.
 
     **Arguments:** `max_norm`, `None` not to clip; `total_steps` until zero, `None` for a constant step size.
     """
@@ -131,5 +148,6 @@ def clipped_by_constant_norm(max_norm: ScalarLike) -> optax.GradientTransformati
     return optax.GradientTransformation(init, update)
 
 
-def _mean(terms: Float[Array, "T B"], played: Bool[Array, "T B"]) -> Float[Array, ""]:
+def mean_over_played(terms: Float[Array, "..."], played: Bool[Array, "..."]) -> Float[Array, ""]:
+    """The mean of terms `[…]` over steps that were played; 0 if none was."""
     return (terms * played).sum() / jnp.maximum(played.sum(), 1)

@@ -2,19 +2,17 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
-import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from lookax.errors import check_at_least
-from lookax.games.exact_play import Policy
+from lookax.games.game import Policy
 from lookax.games.tabular_mdp import TabularMDP
-from lookax.learners.objectives.return_estimates import ReturnEstimate
-from lookax.lookahead.unrolled import Adjoint, iterates
+from lookax.learners.objectives.estimates import ReturnEstimate
+from lookax.lookahead.lookahead import Lookahead
 
 
-@dataclasses.dataclass(frozen=True)
-class Adaptation:
+class Adaptation(eqx.Module):
     """K gradient steps up the return, and the return where they end; each derivative from an estimate of its own.
 
         θₖ₊₁ = θₖ + u(⊥∇Jⁱⁿⁿᵉʳ(θₖ) + ∇Jʰᵉˢˢⁱᵃⁿ(θₖ) − ⊥∇Jʰᵉˢˢⁱᵃⁿ(θₖ)),    F = Jᵒᵘᵗᵉʳ(θ_K),    ⊥: constant to derivatives
@@ -27,31 +25,22 @@ class Adaptation:
     - `inner`: where steps go.
     - `hessian`: what steps are differentiated as.
     - `outer`: the return where they end.
-    - `optimiser`: of the steps, usually `optax.sgd(inner_learning_rate)`.
-    - `steps`: K.
-    - `adjoint`: how the steps are differentiated, as in [`lookax.lookahead.unrolled`][].
+    - `lookahead`: the K steps, and how they are differentiated.
     """
 
+    _: dataclasses.KW_ONLY
     inner: ReturnEstimate
     hessian: ReturnEstimate
     outer: ReturnEstimate
-    optimiser: optax.GradientTransformation
-    steps: int = 1
-    adjoint: Adjoint = "forward-over-reverse"
-
-    def __post_init__(self):
-        check_at_least("steps", self.steps, 0)
+    lookahead: Lookahead
 
     def iterates(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> PyTree:
         """θ₁ … θ_K from θ₀ = `policy`, stacked."""
         # Two keys a step, whatever the surrogates: those that differ in nothing else see the same trajectories.
-        return iterates(
+        return self.lookahead.iterates(
             lambda policy, keys: self.inner(mdp, policy, keys[0]),
             policy,
-            optimiser=self.optimiser,
-            steps=self.steps,
-            adjoint=self.adjoint,
-            inputs=jax.random.split(key, (self.steps, 2)),
+            inputs=jax.random.split(key, (self.lookahead.steps, 2)),
             curvature=lambda policy, keys: self.hessian(mdp, policy, keys[1]),
         )
 
@@ -65,4 +54,4 @@ class Adaptation:
 
     def end(self, policy: Policy, path: PyTree) -> PyTree:
         """θ_K, given θ₀ and θ₁ … θ_K."""
-        return jax.tree.map(lambda first, leaf: leaf[-1] if self.steps else first, policy, path)
+        return jax.tree.map(lambda first, leaf: leaf[-1] if self.lookahead.steps else first, policy, path)

@@ -4,22 +4,22 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, PyTree, ScalarLike
 
 from lookax.errors import check
-from lookax.lookahead.ascent import ascent_step
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
+from lookax.lookahead.step import ascent_step
 from lookax.rollouts.trajectories import Trajectory
 from lookax.surrogates.returns import discounted_returns
 
 CriticTarget = Literal["returns", "rewards"]
 
 
-@dataclasses.dataclass(frozen=True)
-class TabularCritic:
-    """A table Vᵢ(s) for every player, `[N, S]`, that climbs −mean((targetₜ − Vᵢ(sₜ))²).
+class TabularCritic(eqx.Module):
+    """A table Vᵢ(s) for every player, `[N, S]`, that maximises −mean((targetₜ − Vᵢ(sₜ))²).
 
     **Attributes:**
 
@@ -29,10 +29,11 @@ class TabularCritic:
     **Raises:** `ValueError` for an unknown target.
     """
 
-    optimiser: optax.GradientTransformation
-    target: CriticTarget = "returns"
+    _: dataclasses.KW_ONLY
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
+    target: CriticTarget = eqx.field(static=True, default="returns")
 
-    def __post_init__(self):
+    def __check_init__(self):
         rule = f"one of {', '.join(get_args(CriticTarget))}"
         check(self.target in get_args(CriticTarget), "target", self.target, rule)
 

@@ -1,19 +1,20 @@
 """A player's return in a matrix game as an objective: exact, of games that are played for it, or of older ones.
 
-Estimates are differentiable to every order in *everybody's* policies, as shaping needs. They are made in two halves, so
-that games can be played and kept outside of what is differentiated: `prepare` and then the estimate itself.
+See [`GameReturn`][lookax.learners.objectives.estimates.GameReturn].
 """
 
 import dataclasses
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Literal, get_args
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree, ScalarLike
 
 from lookax.errors import BadInputError, check, check_at_least, check_positive, known
-from lookax.games.exact_play import ExactPlay, Policies
-from lookax.learners.objectives.replay import Ring
+from lookax.games.exact_play import ExactPlay
+from lookax.games.game import Policies
+from lookax.learners.objectives.replay import ReplayBuffer
 from lookax.rollouts.trajectories import Trajectory, game_rollout, look_up
 from lookax.surrogates.by_name import surrogate_by_name
 from lookax.surrogates.dice import self_normalised_dice
@@ -26,29 +27,10 @@ But for Loaded DiCE with λ < 1, all but `"self-normalised-dice"` are unbiased w
 """
 
 
-@runtime_checkable
-class GameReturn(Protocol):
-    """What estimates a player's return, by games that it chooses and maybe remembers some of.
-
-    Estimates of one learner share one memory.
-    """
-
-    def prepare(
-        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
-    ) -> tuple[Trajectory, PyTree]:
-        """The games to estimate returns from, with values of their states, and what is remembered from then on."""
-        ...
-
-    def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
-        """One player's return, or a surrogate for it, differentiable in all policies."""
-        ...
-
-
-@dataclasses.dataclass(frozen=True)
-class PlayedReturn:
+class PlayedReturn(eqx.Module):
     """The mean of a surrogate over games that the policies play, or, of the estimator `"exact"`, Vᵢ itself.
 
-    Surrogates are of the sum of everybody's log-probabilities, for any of their actions may matter to a reward. Games
+    Surrogates are of the sum of all players' log-probabilities, for any of their actions may matter to a reward. Games
     are cut after `horizon` steps, and what would come later counts as nothing. (Exact values have the play's horizon.)
 
     **Attributes:**
@@ -61,22 +43,23 @@ class PlayedReturn:
     **Raises:** `ValueError` for an unknown estimator or numbers out of range; self-normalised DiCE takes 2 games.
     """
 
-    estimator: GameEstimator
-    batch_size: int
-    horizon: int
+    _: dataclasses.KW_ONLY
+    estimator: GameEstimator = eqx.field(static=True)
+    batch_size: int = eqx.field(static=True)
+    horizon: int = eqx.field(static=True)
     gae_lambda: ScalarLike = 1.0
 
-    def __post_init__(self):
+    def __check_init__(self):
         rule = f"one of {', '.join(get_args(GameEstimator))}"
         check(self.estimator in get_args(GameEstimator), "estimator", self.estimator, rule)
         check_at_least("batch_size", self.batch_size, 2 if self.estimator == "self-normalised-dice" else 1)
         check_at_least("horizon", self.horizon, 1)
 
     def prepare(
-        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
+        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], buffer: PyTree, key: Key[Array, ""]
     ) -> tuple[Trajectory, PyTree]:
-        """Games of these policies, with their values; nothing is remembered. Exact returns make no use of them."""
-        return play_games(play, policies, key, self.horizon, self.batch_size, values), memory
+        """Games of these policies, with their values; the buffer stays as it is. Exact returns make no use of them."""
+        return play_games(play, policies, key, self.horizon, self.batch_size, values), buffer
 
     def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
         """The mean surrogate, with recorded values as baselines."""
@@ -95,9 +78,8 @@ class PlayedReturn:
         return jax.vmap(of_one, in_axes=1)(log_probs, rewards, games.values[:, player]).mean()
 
 
-@dataclasses.dataclass(frozen=True)
-class ReplayedReturn:
-    """Off-policy DiCE over the games in a ring, to which the policies' own are added first.
+class ReplayedReturn(eqx.Module):
+    """Off-policy DiCE over the games in a replay buffer, to which the policies' own are added first.
 
     What a policy has learned from a game it is not independent of, which unbiasedness off-policy would need it to be.
 
@@ -111,31 +93,32 @@ class ReplayedReturn:
     **Raises:** `ValueError` for numbers out of range.
     """
 
-    batch_size: int
-    horizon: int
-    baseline: bool = True
+    _: dataclasses.KW_ONLY
+    batch_size: int = eqx.field(static=True)
+    horizon: int = eqx.field(static=True)
+    baseline: bool = eqx.field(static=True, default=True)
     ceiling: ScalarLike = jnp.inf
-    self_normalised: bool = False
+    self_normalised: bool = eqx.field(static=True, default=False)
 
-    def __post_init__(self):
+    def __check_init__(self):
         check_at_least("batch_size", self.batch_size, 1)
         check_at_least("horizon", self.horizon, 1)
         if (ceiling := known(self.ceiling)) is not None and ceiling != jnp.inf:
             check_positive("ceiling", ceiling)
 
     def prepare(
-        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], memory: PyTree, key: Key[Array, ""]
-    ) -> tuple[Trajectory, Ring]:
-        """All games in the ring, once the policies' own are in it; with present values, not those of back then."""
-        if not isinstance(memory, Ring):
-            raise BadInputError("memory: there is none; give the learner something to `remember`, a ring of games")
+        self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], buffer: PyTree, key: Key[Array, ""]
+    ) -> tuple[Trajectory, ReplayBuffer]:
+        """All games in the buffer, once the policies' own are in it; with present values, not those of back then."""
+        if not isinstance(buffer, ReplayBuffer):
+            raise BadInputError("buffer: there is none; give the learner a `first_buffer` of games")
         if self.self_normalised:
-            check_at_least("size of the ring", memory.size, 2)
-        memory = memory.add(play_games(play, policies, key, self.horizon, self.batch_size))
-        states = memory.games.states
+            check_at_least("size of the replay buffer", buffer.size, 2)
+        buffer = buffer.add(play_games(play, policies, key, self.horizon, self.batch_size))
+        states = buffer.games.states
         shape = (play.num_players, *states.shape)
         present = values[:, states] if self.baseline else jnp.zeros(shape)
-        return dataclasses.replace(memory.games, values=jnp.moveaxis(present, 0, 1)), memory
+        return dataclasses.replace(buffer.games, values=jnp.moveaxis(present, 0, 1)), buffer
 
     def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
         """Off-policy DiCE, with recorded values as baselines."""
@@ -157,7 +140,7 @@ class ReplayedReturn:
         return capped_weights(_joint_log_probs(play, policies, games), games.log_probs.sum(1), self.ceiling)
 
 
-def ring_sample_size(play: ExactPlay, policies: Policies, games: Trajectory) -> Float[Array, ""]:
+def buffer_sample_size(play: ExactPlay, policies: Policies, games: Trajectory) -> Float[Array, ""]:
     """How many games of their own these games are worth to the policies.
 
     The mean over steps of [`effective_sample_size`][lookax.surrogates.off_policy.effective_sample_size], weighted as

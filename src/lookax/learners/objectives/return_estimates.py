@@ -4,33 +4,34 @@ import dataclasses
 from collections.abc import Callable
 from typing import get_args
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, ScalarLike
 
 from lookax.errors import check, check_at_least, known
 from lookax.games.exact_mdp import expected_return, policy_log_probs, state_values
-from lookax.games.exact_play import Policy
+from lookax.games.game import Policy
 from lookax.games.markov_chain import check_discount
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.rollouts.trajectories import rollout
 from lookax.surrogates.by_name import Surrogate, surrogate_by_name
 
-ReturnEstimate = Callable[[TabularMDP, Policy, Key[Array, ""]], Float[Array, ""]]
-"""`estimate(mdp, policy, key)`: a scalar whose derivatives in policy and MDP estimate those of the return."""
 
-
-@dataclasses.dataclass(frozen=True)
-class ExactReturn:
+class ExactReturn(eqx.Module):
     """J(π) = Σₛ start(s) V(s), differentiable to any order. Draws nothing.
 
-    **Attributes:** `discount` γ; `horizon`, number of steps, or `None` for infinitely many.
+    **Attributes:**
+
+    - `discount`: γ.
+    - `horizon`: number of steps, or `None` for infinitely many.
     """
 
+    _: dataclasses.KW_ONLY
     discount: ScalarLike
-    horizon: int | None = None
+    horizon: int | None = eqx.field(static=True, default=None)
 
-    def __post_init__(self):
+    def __check_init__(self):
         check_discount(self.discount, self.horizon)
 
     def __call__(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> Float[Array, ""]:
@@ -39,8 +40,7 @@ class ExactReturn:
         return expected_return(mdp, policy_log_probs(mdp, policy), self.discount, self.horizon)
 
 
-@dataclasses.dataclass(frozen=True)
-class SampledReturn:
+class SampledReturn(eqx.Module):
     """The mean of a surrogate over trajectories that the policy plays.
 
     Advantages are GAE's, of trajectories cut after `horizon` steps, with the policy's exact values V (of an infinite
@@ -53,8 +53,8 @@ class SampledReturn:
 
     - `surrogate`: by name.
     - `num_trajectories`: how many trajectories are averaged. It may be traced, and then differ between settings that
-      share a compiled program; of the adjoints of [`lookax.lookahead.unrolled`][], `"reverse"` and `"checkpointed"` can
-      then not be used. The first trajectories are the same whatever their number.
+      share a compiled program; the adjoints `ReverseAdjoint` and `CheckpointAdjoint` can then not be
+      used. The first trajectories are the same whatever their number.
     - `discount`: γ.
     - `horizon`: number of steps T that are played.
     - `gae_lambda`: λ; DiCE, with or without baseline, has none.
@@ -65,16 +65,17 @@ class SampledReturn:
     **Raises:** `ValueError` for an unknown surrogate or numbers out of range.
     """
 
-    surrogate: Surrogate
+    _: dataclasses.KW_ONLY
+    surrogate: Surrogate = eqx.field(static=True)
     num_trajectories: ScalarLike
     discount: ScalarLike
-    horizon: int = 20
+    horizon: int = eqx.field(static=True, default=20)
     gae_lambda: ScalarLike = 1.0
     value_noise: ScalarLike = 0.0
-    stop_values: bool = False
-    chunk: int = 32
+    stop_values: bool = eqx.field(static=True, default=False)
+    chunk: int = eqx.field(static=True, default=32)
 
-    def __post_init__(self):
+    def __check_init__(self):
         check(
             self.surrogate in get_args(Surrogate),
             "surrogate",

@@ -3,69 +3,65 @@
 import dataclasses
 from collections.abc import Callable
 
-from jaxtyping import Array, Float, PyTree, ScalarLike
+import equinox as eqx
+from jaxtyping import Array, Float, ScalarLike
 
-from lookax.games.exact_play import ExactPlay, Policies, Policy
-from lookax.lookahead.gradient import Objectives
+from lookax.games.game import DifferentiableGame, Policies, Policy
+from lookax.lookahead.objectives import Maximiser
 from lookax.lookahead.taylor import taylor
 
-Lookahead = Callable[[Objectives, PyTree], PyTree]
-"""A differentiable learning step: from objectives and the parameters where it starts to those where it ends.
 
-[`unrolled`][lookax.lookahead.unrolled.unrolled] and [`proximal_point`][lookax.lookahead.proximal.proximal_point] are
-two, once `functools.partial` has set their options.
-"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Shaping:
+class Shaping(eqx.Module):
     """How a player looks ahead through its opponents' learning.
 
     **Attributes:**
 
-    - `lookahead`: the learning step that the opponents are expected to take, all at once.
+    - `lookahead`: the learning that the opponents are expected to do, all at once: a
+      [`Lookahead`][lookax.lookahead.lookahead.Lookahead] of gradient steps, or a
+      [`ProximalPoint`][lookax.lookahead.proximal.ProximalPoint].
     - `inner_beta`: β of the proximal term −β D(start, θ) in an opponent's objective; `None` for none.
     - `taylor`: take the tangent plane of my objective at the opponents' start instead of its value at their step's end.
     """
 
-    lookahead: Lookahead
+    _: dataclasses.KW_ONLY
+    lookahead: Maximiser
     inner_beta: ScalarLike | None = None
-    taylor: bool = False
+    taylor: bool = eqx.field(static=True, default=False)
 
     def objective(
         self,
-        play: ExactPlay,
+        game: DifferentiableGame,
         player: int,
         start: Policies,
         weights: Float[Array, " S"] | None = None,
     ) -> Callable[[Policy], Float[Array, ""]]:
         """Fᵢ(φ) = Vᵢ(φ, θ′₋ᵢ(φ)), where θ′₋ᵢ is where the opponents' lookahead from their start ends if I play φ.
 
-        Opponent j climbs Vⱼ(φ, θ) − β D(startⱼ, θⱼ). With `taylor`, Fᵢ is to first order in θ′ − start.
+        Opponent j maximises Vⱼ(φ, θ) − β D(startⱼ, θⱼ). With `taylor`, Fᵢ is to first order in θ′ − start.
 
         **Arguments:**
 
-        - `play`: what is played; the opponents' observations in it are those of their policies in `start`.
+        - `game`: whose values are differentiated, for the policies in `start`.
         - `player`: i.
-        - `start`: everybody's policies before the update; mine is not read.
+        - `start`: all players' policies before the update; mine is not read.
         - `weights`: of the states in D, `[S]`; 1 each unless given.
         """
-        opponents = [j for j in range(play.num_players) if j != player]
+        opponents = [j for j in range(game.num_players) if j != player]
         opponents_start = tuple(start[j] for j in opponents)
 
         def objective(mine: Policy) -> Float[Array, ""]:
             def value(j: int, theirs: Policies) -> Float[Array, ""]:
-                return play.values((*theirs[:player], mine, *theirs[player:]))[j]
+                return game.values((*theirs[:player], mine, *theirs[player:]))[j]
 
             def opponent_objective(m: int, j: int, theirs: Policies) -> Float[Array, ""]:
                 if self.inner_beta is None:
                     return value(j, theirs)
-                return value(j, theirs) - self.inner_beta * play.divergence(j, start[j], theirs[m], weights)
+                return value(j, theirs) - self.inner_beta * game.divergence(j, start[j], theirs[m], weights)
 
             objectives = tuple(
                 lambda theirs, m=m, j=j: opponent_objective(m, j, theirs) for m, j in enumerate(opponents)
             )
-            learned = self.lookahead(objectives, opponents_start)
+            learned = self.lookahead.maximise(objectives, opponents_start)
             if self.taylor:
                 return taylor(lambda theirs: value(player, theirs), opponents_start, learned)
             return value(player, learned)

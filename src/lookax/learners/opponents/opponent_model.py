@@ -6,22 +6,21 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Key, ScalarLike
 
-from lookax.games.exact_play import ExactPlay, Policies, Policy
-from lookax.learners.state import LearnerState, Metrics
+from lookax.categorical import kl_divergence
+from lookax.games.exact_play import ExactPlay
+from lookax.games.game import Policies, Policy
+from lookax.learners.learner import Metrics
+from lookax.learners.simultaneous import Belief, PlayersState
 from lookax.lookahead.ascent import Ascent, ascend
+from lookax.lookahead.optimiser import Optimiser, as_optimiser
 
 Models = tuple[Policies, ...]
-"""Every player's policies of everybody; the one of itself is never used."""
-
-Belief = tuple[ExactPlay, Policies]
-"""What a player works with: the play with its opponents' seats as it sees them, and the policies in the seats."""
+"""Each player's policies of all players; the one of itself is never used."""
 
 
-@dataclasses.dataclass(frozen=True)
-class OpponentModel:
+class OpponentModel(eqx.Module):
     """Fits a model to each opponent's policy, by gradient steps on Σₛ KL(policy(·|s) ‖ model(·|s)).
 
     The policy is read in every state, not from samples of play (POLA, appendix B.1.6). Models keep their parameters
@@ -30,18 +29,19 @@ class OpponentModel:
 
     **Attributes:**
 
-    - `initial`: from a key to one player's first models of everybody.
+    - `initial`: from a key to one player's first models of all players.
     - `observations`: per player, what the model of it sees in each state, `[S, Dᵢ]`.
     - `optimiser`: of the fit.
     - `tolerance`: the divergence below which a model counts as fitted.
     - `max_steps`: of one fit.
     """
 
-    initial: Callable[[Array], Policies]
+    _: dataclasses.KW_ONLY
+    initial: Callable[[Key[Array, ""]], Policies] = eqx.field(static=True)
     observations: tuple[Float[Array, "S _"], ...]
-    optimiser: optax.GradientTransformation
+    optimiser: Optimiser = eqx.field(converter=as_optimiser)
     tolerance: ScalarLike = 1e-7
-    max_steps: int = 10_000
+    max_steps: int = eqx.field(static=True, default=10_000)
 
     def init(self, key: Key[Array, ""], num_players: int) -> Models:
         """Fresh models for every player."""
@@ -53,7 +53,7 @@ class OpponentModel:
 
         def divergence(model: Policy) -> Float[Array, ""]:
             log_probs = jax.nn.log_softmax(jax.vmap(model)(self.observations[j]))
-            return jnp.sum(jnp.exp(target) * (target - log_probs))
+            return kl_divergence(target, log_probs).sum()
 
         return ascend(
             lambda model: -divergence(model),
@@ -63,29 +63,24 @@ class OpponentModel:
             max_steps=self.max_steps,
         )
 
+    def beliefs(self, game: ExactPlay, state: PlayersState) -> tuple[list[Belief], Models, Metrics]:
+        """Each player's own policy beside its freshly fitted models of the others.
 
-def form_beliefs(
-    opponent_model: OpponentModel | None, play: ExactPlay, state: LearnerState
-) -> tuple[list[Belief], Models, Metrics]:
-    """What every player works with in one update: everybody's policies, or its freshly fitted models of the others.
-
-    **Returns:** a belief per player; the models, fitted; and metrics `model_steps` and `model_fitted`, `[N·(N−1)]`, the
-    steps that each fit took and whether it reached its tolerance.
-    """
-    if opponent_model is None:
-        return [(play, state.policies)] * play.num_players, (), {}
-    beliefs, models, fits = [], [], []
-    for player, mine in enumerate(state.policies):
-        seats, seen = list(state.models[player]), list(opponent_model.observations)
-        for j, opponent in enumerate(state.policies):
-            if j != player:
-                fits.append(opponent_model.fit(play, j, opponent, seats[j]))
-                seats[j] = fits[-1].params
-        models.append(tuple(seats))
-        seats[player], seen[player] = mine, play.observations[player]
-        beliefs.append((eqx.tree_at(lambda p: p.observations, play, tuple(seen)), tuple(seats)))
-    metrics = {
-        "model_steps": jnp.stack([fit.steps for fit in fits]),
-        "model_fitted": jnp.stack([fit.stopped for fit in fits]),
-    }
-    return beliefs, tuple(models), metrics
+        **Returns:** a belief per player; the models; metrics `model_steps` and `model_fitted`, `[N·(N−1)]`, the steps
+        that each fit took and whether it reached its tolerance.
+        """
+        found, models, fits = [], [], []
+        for player, mine in enumerate(state.policies):
+            policies, seen = list(state.models[player]), list(self.observations)
+            for j, opponent in enumerate(state.policies):
+                if j != player:
+                    fits.append(self.fit(game, j, opponent, policies[j]))
+                    policies[j] = fits[-1].params
+            models.append(tuple(policies))
+            policies[player], seen[player] = mine, game.observations[player]
+            found.append((eqx.tree_at(lambda own: own.observations, game, tuple(seen)), tuple(policies)))
+        metrics = {
+            "model_steps": jnp.stack([fit.steps for fit in fits]),
+            "model_fitted": jnp.stack([fit.stopped for fit in fits]),
+        }
+        return found, tuple(models), metrics

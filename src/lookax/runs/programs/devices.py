@@ -127,13 +127,13 @@ class Devices:
     def put(self, tree: PyTree) -> Rounds:
         """Arrays `[lanes, …]` of NumPy, dealt out: by round, arrays on the devices."""
 
-        def dealt_out(leaf: np.ndarray, start: int) -> Array:
+        def sharded(leaf: np.ndarray, start: int) -> Array:
             part = leaf[start : start + self._round]
             padded = np.concatenate([part, np.repeat(leaf[-1:], self._round - len(part), axis=0)])
             return jax.make_array_from_callback(padded.shape, self._sharding, lambda piece: padded[piece])
 
         starts = range(0, self._lanes, self._round)
-        return tuple(jax.tree.map(functools.partial(dealt_out, start=start), tree) for start in starts)
+        return tuple(jax.tree.map(functools.partial(sharded, start=start), tree) for start in starts)
 
     def fetch(self, rounds: Rounds) -> PyTree:
         """Of results by round, arrays of NumPy, `[lanes, …]`, in every process."""

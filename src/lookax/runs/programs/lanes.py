@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from lookax.learners.state import Metrics
+from lookax.learners.learner import Metrics
 from lookax.runs.programs.devices import Devices, Rounds, usable
 
 LOOP = 64
@@ -214,7 +214,9 @@ def _start_one(experiment: Experiment, seed: Array) -> tuple[PyTree, Metrics]:
 def _step_one(experiment: Experiment, seed: Array, number: Array, state: PyTree) -> tuple[PyTree, Metrics]:
     # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
     after, metrics = experiment.update(jax.random.fold_in(jax.random.key(seed), number), state)
-    return after, _evaluate_one(experiment, seed, after) | metrics
+    # Of a quantity that both have, the learner's is that before the update.
+    evaluation = _evaluate_one(experiment, seed, after)
+    return after, evaluation | {name: value for name, value in metrics.items() if name not in evaluation}
 
 
 def _evaluate_one(experiment: Experiment, seed: Array, state: PyTree) -> Metrics:

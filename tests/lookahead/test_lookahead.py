@@ -1,5 +1,4 @@
 import functools
-from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +7,17 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.lookahead.unrolled import Adjoint, iterates, unrolled
+from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.lookahead import Lookahead
 
-FULL = [adjoint for adjoint in get_args(Adjoint) if adjoint != "none"]
+FULL = [adjoint for adjoint in ADJOINTS if adjoint != "none"]
+
+
+def unrolled(objectives, params, *, optimiser, steps, adjoint="forward-over-reverse", **given):
+    """θ_K."""
+    return Lookahead(optimiser, steps, ADJOINTS[adjoint]).maximise(objectives, params, **given)
+
+
 OPTIMISERS = {"sgd": optax.sgd(0.3), "momentum": optax.sgd(0.1, momentum=0.9), "adam": optax.adam(0.1)}
 
 
@@ -150,7 +157,7 @@ def test_simultaneous_learners_by_hand(adjoint):
     np.testing.assert_allclose(by_phi, ((turn(3 + step) - turn(3 - step)) @ [1, 2])[0] / (2 * step), rtol=1e-7)
 
 
-@pytest.mark.parametrize("adjoint", get_args(Adjoint))
+@pytest.mark.parametrize("adjoint", ADJOINTS)
 def test_lanes_equal_single_runs_and_closures_may_hold_integers_and_keys(problem, adjoint):
     params, inputs = problem
     rows, key = jnp.array([0, 2, 5]), jax.random.key(3)
@@ -249,7 +256,7 @@ def test_all_adjoints_agree_on_a_curvature(several, problem):
 @pytest.mark.parametrize("adjoint", FULL)
 def test_iterates_are_where_each_step_ends(adjoint):
     def path(theta):
-        return iterates(lambda t: -0.5 * t**2, theta, optimiser=optax.sgd(0.5), steps=3, adjoint=adjoint)
+        return Lookahead(optax.sgd(0.5), 3, ADJOINTS[adjoint]).iterates(lambda t: -0.5 * t**2, theta)
 
     def weighted(theta):
         along = path(theta)
