@@ -7,8 +7,8 @@ import pytest
 
 SOURCES = Path(__file__).parents[1] / "src" / "lookax"
 ROOMS = (
-    "errors", "games", "policies", "rollouts", "surrogates", "lookahead", "learners", "evaluation", "experiments",
-    "runs", "options", "cli",
+    "errors", "categorical", "games", "policies", "rollouts", "surrogates", "lookahead", "learners", "evaluation",
+    "experiments", "runs", "options", "cli",
 )  # fmt: skip
 FILES = sorted(file for file in SOURCES.rglob("*.py") if file != SOURCES / "__init__.py")
 

@@ -15,7 +15,7 @@ from lookax.games.exact_mdp import (
 )
 from lookax.games.tabular_mdp import TabularMDP, cumulative, draw, random_mdp
 from lookax.policies.tabular import SoftmaxTabularPolicy
-from lookax.rollouts.trajectories import rollout
+from lookax.rollouts.tabular import rollout
 
 DISCOUNT = 0.8
 

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from lookax.learners.objectives.critic import TabularCritic
-from lookax.rollouts.trajectories import Trajectory
+from lookax.rollouts.trajectory import Trajectory
 
 DISCOUNT = 0.5
 

@@ -26,7 +26,8 @@ from lookax.learners.objectives.replay import replay_buffer
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.tabular import TabularPolicy
-from lookax.rollouts.trajectories import Trajectory, look_up
+from lookax.rollouts.tabular import look_up
+from lookax.rollouts.trajectory import Trajectory
 
 ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_lola_dice.json").read_text(encoding="utf-8"))
 HORIZON, BATCH = ORIGINAL["horizon"], ORIGINAL["batch"]

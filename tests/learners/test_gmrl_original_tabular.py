@@ -23,7 +23,7 @@ from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.tabular import SoftmaxTabularPolicy
-from lookax.rollouts.trajectories import Trajectory
+from lookax.rollouts.trajectory import Trajectory
 from lookax.surrogates.by_name import Surrogate
 
 ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_tabular.json").read_text(encoding="utf-8"))

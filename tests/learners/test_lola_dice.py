@@ -40,7 +40,7 @@ def learner_of(
     inner_steps=1,
     adjoint="forward-over-reverse",
     **changes,
-):
+) -> Any:
     """Games of 8 steps, exact values too, so that estimates have nothing but sampling errors."""
     play, maker = setting
     learner = LOLADiCE(

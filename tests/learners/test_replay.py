@@ -8,7 +8,7 @@ import pytest
 
 from lookax.learners.objectives.game_returns import PlayedReturn, ReplayedReturn, buffer_sample_size, play_games
 from lookax.learners.objectives.replay import replay_buffer
-from lookax.rollouts.trajectories import Trajectory
+from lookax.rollouts.trajectory import Trajectory
 
 KEY = jax.random.key(1)
 

@@ -6,7 +6,7 @@ import pytest
 from lookax.games.exact_mdp import action_values, policy_log_probs, state_values
 from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
 from lookax.policies.tabular import SoftmaxTabularPolicy
-from lookax.rollouts.trajectories import rollout
+from lookax.rollouts.tabular import rollout
 
 DISCOUNT = 0.7
 SURROGATES = ("score-function", "lvc", "dice", "dice-baseline", "loaded-dice")

@@ -10,7 +10,7 @@ from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.policies.factory import PolicyMaker
-from lookax.rollouts.trajectories import game_rollout
+from lookax.rollouts.tabular import game_rollout
 
 KEY = jax.random.key(3)
 

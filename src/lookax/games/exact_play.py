@@ -42,6 +42,11 @@ class ExactPlay(eqx.Module):
         """N."""
         return self.game.num_players
 
+    @property
+    def num_states(self) -> int:
+        """S."""
+        return self.game.num_states
+
     def log_probs(self, player: int, policy: Policy) -> Float[Array, "S A"]:
         """Log π(a|s) of one player's policy in every state."""
         return jax.nn.log_softmax(jax.vmap(policy)(self.observations[player]))

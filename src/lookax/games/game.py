@@ -86,3 +86,18 @@ class DifferentiableGame(Protocol):
     ) -> Float[Array, ""]:
         """D(reference, policy) of one player's policies, a sum over states with weights 1 unless given."""
         ...
+
+
+@runtime_checkable
+class DiscountedGame(DifferentiableGame, Protocol):
+    """One that is played from state to state, as [`ExactPlay`][lookax.games.exact_play.ExactPlay] is."""
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+        ...
+
+    @property
+    def discount(self) -> Any:
+        """γ."""
+        ...

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from lookax.games.exact_play import ExactPlay
-from lookax.games.game import Policies, Policy
+from lookax.games.game import DiscountedGame, Policies, Policy
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.critic import TabularCritic
 from lookax.learners.objectives.estimates import GameReturn
@@ -19,7 +18,7 @@ from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.lookahead.total import Ahead, ahead, total_gradient
-from lookax.rollouts.trajectories import Trajectory
+from lookax.rollouts.trajectory import Trajectory
 from lookax.surrogates.returns import discounts
 
 
@@ -65,7 +64,7 @@ class LOLADiCE(eqx.Module):
     """
 
     _: dataclasses.KW_ONLY
-    game: ExactPlay
+    game: DiscountedGame
     initial: Initial = eqx.field(static=True)
     lookahead: Lookahead
     inner: GameReturn
@@ -79,7 +78,7 @@ class LOLADiCE(eqx.Module):
         """First policies, values of zero, and the replay buffer."""
         policies_key, buffer_key = jax.random.split(key)
         policies = self.initial(policies_key)
-        shape = (self.game.num_players, self.game.game.num_states)
+        shape = (self.game.num_players, self.game.num_states)
         values, critic_state = (jnp.zeros(shape), ()) if self.critic is None else self.critic.init(*shape)
         optimiser_states = tuple(map(self.optimiser.init, policies))
         buffer = () if self.first_buffer is None else self.first_buffer(policies, buffer_key)

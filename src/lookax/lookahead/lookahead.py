@@ -27,9 +27,9 @@ from jaxtyping import PyTree
 
 from lookax.errors import BadInputError, check_at_least
 from lookax.lookahead.adjoints import Adjoint, ForwardOverReverseAdjoint
-from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.objectives import Context, Objectives, closure_convert
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
+from lookax.lookahead.step import ascent_step
 
 Sample = Callable[[Any, Any, Any], tuple[PyTree, PyTree]]
 """`data, carry = sample(params, carry, input)`: what a step's objective is estimated from, and what goes on."""

@@ -21,9 +21,9 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from lookax.lookahead.adjoints import hessian_vector_product
-from lookax.lookahead.ascent import ascent_step
 from lookax.lookahead.objectives import ExplicitObjective
 from lookax.lookahead.optimiser import AnyOptimiser
+from lookax.lookahead.step import ascent_step
 
 
 class StepRecord(NamedTuple):

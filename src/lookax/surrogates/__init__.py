@@ -14,7 +14,7 @@ Which orders of derivative are unbiased, if θ played and advantages are returns
 | [`lvc`][lookax.surrogates.on_policy.lvc] | unbiased | biased; less variance than those below |
 | [`dice`][lookax.surrogates.dice.dice] | unbiased | unbiased, with much variance |
 | [`dice_with_baseline`][lookax.surrogates.dice.dice_with_baseline] | unbiased | unbiased |
-| [`self_normalised_dice`][lookax.surrogates.dice.self_normalised_dice] | (1 − 1/B) of it | bias falls with 1/B |
+| [`self_normalised_dice`][lookax.surrogates.off_policy.self_normalised_dice] | (1 − 1/B) of it | bias falls with 1/B |
 | [`loaded_dice`][lookax.surrogates.dice.loaded_dice] | unbiased | unbiased without decay |
 | [`importance_sampling`][lookax.surrogates.off_policy.importance_sampling] | unbiased | unbiased, whoever played |
 | [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice] | unbiased by default | the same, whoever played |

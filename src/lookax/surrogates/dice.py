@@ -5,7 +5,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from lookax.surrogates.magic_box import magic_box
-from lookax.surrogates.off_policy import off_policy_dice
 from lookax.surrogates.returns import discounts, running_sums
 
 
@@ -29,25 +28,6 @@ def dice_with_baseline(
     """
     weights = discounts(discount, log_probs.shape[0])
     return dice(log_probs, rewards, discount) + jnp.sum(weights * values * (1 - magic_box(log_probs)))
-
-
-def self_normalised_dice(
-    log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], discount: ScalarLike
-) -> Float[Array, ""]:
-    """Σₜ γᵗ (Σ_b rₜ □ₜ) / (Σ_b □ₜ), with □ₜ = □(Σ_{k ≤ t} log π(a_k|s_k)): DiCE, weights divided by a batch's mean.
-
-    The denominator's derivatives make the batch's own mean reward r̄ₜ a baseline at every step. Order 1 is
-
-        ∇ = Σₜ γᵗ mean_b[(rₜ − r̄ₜ) Σ_{k ≤ t} ∇ log π(a_k|s_k)],
-
-    (1 − 1/B) times the gradient in expectation; higher orders have the same baseline, and a bias that falls with 1/B.
-    It needs no critic, but a batch: with B = 1 every derivative is 0. It is
-    [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice], self-normalised, on-policy.
-    """
-    nothing = jnp.zeros_like(rewards)
-    return off_policy_dice(
-        log_probs, jax.lax.stop_gradient(log_probs), rewards, nothing, discount, self_normalised=True
-    )
 
 
 def loaded_dice(

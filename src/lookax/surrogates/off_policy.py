@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, ScalarLike
 
 from lookax.errors import check
-from lookax.surrogates.returns import discounts, running_sums, v_trace_targets
+from lookax.surrogates.returns import discounts, running_sums, temporal_differences
 
 Ratios = Literal["per-step", "trajectory"]
 
@@ -103,6 +103,33 @@ def v_trace(
     return v_trace_targets(ratios, rewards, values, discount, rho_bar, c_bar)[0]
 
 
+def v_trace_targets(
+    ratios: Float[Array, " T"],
+    rewards: Float[Array, " T"],
+    values: Float[Array, " T+1"],
+    discount: ScalarLike,
+    rho_bar: ScalarLike = jnp.inf,
+    c_bar: ScalarLike = jnp.inf,
+) -> Float[Array, " T"]:
+    """vₜ = V(sₜ) + Σ_{k ≥ t} γ^{k−t} (Π_{t ≤ i < k} cᵢ) ρ_k δ_k, `[T]` (Espeholt et al. 2018, IMPALA, eq. 1).
+
+    **Arguments:**
+
+    - `ratios`: π(aₜ|sₜ)/μ(aₜ|sₜ), of the policy that is evaluated and the one that played.
+    - `rho_bar`, `c_bar`: ρₜ = min(ρ̄, ratioₜ) and cₜ = min(c̄, ratioₜ). A ratio above its ceiling has no derivatives; one
+      that equals it has, so that ceilings of 1 leave on-policy derivatives whole.
+    """
+    corrections = jnp.where(ratios <= rho_bar, ratios, rho_bar) * temporal_differences(rewards, values, discount)
+
+    def back(later, step):
+        correction, trace = step
+        sum_from_here = correction + discount * trace * later
+        return sum_from_here, sum_from_here
+
+    steps = (corrections, jnp.where(ratios <= c_bar, ratios, c_bar))
+    return values[:-1] + jax.lax.scan(back, jnp.zeros_like(corrections[0]), steps, reverse=True)[1]
+
+
 def off_policy_dice(
     log_probs: Float[Array, "T B"],
     behaviour_log_probs: Float[Array, "T B"],
@@ -137,6 +164,25 @@ def off_policy_dice(
         weights = jnp.exp(_cut(log_weights, jnp.minimum(jnp.log(ceiling), LOG_WEIGHT_CAP)))
     terms = weights * rewards + values * (1 - jnp.exp(_cut(log_ratios)))
     return discounts(discount, log_probs.shape[0]) @ terms.mean(axis=1)
+
+
+def self_normalised_dice(
+    log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], discount: ScalarLike
+) -> Float[Array, ""]:
+    """Σₜ γᵗ (Σ_b rₜ □ₜ) / (Σ_b □ₜ), with □ₜ = □(Σ_{k ≤ t} log π(a_k|s_k)): DiCE, weights divided by a batch's mean.
+
+    The denominator's derivatives make the batch's own mean reward r̄ₜ a baseline at every step. Order 1 is
+
+        ∇ = Σₜ γᵗ mean_b[(rₜ − r̄ₜ) Σ_{k ≤ t} ∇ log π(a_k|s_k)],
+
+    (1 − 1/B) times the gradient in expectation; higher orders have the same baseline, and a bias that falls with 1/B.
+    It needs no critic, but a batch: with B = 1 every derivative is 0. It is
+    [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice], self-normalised, on-policy.
+    """
+    nothing = jnp.zeros_like(rewards)
+    return off_policy_dice(
+        log_probs, jax.lax.stop_gradient(log_probs), rewards, nothing, discount, self_normalised=True
+    )
 
 
 def effective_sample_size(

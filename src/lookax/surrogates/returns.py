@@ -72,33 +72,6 @@ def n_step_advantages(
     return jnp.where(counted, jnp.power(discount, jnp.where(counted, ahead, 0)), 0) @ differences
 
 
-def v_trace_targets(
-    ratios: Float[Array, " T"],
-    rewards: Float[Array, " T"],
-    values: Float[Array, " T+1"],
-    discount: ScalarLike,
-    rho_bar: ScalarLike = jnp.inf,
-    c_bar: ScalarLike = jnp.inf,
-) -> Float[Array, " T"]:
-    """vₜ = V(sₜ) + Σ_{k ≥ t} γ^{k−t} (Π_{t ≤ i < k} cᵢ) ρ_k δ_k, `[T]` (Espeholt et al. 2018, IMPALA, eq. 1).
-
-    **Arguments:**
-
-    - `ratios`: π(aₜ|sₜ)/μ(aₜ|sₜ), of the policy that is evaluated and the one that played.
-    - `rho_bar`, `c_bar`: ρₜ = min(ρ̄, ratioₜ) and cₜ = min(c̄, ratioₜ). A ratio above its ceiling has no derivatives; one
-      that equals it has, so that ceilings of 1 leave on-policy derivatives whole.
-    """
-    corrections = jnp.where(ratios <= rho_bar, ratios, rho_bar) * temporal_differences(rewards, values, discount)
-
-    def back(later, step):
-        correction, trace = step
-        sum_from_here = correction + discount * trace * later
-        return sum_from_here, sum_from_here
-
-    steps = (corrections, jnp.where(ratios <= c_bar, ratios, c_bar))
-    return values[:-1] + jax.lax.scan(back, jnp.zeros_like(corrections[0]), steps, reverse=True)[1]
-
-
 def _backwards(
     terms: Float[Array, " T"], factors: ScalarLike | Float[Array, " T"], last: ScalarLike
 ) -> Float[Array, " T"]:

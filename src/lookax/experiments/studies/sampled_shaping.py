@@ -175,10 +175,10 @@ class SampledShaping(RepeatedGame):
         after, metrics = learner.step(gradients, games, buffer, state)
         metrics |= gradient_correlations(learner, gradients, found, key, state)
         if self._is_off_policy():
-            metrics["effective_sample_size"] = buffer_sample_size(learner.game, state.policies, buffer.games)
+            metrics["effective_sample_size"] = buffer_sample_size(self.exact_play(None), state.policies, buffer.games)
             replayed = learner.inner if isinstance(learner.inner, ReplayedReturn) else learner.hessian
             assert isinstance(replayed, ReplayedReturn)
-            metrics["capped_weights"] = replayed.capped_weights(learner.game, state.policies, buffer.games)
+            metrics["capped_weights"] = replayed.capped_weights(self.exact_play(None), state.policies, buffer.games)
         return after, metrics
 
     def evaluate(self, key: Key[Array, ""], state: LOLADiCEState) -> Metrics:

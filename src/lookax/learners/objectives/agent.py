@@ -11,11 +11,10 @@ from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 from lookax.categorical import kl_divergence
 from lookax.errors import check
 from lookax.policies.actor import Actor, Network
-from lookax.policies.mlp import Dense
 from lookax.rollouts.games import Games, observed_by, replayed
 from lookax.rollouts.microbatches import in_microbatches, mean_over_games
-from lookax.surrogates.by_name import surrogate_by_name
-from lookax.surrogates.returns import discounted_returns
+from lookax.surrogates.dice import dice, loaded_dice
+from lookax.surrogates.returns import discounted_returns, generalised_advantages
 
 Baseline = Literal["critic", "zero", "none"]
 
@@ -35,11 +34,11 @@ class Agent(eqx.Module):
     @property
     def shares_encoder(self) -> bool:
         """Whether the critic is a head on the policy's hidden state."""
-        return isinstance(self.critic, Dense)
+        return self.critic is not None and not isinstance(self.critic, Network)
 
     def values(self) -> Network | None:
         """The network of values: the policy's with the critic as its head, where they share an encoder."""
-        if isinstance(self.critic, Dense):
+        if self.shares_encoder:
             return Network(self.policy.encoder, self.policy.unit, self.critic)
         return self.critic
 
@@ -161,7 +160,6 @@ class SampledObjectives(eqx.Module):
     def _surrogate(
         self, log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], values: Float[Array, "_ 1 B"] | None
     ) -> Float[Array, " B"]:
-        name = "dice" if self.baseline == "none" else "loaded-dice"
         if self.baseline == "critic" and values is not None:
             baseline = values[:, 0]
         else:
@@ -170,7 +168,10 @@ class SampledObjectives(eqx.Module):
         def of_one(
             log_probs: Float[Array, " T"], rewards: Float[Array, " T"], values: Float[Array, " T+1"]
         ) -> Float[Array, ""]:
-            return surrogate_by_name(name, log_probs, rewards, values, self.discount, self.gae_lambda)
+            if self.baseline == "none":
+                return dice(log_probs, rewards, self.discount)
+            advantages = generalised_advantages(rewards, values, self.discount, self.gae_lambda)
+            return loaded_dice(log_probs, advantages, self.discount)
 
         return jax.vmap(of_one, in_axes=1)(log_probs, rewards, baseline)
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree, ScalarLike
 from lookax.errors import check
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
-from lookax.rollouts.trajectories import Trajectory
+from lookax.rollouts.trajectory import Trajectory
 from lookax.surrogates.returns import discounted_returns
 
 CriticTarget = Literal["returns", "rewards"]

@@ -6,10 +6,9 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Array, Float, Key, PyTree
 
 from lookax.games.game import Policies
-from lookax.games.tabular_mdp import TabularMDP
-from lookax.rollouts.trajectories import Trajectory
+from lookax.rollouts.trajectory import Trajectory
 
-ReturnEstimate = Callable[[TabularMDP, Any, Key[Array, ""]], Float[Array, ""]]
+ReturnEstimate = Callable[[Any, Any, Key[Array, ""]], Float[Array, ""]]
 """`estimate(mdp, policy, key)`: a scalar whose derivatives in policy and MDP estimate those of the return."""
 
 

@@ -15,10 +15,10 @@ from lookax.errors import BadInputError, check, check_at_least, check_positive, 
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Policies
 from lookax.learners.objectives.replay import ReplayBuffer
-from lookax.rollouts.trajectories import Trajectory, game_rollout, look_up
+from lookax.rollouts.tabular import game_rollout, look_up
+from lookax.rollouts.trajectory import Trajectory
 from lookax.surrogates.by_name import surrogate_by_name
-from lookax.surrogates.dice import self_normalised_dice
-from lookax.surrogates.off_policy import capped_weights, effective_sample_size, off_policy_dice
+from lookax.surrogates.off_policy import capped_weights, effective_sample_size, off_policy_dice, self_normalised_dice
 
 GameEstimator = Literal["exact", "dice", "dice-baseline", "self-normalised-dice", "loaded-dice"]
 """How a return is estimated. With many games all get every order of derivative right, those mixed between players too.

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from lookax.errors import BadInputError
-from lookax.rollouts.trajectories import Trajectory
+from lookax.rollouts.trajectory import Trajectory
 
 
 class ReplayBuffer(eqx.Module):

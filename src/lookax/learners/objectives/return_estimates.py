@@ -14,7 +14,7 @@ from lookax.games.exact_mdp import expected_return, policy_log_probs, state_valu
 from lookax.games.game import Policy
 from lookax.games.markov_chain import check_discount
 from lookax.games.tabular_mdp import TabularMDP
-from lookax.rollouts.trajectories import rollout
+from lookax.rollouts.tabular import rollout
 from lookax.surrogates.by_name import Surrogate, surrogate_by_name
 
 

@@ -1,8 +1,7 @@
-"""Trajectories of policies that are tables over the states of an MDP or of a matrix game."""
+"""Playing policies that are tables over the states of an MDP or of a matrix game."""
 
 from collections.abc import Callable, Sequence
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
@@ -11,31 +10,7 @@ from lookax.errors import BadInputError, check_at_least
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.tabular_mdp import TabularMDP, check_log_probs, cumulative, draw
 from lookax.rollouts.sharding import sharded
-
-
-class Trajectory(eqx.Module):
-    """What happened in B games of T steps.
-
-    **Attributes:** (where several play, `…` is an axis of N players)
-
-    - `states`: s₀ … s_T, `[T+1, B]`.
-    - `actions`: a₀ … a_{T−1}, `[T, …, B]`.
-    - `rewards`: r₀ … r_{T−1}, `[T, …, B]`; differentiable in the table of rewards.
-    - `log_probs`: log π(aₜ|sₜ) of the policies that played, `[T, …, B]`; differentiable in them. What was drawn is
-      not: [surrogates][lookax.surrogates] make up for it.
-    - `values`: V(s₀) … V(s_T) by the values that were given, `[T+1, …, B]`; `None` if there were none.
-    """
-
-    states: Int[Array, "_ B"]
-    actions: Int[Array, "T *N B"]
-    rewards: Float[Array, "T *N B"]
-    log_probs: Float[Array, "T *N B"]
-    values: Float[Array, "_ *N B"] | None = None
-
-    @property
-    def num_games(self) -> int:
-        """B."""
-        return self.states.shape[-1]
+from lookax.rollouts.trajectory import Trajectory
 
 
 def rollout(
