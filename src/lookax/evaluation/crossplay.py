@@ -34,7 +34,7 @@ def independent(values: np.ndarray, first: int | None, second: int | None) -> np
 def cross_scores(
     game: Game, first: Any, second: Any, keys: Key[Array, " P"], horizon: int, batch_size: int
 ) -> Float[Array, "P N"]:
-    """Everybody's mean reward per step in P matches, of policies in the first and in the second seat, `[P, …]` each.
+    """All players' mean reward per step in P matches, of policies in the first and in the second seat, `[P, …]` each.
 
     The two may be of different kinds; fixed strategies have no arrays, and so are the same in every match.
     """

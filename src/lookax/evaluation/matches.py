@@ -20,7 +20,7 @@ def match(game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int,
 
 
 def scores(games: Games) -> Float[Array, " N"]:
-    """Everybody's mean reward per step, not discounted."""
+    """All players' mean reward per step, not discounted."""
     return games.rewards.mean(axis=0) @ games.weights
 
 

@@ -19,7 +19,7 @@ def discounted_length(discount: ScalarLike, horizon: int | None) -> ScalarLike:
 
 
 def constant_returns(play: ExactPlay, action: int) -> Float[Array, " N"]:
-    """Everybody's return where everybody always plays `action`."""
+    """All players' returns where all players always play `action`."""
     payoffs = play.game.payoffs[(slice(None), *(action,) * play.num_players)]
     return payoffs * discounted_length(play.discount, play.horizon)
 
@@ -34,7 +34,7 @@ def states_after_defection(game: MatrixGame) -> np.ndarray:
 
 
 def is_tit_for_tat(play: ExactPlay, returns: Float[Array, " N"], cooperation: Float[Array, "N S"]) -> Bool[Array, ""]:
-    """Whether everybody reciprocates: cooperates with cooperators, and much less with defectors.
+    """Whether all players reciprocate: they cooperate with cooperators, and much less with defectors.
 
     True where the mean return is above 0.8 of the cooperative maximum, and every player's P(C | state) is below 0.65
     wherever all others have just defected (DD and CD). For the contribution game this is the test of Zhao et al. 2022
@@ -42,7 +42,7 @@ def is_tit_for_tat(play: ExactPlay, returns: Float[Array, " N"], cooperation: Fl
 
     **Arguments:**
 
-    - `returns`: everybody's expected return.
+    - `returns`: all players' expected returns.
     - `cooperation`: P(C | state), each player's states in its own view (mine first).
     """
     defect, cooperate = (constant_returns(play, action).mean() for action in (0, 1))

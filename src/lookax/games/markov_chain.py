@@ -1,4 +1,4 @@
-"""Discounted sums over a Markov chain, which is what a game becomes once everybody's policy is fixed."""
+"""Discounted sums over a Markov chain, which is what a game becomes once all players' policies are fixed."""
 
 import jax
 import jax.numpy as jnp

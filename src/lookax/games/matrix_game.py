@@ -22,7 +22,7 @@ class MatrixGame(eqx.Module):
 
     - `payoffs`: `[N, A₁, …, A_N]`, what each player is paid for each joint action.
     - `memory`: how many steps are remembered.
-    - `start`: what the players see at the first step: a state of its own (`"separate"`), or as if everybody had always
+    - `start`: what the players see at the first step: a state of its own (`"separate"`), or as if all had always
       cooperated or defected.
 
     **Raises:** `ValueError` if the payoffs' shape is not one axis of N ≥ 2 players followed by N axes of at least two
@@ -95,7 +95,7 @@ class MatrixGame(eqx.Module):
         return self._joint(log_probs, jnp.add)
 
     def joint_action(self, actions: Int[Array, "... N B"]) -> Int[Array, "... B"]:
-        """The number of the joint action that everybody's actions make up."""
+        """The number of the joint action of all players' actions."""
         return jnp.ravel_multi_index(tuple(jnp.moveaxis(actions, -2, 0)), self.num_actions, mode="clip")
 
     def _joint(

@@ -15,5 +15,5 @@ def taylor(function: Callable[[PyTree], Float[Array, ""]], point: PyTree, displa
 
         ∇ᵢJᵢ + η ∇ᵢ(∇ⱼJᵢ · ∇ⱼJⱼ).
     """
-    value, slope = jax.jvp(function, (point,), (jax.tree.map(jnp.subtract, displaced, point),))
-    return value + slope
+    value, change = jax.jvp(function, (point,), (jax.tree.map(jnp.subtract, displaced, point),))
+    return value + change

@@ -1,4 +1,4 @@
-"""Convolutional networks that act and judge: from frames to action logits and a value."""
+"""Convolutional actor-critics: from frames to action logits and a value."""
 
 from collections.abc import Sequence
 
@@ -80,7 +80,7 @@ class ActorCritic(eqx.Module):
     ) -> tuple[Float[Array, "B A"], Float[Array, " B"]]:
         """Logits and values of B frames; whole numbers in them are shades from 0 to 255.
 
-        **Arguments:** the `discount` γ, for a critic that is told it.
+        **Arguments:** the `discount` γ, for a critic that is conditioned on it.
         """
         dtype = self.hidden.weight.dtype
         shades = jnp.issubdtype(frames.dtype, jnp.integer)
@@ -88,11 +88,11 @@ class ActorCritic(eqx.Module):
         for convolution in self.convolutions:
             x = jax.nn.relu(convolution(x))
         hidden = jax.nn.relu(self.hidden(x.reshape(len(x), -1).T))
-        judged = hidden
+        features = hidden
         if self.embedding is not None and self.merged is not None:
-            told = jnp.broadcast_to(self.embedding(discount)[:, None], (len(self.embedding.bias), hidden.shape[1]))
-            judged = jax.nn.relu(self.merged(jnp.concatenate([hidden, told])))
-        return self.actor(hidden).T, self.critic(judged)[0]
+            embedded = jnp.broadcast_to(self.embedding(discount)[:, None], (len(self.embedding.bias), hidden.shape[1]))
+            features = jax.nn.relu(self.merged(jnp.concatenate([hidden, embedded])))
+        return self.actor(hidden).T, self.critic(features)[0]
 
 
 NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))

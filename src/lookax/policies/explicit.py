@@ -29,7 +29,7 @@ FIELD = "initial_policies"
 
 
 def read_policies(path: Path, maker: PolicyMaker) -> Policies:
-    """Everybody's policies from a JSON file, of the kind that `maker` makes.
+    """All players' policies from a JSON file, of the kind that `maker` makes.
 
     **Raises:** `ValueError` naming the file if it is not readable, not of the form above or of another shape.
     """

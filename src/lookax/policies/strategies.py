@@ -8,7 +8,7 @@ A strategy is in one of two moods, to cooperate or to defect, and reacts to what
 | `always-cooperate` | always | always |
 | `tit-for-tat` | first, and iff all others did at the last step | first, and iff its last nonzero reward was positive |
 | `grim` | until another one has defected | until a reward of its own has been negative |
-| `win-stay-lose-shift` | first, and iff everybody did the same at the last step | – |
+| `win-stay-lose-shift` | first, and iff all players did the same at the last step | – |
 
 `random` draws every action uniformly, in any game. Tit-for-tat in the coin game is that of POLA's code: it judges by
 what it was paid, not by which coin was taken. With the usual rewards it is paid less than nothing iff the other takes a
@@ -90,7 +90,7 @@ class RandomStrategy(Strategy):
 class MatrixStrategy(Strategy):
     """A strategy in a matrix game with two actions, of which 0 defects and 1 cooperates.
 
-    **Attributes:** `reaction` to everybody's last actions, its own first; −1 (not 0, and the same for all) before the
+    **Attributes:** `reaction` to all players' last actions, its own first; −1 (not 0, and the same for all) before the
     first step.
     """
 

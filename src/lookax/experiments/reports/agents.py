@@ -52,7 +52,7 @@ def draw_histories(title: str, cooperation: np.ndarray) -> Drawing:
 
 
 def opponents_table(quantities: Mapping[str, np.ndarray], strategies: Sequence[str]) -> Table:
-    """Everybody's score `[seeds, 2]` against each other and against strategies: means with 95 % intervals."""
+    """All players' scores `[seeds, 2]` against each other and against strategies: means with 95 % intervals."""
     metrics = {"each other": "score"} | {name: against_metric(name) for name in strategies}
     rows = [
         [name, *(mean_and_half(quantities[metric][:, seat]) for seat in range(2))] for name, metric in metrics.items()
@@ -65,7 +65,7 @@ def opponents_table(quantities: Mapping[str, np.ndarray], strategies: Sequence[s
 class Cell:
     """Matches of those in the first seat, a row, with those in the second, a column.
 
-    **Attributes:** `means` of everybody's reward per step, `[2]`, and half of the width of their 95 % intervals:
+    **Attributes:** `means` of all players' rewards per step, `[2]`, and half of the width of their 95 % intervals:
     `halves`.
     """
 

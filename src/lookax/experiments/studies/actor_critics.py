@@ -60,9 +60,9 @@ class ActorCriticLearning:
     meta_learning_rate: float = 0.001
     """MGRL: step size of the meta-parameters' optimiser, Adam on their logits."""
     outer_discount: float = 0.99
-    """MGRL: discount that windows are judged with."""
+    """MGRL: discount of the outer objective."""
     outer_gae_lambda: float = 0.95
-    """MGRL: λ that windows are judged with."""
+    """MGRL: λ of the outer objective."""
     outer_value_coefficient: float = 0.0
     """MGRL: weight of the critic's error in the judgement."""
     outer_entropy_coefficient: float = 0.0

@@ -115,7 +115,7 @@ class OpponentModelling:
 @settings
 @dataclasses.dataclass(frozen=True)
 class NaiveSettings:
-    """Every player climbs its own return as if nobody else learned."""
+    """Every player maximises its own return as if no other player learned."""
 
     learning_rate: float = 0.1
     """Step size α of every player's policy."""
@@ -135,7 +135,7 @@ class NaiveSettings:
 @settings
 @dataclasses.dataclass(frozen=True)
 class LOLASettings:
-    """Every player climbs its return after its opponents' expected learning."""
+    """Every player maximises its return after its opponents' expected learning."""
 
     lookahead: GradientSteps | ProximalPoint
     """What opponents are expected to do."""

@@ -273,7 +273,7 @@ class MemoryShaping:
         return self.pair().update(key, state)
 
     def evaluate(self, key: Key[Array, ""], state: PairState, against: Sequence[str] = AGAINST) -> Metrics:
-        """Everybody's `score` `[N]`, mean reward per step, and `against_…` of each seat `against` strategies.
+        """All players' `score` `[N]`, mean reward per step, and `against_…` of each seat `against` strategies.
 
         In coin games, `coins` `[picker, colour]` of a game and `own_coin_share`; in the contribution game, whether the
         pair is `reciprocal`.

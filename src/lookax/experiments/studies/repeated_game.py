@@ -56,7 +56,7 @@ class RepeatedGame:
     initialiser: Initialiser = "pytorch"
     """Initialisation of a network's layers."""
     initial_policies: Path | None = None
-    """JSON file with everybody's first policies, for all seeds, instead of random ones; lookax:NAME is lookax's own."""
+    """JSON file with all players' first policies, for all seeds; None for random ones; lookax:NAME is one of lookax."""
     total_updates: int = 30
     """How many updates to learn for."""
     seeds: int = 20
@@ -105,7 +105,7 @@ class RepeatedGame:
         return ExactPlay(self.matrix_game(), self.policy_maker().observations(), self.discount, horizon)
 
     def draw_policies(self, key: Key[Array, ""]) -> Policies:
-        """Everybody's first policies."""
+        """All players' first policies."""
         if self.initial_policies is not None:
             return read_policies(_located(self.initial_policies), self.policy_maker())
         return self.policy_maker().initial(key)
@@ -122,7 +122,7 @@ def _located(path: Path) -> Path:
 
 
 def quantities(play: ExactPlay, policies: Policies) -> Metrics:
-    """Everybody's `returns` `[N]`, `cooperation` P(C | state) `[N, S]` in its own view, and `tit_for_tat`."""
+    """All players' `returns` `[N]`, `cooperation` P(C | state) `[N, S]` in its own view, and `tit_for_tat`."""
     returns = play.values(policies)
     cooperation = cooperation_probabilities(play, policies)
     return {

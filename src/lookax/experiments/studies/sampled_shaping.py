@@ -162,7 +162,7 @@ class SampledShaping(RepeatedGame):
         return self.learner().init(key)
 
     def update(self, key: Key[Array, ""], state: LOLADiCEState) -> tuple[LOLADiCEState, Metrics]:
-        """One update of everybody, and how its gradients correlate with exact ones.
+        """One update of all players, and how its gradients correlate with exact ones.
 
         `correlation`, `inner_correlation`, `outer_correlation` `[N]` are those of
         [`gradient_correlations`][lookax.evaluation.shaping_gradients.gradient_correlations]; with off-policy estimates,
@@ -182,7 +182,7 @@ class SampledShaping(RepeatedGame):
         return after, metrics
 
     def evaluate(self, key: Key[Array, ""], state: LOLADiCEState) -> Metrics:
-        """Exact returns of an infinite horizon, cooperation, tit-for-tat, and everybody's `score` `[N]`.
+        """Exact returns of an infinite horizon, cooperation, tit-for-tat, and all players' `score` `[N]`.
 
         That is the mean reward per step, not discounted, in games of `horizon` steps. Nothing is drawn.
         """

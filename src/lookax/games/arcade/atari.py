@@ -99,7 +99,7 @@ class Atari:
         return AtariState(seed, number, jnp.zeros_like(number), frames), frames
 
     def step(self, key: Key[Array, ""], state: AtariState, actions: Int[Array, " B"]) -> tuple[AtariState, Step]:
-        """Four frames of everybody's game; the emulators draw what is random in it."""
+        """Four frames of every game; the emulators draw what is random in it."""
         del key
         batch_size = len(actions)
         told = jax.ShapeDtypeStruct((6, batch_size), jnp.float32)

@@ -178,7 +178,7 @@ class Playing:
         return np.stack([game.screen for game in self.games])
 
     def step(self, actions: np.ndarray) -> tuple[UInt8[np.ndarray, "B height width 3"], Float32[np.ndarray, "6 B"]]:
-        """A step of everybody: screens, and all else that is told, in its order."""
+        """A step of all games: screens, and all else that is told, in its order."""
         told = list(_at_once(Game.step, self.games, actions.tolist()))
         self.count += 1
         screens, *others = zip(*told, strict=True)

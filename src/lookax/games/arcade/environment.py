@@ -49,5 +49,5 @@ class Environment(Protocol):
         ...
 
     def step(self, key: Key[Array, ""], state: PyTree, actions: Int[Array, " B"]) -> tuple[PyTree, Step]:
-        """The state after everybody's action."""
+        """The state after all games' actions."""
         ...

@@ -24,7 +24,7 @@ GAMES = {
 
 
 class MinAtarState(eqx.Module):
-    """Everybody's `game`, as gymnax has it, its `returns` so far, and whether it was `cut` by the latest step."""
+    """Each game's `game`, as gymnax has it, its `returns` so far, and whether it was `cut` by the latest step."""
 
     game: PyTree
     returns: Float[Array, " B"]
@@ -68,7 +68,7 @@ class MinAtar:
         return MinAtarState(state, jnp.zeros(batch_size), jnp.zeros(batch_size, bool)), frames
 
     def step(self, key: Key[Array, ""], state: MinAtarState, actions: Int[Array, " B"]) -> tuple[MinAtarState, Step]:
-        """A step of everybody's game. Where one ends the next begins at once; where one is cut, with the next step."""
+        """A step of every game. Where one ends the next begins at once; where one is cut, with the next step."""
         game, rules = _made(self.game, _integers())
 
         def step(key: Key[Array, ""], own: PyTree, action: Int[Array, ""]) -> tuple[Any, ...]:

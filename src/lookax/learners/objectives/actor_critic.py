@@ -109,7 +109,7 @@ def advantages(
 ) -> Float[Array, "T B"]:
     """Generalised advantages of every environment; nothing that comes after an episode's end counts for it.
 
-    A step that was not played is taken to have paid what was expected, so that it adds to nobody's. So the last step of
+    A step that was not played is taken to have paid what was expected, so that it adds to no other. So the last step of
     an episode that was cut at s has r + γ V(s) − V, and no more: it goes on to s, and the next step is not played.
     """
     rewards = jnp.where(rollout.played, rollout.rewards, values[:-1])

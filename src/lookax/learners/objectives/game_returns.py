@@ -171,6 +171,6 @@ def _log_probs(play: ExactPlay, policies: Policies) -> tuple[Float[Array, "S _"]
 
 
 def _joint_log_probs(play: ExactPlay, policies: Policies, games: Trajectory) -> Float[Array, "T B"]:
-    """Σᵢ log πᵢ(aₜ|sₜ) of actions that somebody played."""
+    """Σᵢ log πᵢ(aₜ|sₜ) of actions that were played."""
     table = play.game.joint_log_probs(_log_probs(play, policies))
     return look_up(table, games.states[:-1], play.game.joint_action(games.actions))

@@ -155,12 +155,12 @@ def sum_of_chunks(
     def backward(inputs, cotangent):
         differentiable, key, number = inputs
 
-        def slope(i):
+        def gradient(i):
             counted = i * chunk + jnp.arange(chunk) < number
             return jax.grad(of_chunk)(differentiable, jax.random.fold_in(key, i), counted)
 
-        slopes = _sum(slope, jax.tree.map(jnp.zeros_like, differentiable), number, chunk)
-        return jax.tree.map(lambda leaf: cotangent * leaf, slopes), None, None
+        gradients = _sum(gradient, jax.tree.map(jnp.zeros_like, differentiable), number, chunk)
+        return jax.tree.map(lambda leaf: cotangent * leaf, gradients), None, None
 
     of_unknown_length = jax.custom_vjp(summed)
     of_unknown_length.defvjp(forward, backward)

@@ -46,7 +46,7 @@ class Side:
 class Met:
     """What came of matches of one side in the first seat with another, or itself, in the second.
 
-    **Attributes:** `pairs` of seeds' places, `[pairings, 2]`; everybody's `scores`, `[pairings, 2]`; the `cell`.
+    **Attributes:** `pairs` of seeds' places, `[pairings, 2]`; all players' `scores`, `[pairings, 2]`; the `cell`.
     """
 
     pairs: np.ndarray

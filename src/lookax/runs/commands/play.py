@@ -45,8 +45,9 @@ def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Pa
         if video is not None and place == 0:
             write_frames(video, frames)
     if len(rows) > 1:
-        everybody = np.array(returns)
-        rows.append(["all", mean_and_half(everybody.mean(axis=1)), f"{everybody.min():g}", f"{everybody.max():g}"])
+        all_returns = np.array(returns)
+        worst, best = f"{all_returns.min():g}", f"{all_returns.max():g}"
+        rows.append(["all", mean_and_half(all_returns.mean(axis=1)), worst, best])
     how = "the likeliest action always" if greedy else "actions drawn"
     terminal.say(f"{run.name} after update {saved.update} of {experiment.total_updates}: {games} whole games, {how}")
     notes = ["Mean return ± half of its 95 % interval over games; of all, over seeds."]

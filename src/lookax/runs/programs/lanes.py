@@ -118,19 +118,19 @@ class Lanes:
         return other
 
     def start(self) -> tuple[Rounds, Rounds]:
-        """Everybody's first state, and its evaluation."""
+        """All lanes' first states, and their evaluation."""
         with jax.enable_x64(self._x64):
             rounds = self._program("start", self._start_lanes, *self._shapes[:2])(self._experiments, self._seeds)
             return tuple(state for state, _ in rounds), tuple(metrics for _, metrics in rounds)
 
     def step(self, number: int, state: Rounds) -> tuple[Rounds, Rounds]:
-        """Everybody's update of that number, counting from 1, and its metrics."""
+        """All lanes' update of that number, counting from 1, and its metrics."""
         state, metrics = self.steps(number, 1, state)
         with jax.enable_x64(self._x64):
             return state, _of_the_first(metrics)
 
     def steps(self, number: int, count: int, state: Rounds) -> tuple[Rounds, Rounds]:
-        """Everybody's updates from that number on, `count` of them, `most` at the most, in one call of one program.
+        """All lanes' updates from that number on, `count` of them, `most` at the most, in one call of one program.
 
         **Returns:** the state after them; metrics `[C · S, most, …]`, the first `count` of which are theirs.
         """
@@ -140,7 +140,7 @@ class Lanes:
             return tuple(after for after, _ in rounds), tuple(metrics for _, metrics in rounds)
 
     def evaluate(self, state: Rounds) -> Rounds:
-        """Everybody's evaluation of a state."""
+        """All lanes' evaluation of a state."""
         with jax.enable_x64(self._x64):
             program = self._program("evaluate", self._evaluate_lanes, *self._shapes[:2], self.template)
             return program(self._experiments, self._seeds, state)
