@@ -1,3 +1,3 @@
 """Reinforcement learning that differentiates through learning."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

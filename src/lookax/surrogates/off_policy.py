@@ -90,7 +90,7 @@ def v_trace(
     rho_bar: ScalarLike = jnp.inf,
     c_bar: ScalarLike = jnp.inf,
 ) -> Float[Array, ""]:
-    """The V-trace target of the first state, [`v_trace_targets`][lookax.surrogates.returns.v_trace_targets]`[0]`.
+    """The V-trace target of the first state, [`v_trace_targets`][lookax.surrogates.off_policy.v_trace_targets]`[0]`.
 
     Without truncation it is V(s₀) + Σₜ γᵗ (Π_{k ≤ t} ρ_k) δₜ and every order is unbiased for any V(s₀) … V(s_{T−1}), if
     V(s_T) = 0 because the game is over. Truncation trades bias for variance: a ratio above its ceiling has no
