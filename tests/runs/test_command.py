@@ -169,7 +169,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["show", "pola-figure3"], "preset: 'pola-figure3' is a figure"),
         (
             ["run", "gmrl-tabular-decompose-exact", "--inner-step", "3"],
-            "inner_step: is not a field (did you mean inner_steps?)",
+            "inner_step: is not a field (did you mean inner_steps or inner_estimator?); `lookax show PRESET` names all",
         ),
         (["show", "ipd-lolaa"], "preset: 'ipd-lolaa' is not known; did you mean ipd-lola"),
         (["run"], "the name is missing"),
@@ -201,7 +201,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["runs", "here", "there"], "'there' is not allowed; it takes 1 name"),
         (["evaluate"], "the folder of a run is missing; `lookax runs` names those there are"),
         (["evaluate", "none"], "'none' does not exist"),
-        (["evaluate", "none", "--updat", "3"], "updat: is not a field (did you mean update?)"),
+        (["evaluate", "none", "--updat", "3"], "updat: is not a field (did you mean update?); the fields are update"),
         (
             ["evaluate", "none", "--update", "last"],
             "Error parsing --update: no type matching {None}|INT",

@@ -85,7 +85,10 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path, capsys):
         (["ipd-lola"], "set: is missing; give --set field=value,value,…"),
         (["ipd-lola", "--set", "learning_rate"], "set: 'learning_rate' is not allowed; it must be field=value,value,…"),
         (["ipd-lola", "--set", "learning_rate=1,,2"], "it must be field=value,value,…"),
-        (["ipd-lola", "--set", "learning_rte=1,2"], "learning_rte: is not a field (did you mean learning_rate?)"),
+        (
+            ["ipd-lola", "--set", "learning_rte=1,2"],
+            "learning_rte: is not a field (did you mean learning_rate or inner_learning_rate?)",
+        ),
         (["ipd-lola", "--set", "learning_rate=1,fast"], "could not convert string to float"),
         (["ipd-lola", "--set", "learning_rate=1,-2"], "learning_rate: -2.0 is not allowed"),
         (["ipd-lola", "--set", "learning_rate=1,1.0"], "set: learning_rate=1.0 is there twice"),

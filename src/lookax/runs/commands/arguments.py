@@ -17,6 +17,9 @@ from lookax.experiments.settings import holds_settings
 
 Parsed = TypeVar("Parsed")
 
+FEW = 8
+"""So many fields are all named where one is refused."""
+
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
 
 
@@ -81,9 +84,10 @@ def _unknown(argument: str, fields: list[str]) -> str:
     if not argument.startswith("--"):
         return f"{argument!r} is not allowed; arguments are given as --field value"
     name = argument.removeprefix("--").split("=")[0].replace("-", "_")
-    near = difflib.get_close_matches(name, fields, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"{name}: is not a field{hint}; the fields are {', '.join(fields)}"
+    near = difflib.get_close_matches(name, fields, n=3)
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    rest = f"the fields are {', '.join(fields)}" if len(fields) <= FEW else "`lookax show PRESET` names all"
+    return f"{name}: is not a field{hint}; {rest}"
 
 
 def _one_line(boxed: str) -> str:
