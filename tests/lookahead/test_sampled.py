@@ -90,3 +90,19 @@ def test_a_step_may_be_differentiated_as_another_of_the_same_data():
     value, (by_params, by_phi) = jax.jit(jax.value_and_grad(end, argnums=(0, 1)))(0.5, 0.7)
     np.testing.assert_allclose((value, by_params), (0.5 - RATE * (0.5 - data), 1 - RATE * 0.7), rtol=1e-12)
     np.testing.assert_allclose(by_phi, -RATE * (0.5 - data), rtol=1e-12)
+
+
+def test_samplers_need_no_derivatives():
+    def end(mine):
+        def played(params, carry, key):
+            del key
+            form = jax.ShapeDtypeStruct((), params.dtype)
+            return jax.pure_callback(lambda data: np.asarray(data), form, mine * params), carry
+
+        keys = jax.random.split(jax.random.key(1), 2)
+        lookahead = Lookahead(optax.sgd(RATE), 2)
+        return lookahead.maximise_sampled(
+            lambda params, data: -0.5 * mine * (params - data) ** 2, jnp.array(1.0), played, None, keys
+        )[0]
+
+    assert np.isfinite(jax.jit(jax.grad(end))(0.3))
