@@ -62,10 +62,12 @@ class Asked(dict[bytes, list[np.ndarray]]):
     def __eq__(self, other):
         return self is other
 
-    def number(self, key, leaves):
-        """Which batch comes with a key."""
+    def number(self, batches, key, leaves):
+        """Which of so many batches comes with a key."""
         self.setdefault(np.asarray(key).tobytes(), [np.asarray(leaf) for leaf in leaves])
-        return np.int32(list(self).index(np.asarray(key).tobytes()))
+        number = list(self).index(np.asarray(key).tobytes())
+        assert number < batches, "more batches are asked for than were recorded"
+        return np.int32(number)
 
 
 class RecordedGames(Play):
@@ -73,8 +75,10 @@ class RecordedGames(Play):
 
     Who asks twice with one key is given the same batch twice.
 
-    **Attributes:** the `batches`; `asked`, of each key that has been used, in order, the arrays that actors were made
-    of, in single precision.
+    **Attributes:**
+
+    - `batches`: those that were recorded.
+    - `asked`: of each key that has been used, in order, the arrays that actors were made of, in single precision.
     """
 
     batches: Batches
@@ -84,7 +88,8 @@ class RecordedGames(Play):
         # That actors are told too keeps the compiler from asking before they are what earlier games have made of them.
         leaves = jax.lax.stop_gradient(jax.tree.leaves(tuple(actors)))
         shape = jax.ShapeDtypeStruct((), jnp.int32)
-        number = jax.pure_callback(self.asked.number, shape, jax.random.key_data(key), leaves)
+        count = len(self.batches.actions)
+        number = jax.pure_callback(self.asked.number, shape, count, jax.random.key_data(key), leaves)
         states, actions, rewards = jax.tree.map(lambda leaf: leaf[number], self.batches)
         games = Games(states, actions, rewards, (), (), jnp.full(self.batch_size, 1 / self.batch_size))
         memories, outputs = zip(*(observed_by(actor, games) for actor in actors), strict=True)

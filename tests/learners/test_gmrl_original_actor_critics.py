@@ -56,7 +56,8 @@ class Recorded:
         assert batch_size == BATCH
         return jnp.array(0), jnp.asarray(OBSERVATIONS[0])
 
-    def step(self, key, state, actions) -> tuple[Any, Step]:  # noqa: ARG002
+    def step(self, key, state, actions) -> tuple[Any, Step]:
+        del key, state, actions
         raise AssertionError("acting is replaced")
 
 

@@ -86,6 +86,16 @@ def test_implicit_gradient_equals_that_of_a_long_unrolled_ascent():
     np.testing.assert_allclose(implicit, jax.grad(outer)(rewards, long_ascent), atol=1e-7)
 
 
+def test_flat_directions_count_as_long_as_they_are_no_noise():
+    # −½ Σ cᵢ (θᵢ − φᵢ)² has its point at φ, however flat it is along one of them.
+    curvatures = jnp.array([1.0, 1e-3])
+
+    def point(phi):
+        return ProximalPoint(1e-9).maximise(lambda t: -0.5 * jnp.sum(curvatures * (t - phi) ** 2), jnp.zeros(2))
+
+    np.testing.assert_allclose(jax.jit(jax.jacrev(point))(jnp.array([0.3, -0.2])), np.eye(2), atol=1e-9)
+
+
 def test_several_learners_each_solve_their_own_problem():
     objectives = (lambda p: -((p[0] - p[1]) ** 2), lambda p: -((p[1] - 2 * p[0]) ** 2))
     np.testing.assert_allclose(

@@ -149,6 +149,14 @@ def test_side_by_side_each_plays_its_share():
     np.testing.assert_allclose(acted[:, 2:], alone, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("fraction", "first"), [(0.9, 1), (0.3, 7), (1 / 3, 6)])
+def test_parts_of_games_that_are_whole_stay_whole(fraction, first):
+    # 1 − 0.9 is below a tenth by rounding. Of ten games, two thirds are six and one that the last actor plays.
+    actor = OneByOne(strategy("tit-for-tat", GAME, 0))
+    parts = MixedActors((actor, actor), (1 - fraction, fraction)).parts(np.arange(10))
+    assert [len(part) for part in parts] == [first, 10 - first]
+
+
 def test_networks_survive_being_written():
     made: Any = drawn_network(0, 6, 2)
     written = as_written(made)

@@ -1,6 +1,6 @@
 """What every learner is."""
 
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Array, Key
 
@@ -16,6 +16,8 @@ class Learner(Protocol[State]):
 
         jax.vmap(lambda learner: learner.init(key))(learners)
 
+    with `learners` a learner whose leaves all have a leading axis.
+
     Its state is a pytree of arrays: seeds are learned at once by `jax.vmap` over keys and states.
     """
 
@@ -29,7 +31,3 @@ class Learner(Protocol[State]):
         Returns are those of the policies before the update.
         """
         ...
-
-
-Parameters = Any
-"""Of a policy: the policy itself, a pytree."""

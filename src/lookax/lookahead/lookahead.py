@@ -40,9 +40,8 @@ class Lookahead(eqx.Module):
 
     **Attributes:**
 
-    - `optimiser`: an [`Optimiser`][lookax.lookahead.optimiser.Optimiser], or one of optax (of descent, as all are: it
-    is
-      given −∇J). Its state starts afresh at each call, unless one is given.
+    - `optimiser`: an [`Optimiser`][lookax.lookahead.optimiser.Optimiser], or one of optax; it is given −∇J, as all of
+      them descend. Its state starts afresh at each call, unless one is given.
     - `steps`: K ≥ 0.
     - `adjoint`: how the steps are differentiated.
 

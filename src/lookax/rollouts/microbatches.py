@@ -107,8 +107,8 @@ def mean_over_games(
 
 
 def _shared_out(keys: Key[Array, " P"]) -> Key[Array, "devices _"]:
-    dealing = sharding_of(keys.shape[0])
-    return keys.reshape(1 if dealing is None else dealing.parts, -1)
+    game_sharding = sharding_of(keys.shape[0])
+    return keys.reshape(1 if game_sharding is None else game_sharding.parts, -1)
 
 
 def _on_devices(function: Callable[[PyTree, PyTree], PyTree], params: PyTree, shares: PyTree) -> PyTree:
