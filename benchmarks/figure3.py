@@ -45,7 +45,7 @@ def main() -> None:
     for column in ("preset", "compile s", "CPU-s a run", "original's", "ratio"):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, (seconds, runs) in ORIGINAL.items():
-        experiment = PRESETS[name].experiment
+        experiment = PRESETS[name].settings
         lanes = Lanes([experiment])
         started = time.perf_counter()
         learn(lanes, 1)

@@ -33,7 +33,7 @@ def main() -> None:
     for column in ("preset", "compile s", "CPU-s", "original's", "ratio"):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, theirs in ORIGINAL.items():
-        experiment = PRESETS[name].experiment
+        experiment = PRESETS[name].settings
         lanes = Lanes([experiment])
         started = time.perf_counter()
         state, _ = lanes.start()

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figure3 import cpu_seconds
+from lookax.experiments.studies.study import study_of
 from lookax.experiments.registry import PRESETS
 from lookax.runs.programs.lanes import Lanes
 
@@ -39,7 +40,7 @@ def speed() -> Table:
     for column in ("preset", "compile s", "CPU-s", "original's", "ratio"):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, theirs in ORIGINAL.items():
-        experiment = PRESETS[name].experiment
+        experiment = PRESETS[name].settings
         lanes = Lanes([experiment])
         started = time.perf_counter()
         state, _ = lanes.start()
@@ -60,13 +61,13 @@ def memory() -> Table:
         table.add_column(f"{number} trajectories", justify="right")
     cells = []
     for number in TRAJECTORIES:
-        preset = PRESETS["gmrl-tabular-decompose-loaded-dice-lll-32"].experiment
+        preset = PRESETS["gmrl-tabular-decompose-loaded-dice-lll-32"].settings
         counts = dict.fromkeys(("inner_trajectories", "hessian_trajectories", "outer_trajectories"), number)
         experiment = dataclasses.replace(preset, **counts)
         keys = jax.vmap(jax.random.key)(jnp.arange(experiment.seeds))
-        mdps = jax.vmap(experiment.init)(keys)
+        mdps = jax.vmap(study_of(experiment).init)(keys)
         # Here numbers are compiled in, unlike in presets' programs, to show that they do not matter.
-        usage = jax.jit(jax.vmap(experiment.update)).lower(keys, mdps).compile().memory_analysis()
+        usage = jax.jit(jax.vmap(study_of(experiment).update)).lower(keys, mdps).compile().memory_analysis()
         cells.append("–" if usage is None else f"{usage.temp_size_in_bytes / 2**20:.1f}")
     table.add_row(*cells)
     return table

@@ -17,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rich.console import Console
 from rich.table import Table
 
+from lookax.experiments.studies.recurrent_shaping import RecurrentShapingStudy
 from lookax.experiments.registry import PRESETS
 from lookax.rollouts.sharding import games_over
 from lookax.runs.programs.devices import use_cores
@@ -35,9 +36,9 @@ REPEATS = 3
 
 def measured(case: str, steps: int) -> dict[str, float]:
     """Seconds of compiling, and of a step: wall and CPU, the least of several; peak memory in MiB."""
-    experiment = dataclasses.replace(PRESETS[CASES[case][0]].experiment, outer_steps=steps, model_batches=steps)
-    state = experiment.init(jax.random.key(0))
-    pair = experiment.pair()
+    experiment = dataclasses.replace(PRESETS[CASES[case][0]].settings, outer_steps=steps, model_batches=steps)
+    state = RecurrentShapingStudy(experiment).init(jax.random.key(0))
+    pair = RecurrentShapingStudy(experiment).pair()
     [update, _], [imitation, _] = pair.updates, pair.imitations
 
     def work(key, state):

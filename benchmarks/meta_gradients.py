@@ -20,6 +20,7 @@ from jaxtyping import ScalarLike
 from rich.console import Console
 from rich.table import Table
 
+from lookax.experiments.studies.study import study_of
 from lookax.experiments.registry import PRESETS
 from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.emulators import Playing
@@ -160,9 +161,9 @@ def training() -> Table:
         emulators.step(actions)
     table.add_row("emulators", f"{drawn.size / (time.perf_counter() - began):.0f}")
     for name in ("a2c-atari", "mgrl-atari", "mgrl-lvc-atari"):
-        experiment = dataclasses.replace(PRESETS[name].experiment, game="pong")
-        update = jax.jit(experiment.update)
-        state, _ = update(jax.random.key(1), jax.jit(experiment.init)(jax.random.key(0)))
+        experiment = dataclasses.replace(PRESETS[name].settings, game="pong")
+        update = jax.jit(study_of(experiment).update)
+        state, _ = update(jax.random.key(1), jax.jit(study_of(experiment).init)(jax.random.key(0)))
         jax.block_until_ready(state)
         began = time.perf_counter()
         for number in range(updates):

@@ -17,7 +17,7 @@ from rich.table import Table
 from lookax.experiments.registry import PRESETS
 from lookax.runs.commands import terminal
 from lookax.runs.programs.devices import use_cores
-from lookax.runs.programs.lanes import Lanes
+from lookax.runs.programs.lanes import LOOP, Lanes
 from lookax.runs.programs.stopping import Stop
 from lookax.runs.programs.training import arranged, train
 from lookax.runs.storage.folder import RunFolder
@@ -37,8 +37,8 @@ def alone(experiment) -> tuple[float, float]:
     state, _ = lanes.start()
     state, metrics = lanes.steps(1, 1, state)
     wall, cpu = time.perf_counter(), time.process_time()
-    for update in range(2, experiment.total_updates + 1, lanes.most):
-        state, metrics = lanes.steps(update, min(lanes.most, experiment.total_updates + 1 - update), state)
+    for update in range(2, experiment.total_updates + 1, LOOP):
+        state, metrics = lanes.steps(update, min(LOOP, experiment.total_updates + 1 - update), state)
     lanes.fetch(metrics)
     return time.perf_counter() - wall, time.process_time() - cpu
 
@@ -53,11 +53,11 @@ def recorded(name: str, experiment) -> tuple[float, float]:
             if updates and not began:
                 began.append((time.perf_counter(), time.process_time()))
 
-        preset = dataclasses.replace(PRESETS[name], experiment=experiment)
+        preset = dataclasses.replace(PRESETS[name], settings=experiment)
         path = Path(folder) / "run"
         run = Run(name, preset, RunFolder(path), Recording(checkpoint_minutes=1.0))
         run.write_config()
-        assert not train(arranged([run], path / "checkpoints"), watch, Stop(path))
+        assert not train(arranged([run], path / "checkpoints")[0], watch, Stop(path))
         [(wall, cpu)] = began
         return time.perf_counter() - wall, time.process_time() - cpu
 
@@ -68,7 +68,7 @@ def overhead() -> Table:
     for column in ("preset", "seeds", "updates", "CPU-s alone", "CPU-s recorded", "cost", "wall: cost"):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, (seeds, updates) in RUNS.items():
-        experiment = dataclasses.replace(PRESETS[name].experiment, seeds=seeds, total_updates=updates)
+        experiment = dataclasses.replace(PRESETS[name].settings, seeds=seeds, total_updates=updates)
         turns = [(*alone(experiment), *recorded(name, experiment)) for _ in range(TURNS)]
         wall, cpu, wall_recorded, cpu_recorded = map(min, zip(*turns, strict=True))
         table.add_row(
@@ -84,7 +84,7 @@ def devices() -> Table:
     for column in ("preset", "seeds", "one device", "two", "ratio"):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, (seeds, updates) in THROUGHPUT.items():
-        experiment = dataclasses.replace(PRESETS[name].experiment, seeds=seeds)
+        experiment = dataclasses.replace(PRESETS[name].settings, seeds=seeds)
         seconds = []
         for number in (1, 2):
             lanes = Lanes([experiment], jax.devices()[:number])
@@ -92,8 +92,8 @@ def devices() -> Table:
             state, metrics = lanes.steps(1, 1, state)
             lanes.fetch(metrics)
             began = time.perf_counter()
-            for update in range(2, 2 + updates, lanes.most):
-                state, metrics = lanes.steps(update, min(lanes.most, 2 + updates - update), state)
+            for update in range(2, 2 + updates, LOOP):
+                state, metrics = lanes.steps(update, min(LOOP, 2 + updates - update), state)
             lanes.fetch(metrics)
             seconds.append((time.perf_counter() - began) / updates)
         table.add_row(name, str(seeds), *(f"{one:.4f}" for one in seconds), f"{seconds[0] / seconds[1]:.2f}x")

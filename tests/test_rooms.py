@@ -1,14 +1,17 @@
 """Imports go one way: a room imports from those before it, and from itself."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SOURCES = Path(__file__).parents[1] / "src" / "lookax"
 ROOMS = (
-    "errors", "categorical", "games", "policies", "rollouts", "surrogates", "lookahead", "learners", "evaluation",
-    "experiments", "runs", "options", "cli",
+    "choices", "errors", "concrete", "categorical", "games", "policies", "rollouts", "surrogates", "lookahead",
+    "learners", "evaluation", "experiments", "runs", "options", "cli",
 )  # fmt: skip
 FILES = sorted(file for file in SOURCES.rglob("*.py") if file != SOURCES / "__init__.py")
 
@@ -36,6 +39,24 @@ def test_a_room_imports_from_those_before_it(room):
         if room_of(file) == room:
             for name in imported(file):
                 assert name.split(".")[1].removesuffix(".py") in (*before, "__version__"), f"{file} imports {name}"
+
+
+def test_settings_and_presets_need_nothing_that_computes():
+    light = ("choices", "errors", "experiments.preset", "experiments.settings", "experiments.presets",
+             "experiments.run_reports", "experiments.registry")  # fmt: skip
+    for file in FILES:
+        own = ".".join(file.relative_to(SOURCES).with_suffix("").parts)
+        if own.startswith(light):
+            for name in imported(file):
+                assert name.removeprefix("lookax.").startswith((*light, "experiments.run_reports")), f"{file}: {name}"
+
+
+def test_the_command_imports_nothing_that_computes_before_it_computes():
+    heavy = ("jax", "equinox", "optax", "orbax", "scipy", "pandas", "matplotlib", "jaxtyping", "tensorboardX")
+    program = f"import sys, lookax.cli; print(*sorted(set({heavy}) & set(sys.modules)))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert found.stdout.split() == []
 
 
 def test_every_file_is_in_a_room():

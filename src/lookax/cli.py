@@ -1,4 +1,7 @@
-"""The command `lookax`: words on the command line, and what to say when they make no sense."""
+"""The command `lookax`: words on the command line, and what to say when they make no sense.
+
+What computes is imported where something is computed, so that everything else is answered at once.
+"""
 
 import dataclasses
 import itertools
@@ -7,10 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import jax
-
 from lookax import __version__
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, RunFailedError, StoppedError, check
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import (
     COLLECTIONS,
@@ -33,20 +34,13 @@ from lookax.options import (
 )
 from lookax.runs.commands import terminal
 from lookax.runs.commands.arguments import described_fields, parse
-from lookax.runs.commands.crossplay import run_crossplay
-from lookax.runs.commands.evaluate import run_evaluate
-from lookax.runs.commands.execute import Reproduction, RunFailedError, reproduce, resume, run_preset
-from lookax.runs.commands.inspect import run_inspect
+from lookax.runs.commands.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.commands.listing import listing, standings
-from lookax.runs.commands.play import run_play
-from lookax.runs.commands.report import write_report
-from lookax.runs.commands.sweep import Sweep, parse_set, run_sweep, stored_sweep
-from lookax.runs.programs import compilation_cache
-from lookax.runs.programs.devices import is_first_process, use_cores
-from lookax.runs.programs.stopping import StoppedError
-from lookax.runs.storage.config import read_yaml
-from lookax.runs.storage.folder import RunFolder
-from lookax.runs.storage.run import Recording, Run, read_config
+from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
+from lookax.runs.programs.distributed import is_first_process
+from lookax.runs.storage.config import as_fields, differing, read_yaml
+from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in
+from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_config, refusal
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
@@ -87,7 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command == "--version":
         terminal.say(__version__)
         return 0
-    use_cores()
     try:
         return look_up("command", command, COMMANDS)(rest)
     except BadInputError as mistake:
@@ -98,11 +91,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"lookax {command}: {stopped}", stopped.exit_status)
     except OSError as reason:
         return _refuse(f"lookax {command}: {reason}", 1)
-    except jax.errors.JaxRuntimeError as reason:
-        if jax.process_count() == 1:
-            raise
-        told = f"another process has gone ({str(reason).splitlines()[0]}); `lookax resume` the folder with all of them"
-        return _refuse(f"lookax {command}: {told}", 1)
     except KeyboardInterrupt:
         return _refuse(f"lookax {command}: interrupted", 130)
 
@@ -130,23 +118,28 @@ def _show(arguments: Sequence[str]) -> int:
     [name] = _take(arguments, 1)
     preset = _preset(name)
     terminal.say(f"{preset.name}: {preset.description}")
-    rows = [[f"--{field}", value, help_text] for field, value, help_text in described_fields(preset.experiment)]
+    rows = [[f"--{field}", value, help_text] for field, value, help_text in described_fields(preset.settings)]
     terminal.print_table(Table(("field", "value", "meaning"), rows, [None] * len(rows)), prose=True)
     return 0
 
 
 def _run(arguments: Sequence[str]) -> int:
     run, rest, file = _run_named(arguments)
-    options = parse(RunOptions(run.experiment, run.recording), rest, "lookax run")
+    options = parse(RunOptions(run.settings, run.recording), rest, "lookax run")
     options.distribution.validate()
-    options.distribution.join()
     if file is not None:
         run.validate(file)
-    options.experiment.validate()
+    options.settings.validate()
     options.recording.validate()
+
+    from lookax.experiments.studies.study import study_of
+    from lookax.runs.commands.execute import run_preset
+    from lookax.runs.programs.start import start
+
+    start(options.distribution)
+    study_of(options.settings).validate()
     out = _new_folder(options.out, run.name)
-    chosen = dataclasses.replace(run.preset, experiment=options.experiment)
-    compilation_cache.turn_on()
+    chosen = dataclasses.replace(run.preset, settings=options.settings)
     run_preset(Run(run.name, chosen, RunFolder(out), options.recording, out / "checkpoints"))
     return 0
 
@@ -167,8 +160,15 @@ def _reproduce(arguments: Sequence[str]) -> int:
     options.recording.validate()
     name = options.figure(name)
     reproduction = Reproduction(name, options.seeds, options.first_seed, options.recording)
-    compilation_cache.turn_on()
-    return 0 if reproduce(reproduction, _new_folder(options.out, name)) else 1
+    return _reproduced(reproduction, _new_folder(options.out, name))
+
+
+def _reproduced(reproduction: Reproduction, out: Path) -> int:
+    from lookax.runs.commands.execute import reproduce
+    from lookax.runs.programs.start import start
+
+    start()
+    return 0 if reproduce(reproduction, out) else 1
 
 
 def _sweep(arguments: Sequence[str]) -> int:
@@ -176,13 +176,22 @@ def _sweep(arguments: Sequence[str]) -> int:
     if file is not None:
         run.validate(file)
     values, rest = _taken_out("--set", rest)
-    options = parse(SweepOptions(run.experiment, run.recording), rest, f"lookax sweep {run.name}")
+    options = parse(SweepOptions(run.settings, run.recording), rest, f"lookax sweep {run.name}")
     options.recording.validate()
-    engine = options.cluster.chosen()
-    preset = dataclasses.replace(run.preset, experiment=options.experiment)
+    options.cluster.validate()
+    preset = dataclasses.replace(run.preset, settings=options.settings)
     sweep = Sweep(preset, parse_set(values), options.recording)
-    compilation_cache.turn_on()
-    return 0 if run_sweep(sweep, _new_folder(options.out, f"{run.name}-sweep"), engine) else 1
+    return _swept(sweep, _new_folder(options.out, f"{run.name}-sweep"), options.cluster)
+
+
+def _swept(sweep: Sweep, out: Path, cluster: Cluster) -> int:
+    from lookax.runs.commands.sweep import local, run_sweep
+    from lookax.runs.programs.ray_engine import on_ray
+    from lookax.runs.programs.start import start
+
+    engine = local if cluster.engine == "local" else on_ray(cluster.address)
+    start()
+    return 0 if run_sweep(sweep, out, engine) else 1
 
 
 def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -202,21 +211,40 @@ def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[s
 
 def _resume(arguments: Sequence[str]) -> int:
     [name], rest = _take(arguments[:1], 1, NO_FOLDER), arguments[1:]
-
-    if "sweep" in (content := RunFolder(Path(name)).config()):
+    folder = Path(name)
+    content = RunFolder(folder).config()
+    if "sweep" in content:
         cluster = parse(Cluster(), rest, f"lookax resume {name}")
-        compilation_cache.turn_on()
-        return 0 if run_sweep(stored_sweep(content), Path(name), cluster.chosen()) else 1
+        cluster.validate()
+        return _swept(stored_sweep(content), folder, cluster)
+    if "preset" not in content:
+        if rest:
+            raise BadInputError(f"{rest[0]!r} is not allowed; a reproduction goes on as it was begun")
+        return _reproduced(stored_reproduction(content, folder), folder)
+    before = read_config(content, folder / CONFIG, RunFolder(folder))
+    if before.checkpoints.parent != folder.resolve():
+        raise BadInputError(f"{name!r} learns together with others; resume {str(before.checkpoints.parents[1])!r}")
+    options = parse(ResumeOptions(before.settings, before.recording), rest, f"lookax resume {name}")
+    options.distribution.validate()
+    before.validate(folder / CONFIG)
+    changed = differing(as_fields(before.settings), as_fields(options.settings))
+    if refused := {field: pair for field, pair in changed.items() if field not in MAY_CHANGE}:
+        raise BadInputError(refusal(folder, refused))
+    options.settings.validate()
+    options.recording.validate()
+    reached = max(updates_in(before.checkpoints), default=0)
+    total = options.settings.total_updates
+    check(total >= reached, "total_updates", total, f"at least {reached}, where the run is")
 
-    def changed(run: Run) -> Run:
-        options = parse(ResumeOptions(run.experiment, run.recording), rest, f"lookax resume {name}")
-        options.distribution.validate()
-        options.distribution.join()
-        preset = dataclasses.replace(run.preset, experiment=options.experiment)
-        return dataclasses.replace(run, preset=preset, recording=options.recording)
+    from lookax.experiments.studies.study import study_of
+    from lookax.runs.commands.execute import run_preset
+    from lookax.runs.programs.start import start
 
-    compilation_cache.turn_on()
-    return 0 if resume(Path(name), changed) else 1
+    start(options.distribution)
+    study_of(options.settings).validate()
+    preset = dataclasses.replace(before.preset, settings=options.settings)
+    run_preset(dataclasses.replace(before, preset=preset, recording=options.recording))
+    return 0
 
 
 def _runs(arguments: Sequence[str]) -> int:
@@ -237,7 +265,11 @@ def _runs(arguments: Sequence[str]) -> int:
 def _evaluate(arguments: Sequence[str]) -> int:
     name, rest = _folder(arguments)
     options = parse(EvaluateOptions(), rest, f"lookax evaluate {name}")
-    compilation_cache.turn_on()
+
+    from lookax.runs.commands.evaluate import run_evaluate
+    from lookax.runs.programs.start import start
+
+    start()
     run_evaluate(Path(name), options.update)
     return 0
 
@@ -245,7 +277,11 @@ def _evaluate(arguments: Sequence[str]) -> int:
 def _inspect(arguments: Sequence[str]) -> int:
     name, rest = _folder(arguments)
     options = parse(InspectOptions(), rest, f"lookax inspect {name}")
-    compilation_cache.turn_on()
+
+    from lookax.runs.commands.inspect import run_inspect
+    from lookax.runs.programs.start import start
+
+    start()
     run_inspect(Path(name), options.update, options.seed)
     return 0
 
@@ -253,7 +289,11 @@ def _inspect(arguments: Sequence[str]) -> int:
 def _play(arguments: Sequence[str]) -> int:
     name, rest = _folder(arguments)
     options = parse(PlayOptions(), rest, f"lookax play {name}")
-    compilation_cache.turn_on()
+
+    from lookax.runs.commands.play import run_play
+    from lookax.runs.programs.start import start
+
+    start()
     run_play(Path(name), options.update, options.games, options.greedy, options.video)
     return 0
 
@@ -263,7 +303,11 @@ def _crossplay(arguments: Sequence[str]) -> int:
     options = parse(CrossPlayOptions(), rest, "lookax crossplay")
     if not folders:
         raise BadInputError(NO_FOLDER)
-    compilation_cache.turn_on()
+
+    from lookax.runs.commands.crossplay import run_crossplay
+    from lookax.runs.programs.start import start
+
+    start()
     run_crossplay(folders, options.games, options.out)
     return 0
 
@@ -273,6 +317,9 @@ def _report(arguments: Sequence[str]) -> int:
     options = parse(ReportOptions(), rest, "lookax report")
     if not folders:
         raise BadInputError(NO_FOLDER)
+
+    from lookax.runs.commands.report import write_report
+
     number, complaints = write_report(folders, options.out)
     terminal.say(f"{number} run{'' if number == 1 else 's'} in {options.out}")
     for complaint in complaints:

@@ -7,10 +7,8 @@ from typing import Annotated, Literal
 import tyro
 
 from lookax.errors import check
-from lookax.experiments.registry import FIGURES, AnyExperiment
-from lookax.runs.commands.sweep import Engine, local
+from lookax.experiments.registry import COLLECTIONS, FIGURES, AnySettings, look_up
 from lookax.runs.programs.distributed import Distribution
-from lookax.runs.programs.ray_engine import on_ray
 from lookax.runs.storage.run import Recording
 
 
@@ -18,7 +16,7 @@ from lookax.runs.storage.run import Recording
 class RunOptions:
     """Learns a preset, into a new folder."""
 
-    experiment: AnyExperiment
+    settings: AnySettings
     """The preset's settings."""
     recording: Recording = dataclasses.field(default_factory=Recording)
     """What is recorded when."""
@@ -32,7 +30,7 @@ class RunOptions:
 class ResumeOptions:
     """Goes on with a run."""
 
-    experiment: AnyExperiment
+    settings: AnySettings
     """The run's settings."""
     recording: Recording
     """What is recorded when."""
@@ -49,20 +47,16 @@ class Cluster:
     address: str | None = None
     """The Ray cluster's, auto for the one that this machine belongs to; None to start one of this machine's cores."""
 
-    def chosen(self) -> Engine:
-        """The engine.
-
-        **Raises:** `ValueError` for an address without a cluster, and for Ray where it is not installed.
-        """
+    def validate(self) -> None:
+        """Raises `ValueError` for an address without a cluster."""
         check(self.engine == "ray" or self.address is None, "address", self.address, "None with the local engine")
-        return local if self.engine == "local" else on_ray(self.address)
 
 
 @dataclasses.dataclass(frozen=True)
 class SweepOptions:
     """Learns a preset with every combination of fields' values, into a new folder."""
 
-    experiment: AnyExperiment
+    settings: AnySettings
     """Settings that all have in common."""
     recording: Recording = dataclasses.field(default_factory=Recording)
     """What is recorded when."""
@@ -90,8 +84,9 @@ class ReproduceOptions:
     def figure(self, name: str) -> str:
         """The figure of that name at this scale.
 
-        **Raises:** `ValueError` if it has no such scale.
+        **Raises:** `ValueError` if there is none of that name, or it has no such scale.
         """
+        look_up("figure", name, FIGURES | COLLECTIONS)
         smaller = f"{name}-laptop"
         check(self.scale == "paper" or smaller in FIGURES, "scale", self.scale, f"paper for {name}")
         return name if self.scale == "paper" else smaller

@@ -8,7 +8,8 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lookax.evaluation.shaping_gradients import gradient_correlations
-from lookax.experiments.studies.sampled_shaping import SampledShaping
+from lookax.experiments.settings.sampled_shaping import SampledShaping
+from lookax.experiments.studies.sampled_shaping import SampledShapingStudy
 
 KEY = jax.random.key(3)
 
@@ -25,7 +26,7 @@ def measured():
         standard_deviation=1.0, inner_learning_rate=1.0,
     )  # fmt: skip
     learners = {
-        name: dataclasses.replace(settings, **changes).learner()
+        name: SampledShapingStudy(dataclasses.replace(settings, **changes)).learner()
         for name, changes in {
             "sampled": {},
             "inner exact": {"inner_estimator": "exact"},

@@ -58,7 +58,7 @@ def test_states_after_defection():
     np.testing.assert_array_equal(states_after_defection(MatrixGame(contribution_payoffs(1.3))), [0, 2])
     three = MatrixGame(contribution_payoffs(1.3, 3))
     np.testing.assert_array_equal(states_after_defection(three), [0b000, 0b100])
-    names = np.array(state_names(longer := MatrixGame(contribution_payoffs(1.3), memory=2)))
+    names = np.array(state_names(longer := MatrixGame(contribution_payoffs(1.3), memory_length=2)))
     assert set(names[states_after_defection(longer)]) == {
         *(f"{before}-{last}" for before in ("DD", "DC", "CD", "CC") for last in ("DD", "CD")),
         "DD",

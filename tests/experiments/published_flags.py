@@ -19,7 +19,7 @@ def weight(beta: float) -> float | None:
 
 
 REPEATED_GAME: Fields = {
-    "num_players": 2, "contribution_factor": 1.33, "scaled": False, "memory": 1, "start": "separate",
+    "num_players": 2, "contribution_factor": 1.33, "scaled": False, "memory_length": 1, "start": "separate",
     "hidden_sizes": [16], "activation": "tanh", "initialiser": "pytorch", "initial_policies": None, "first_seed": 0,
 }  # fmt: skip
 
@@ -32,7 +32,7 @@ def lola_exact(flags: Namespace) -> Fields:
         "game": "contribution",
         "num_players": players,
         "contribution_factor": flags.base_cf_no_scale,
-        "memory": flags.history_len,
+        "memory_length": flags.history_len,
         "start": ["all-defect", "all-cooperate", "separate"][flags.init_state_representation],
         "discount": flags.gamma,
         "horizon": flags.rollout_len if flags.exact_finite_horizon else None,
@@ -96,7 +96,7 @@ def pola_dice(flags: Namespace) -> Fields:
         modelling["model_learning_rate"] = flags.lr_out
         modelling["model_critic_learning_rate"] = flags.lr_v
     return {
-        "settings": "MemoryShaping",
+        "settings": "RecurrentShaping",
         "game": {"ipd": "contribution", "coin": "coin"}[flags.env],
         "contribution_factor": flags.contrib_factor,
         "start": "all-cooperate" if flags.init_state_coop else "separate",
@@ -130,7 +130,7 @@ def pola_dice(flags: Namespace) -> Fields:
         "opponent": "itself",
         "opponent_model": flags.opp_model,
         **modelling,
-        "memory": "none" if flags.hist_one else "gru",
+        "recurrent_unit": "none" if flags.hist_one else "gru",
         "hidden_size": flags.hidden_size,
         "num_layers": flags.layers_before_gru,
         "shared_encoder": False,

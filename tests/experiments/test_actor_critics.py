@@ -6,16 +6,17 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.figures.actor_critic_games import A2C, FIGURE, MGRL
 from lookax.experiments.preset import Result
+from lookax.experiments.presets.actor_critic_games import A2C, FIGURE, MGRL
 from lookax.experiments.reports.actor_critics import draw, table
-from lookax.experiments.studies.actor_critics import ActorCriticLearning
+from lookax.experiments.settings.actor_critics import ActorCriticLearning
+from lookax.experiments.studies.study import study_of, validate
 
 SMALL = dataclasses.replace(MGRL, console="minatar", game="breakout", batch_size=4, steps=2, inner_steps=2, seeds=2)
 
 
 def test_published_presets_start_from_the_published_logits():
-    state = jax.eval_shape(SMALL.init, jax.random.key(0))
+    state = jax.eval_shape(study_of(SMALL).init, jax.random.key(0))
     assert state.meta.discount.shape == ()
     logits = {"discount": 4.6, "gae_lambda": 2.944, "value_coefficient": 0.0, "entropy_coefficient": -4.6}
     for name, logit in logits.items():
@@ -56,20 +57,20 @@ def test_published_presets_play_forty_million_steps():
 )
 def test_what_makes_no_sense_is_told_in_a_line(changes, complaint):
     with pytest.raises(ValueError, match=complaint) as error:
-        dataclasses.replace(SMALL, **changes).validate()
+        validate(dataclasses.replace(SMALL, **changes))
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("changes", [{"bootstrap_step_size": 0.1}, {"meta": False}], ids=["bootstrapped", "a2c"])
 def test_a_window_and_an_update_run_on_minatar(changes):
     experiment = dataclasses.replace(SMALL, **changes)
-    experiment.validate()
-    state = experiment.init(jax.random.key(1))
-    before = experiment.evaluate(jax.random.key(3), state)
-    state, metrics = jax.jit(experiment.update)(jax.random.key(2), state)
+    validate(experiment)
+    state = study_of(experiment).init(jax.random.key(1))
+    before = study_of(experiment).evaluate(jax.random.key(3), state)
+    state, metrics = jax.jit(study_of(experiment).update)(jax.random.key(2), state)
     assert all(np.isfinite(value).all() for value in metrics.values())
     assert set(before) <= set(metrics)
-    assert set(experiment.describe(state)) == (
+    assert set(study_of(experiment).describe(state)) == (
         {"discount", "gae_lambda", "value_coefficient", "entropy_coefficient"} if experiment.meta else set()
     )
 
@@ -100,6 +101,6 @@ def test_reports_close_with_the_mean_of_the_last_tenth():
 
 def test_the_small_figure_has_all_three():
     assert [preset.name for preset in FIGURE.presets] == ["a2c-minatar", "mgrl-minatar", "mgrl-lvc-minatar"]
-    frames = {p.experiment.frames_per_update() * p.experiment.total_updates for p in FIGURE.presets}
+    frames = {p.settings.frames_per_update() * p.settings.total_updates for p in FIGURE.presets}
     assert len(frames) == 1
-    assert all(isinstance(p.experiment, ActorCriticLearning) and p.experiment.seeds >= 5 for p in FIGURE.presets)
+    assert all(isinstance(p.settings, ActorCriticLearning) and p.settings.seeds >= 5 for p in FIGURE.presets)

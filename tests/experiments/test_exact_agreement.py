@@ -7,23 +7,30 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.figures import pola_b16, pola_figure1, pola_figure3
-from lookax.experiments.preset import Count, Result
-from lookax.experiments.registry import PRESETS
+from lookax.experiments.figures import pola_b16, pola_figure3
+from lookax.experiments.preset import Result
+from lookax.experiments.registry import FIGURES, PRESETS
 from lookax.experiments.reports.exact import Reference
-from lookax.experiments.studies.algorithms import NaiveSettings
-from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.reports.intervals import Count
+from lookax.experiments.settings.algorithms import NaiveSettings
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.settings.numbers import numbers_of, with_numbers
+from lookax.experiments.studies.study import study_of, validate
 from lookax.runs.storage.config import as_fields
 
-TABLES = pytest.mark.parametrize("figure", [pola_figure3, pola_b16])
+TABLES = pytest.mark.parametrize(
+    ("figure", "references"),
+    [(FIGURES["pola-figure3"], pola_figure3.REFERENCES), (FIGURES["pola-b16"], pola_b16.REFERENCES)],
+    ids=["figure3", "b16"],
+)
 
 
 def results(figure, history):
-    return [Result(preset.name, preset.experiment, history(preset)) for preset in figure.PRESETS]
+    return [Result(preset.name, preset.settings, history(preset)) for preset in figure.presets]
 
 
 def verdicts(figure, history):
-    table = figure.table(results(figure, history))
+    table = figure.report.table(results(figure, history))
     return dict(zip((row[0] for row in table.rows), table.verdicts, strict=True))
 
 
@@ -39,9 +46,9 @@ def is_pola(name):
 
 
 @TABLES
-def test_mutual_defection_agrees_with_no_row_of_pola_nor_with_lola_that_reciprocates(figure):
+def test_mutual_defection_agrees_with_no_row_of_pola_nor_with_lola_that_reciprocates(figure, references):
     agreed = verdicts(figure, lambda _: runs(np.zeros(20), 0, 0))
-    for name, reference in figure.REFERENCES.items():
+    for name, reference in references.items():
         if is_pola(name) or reference.found.successes:
             assert agreed[name] is False, name
     assert not any(verdict for name, verdict in agreed.items() if is_pola(name))
@@ -49,35 +56,34 @@ def test_mutual_defection_agrees_with_no_row_of_pola_nor_with_lola_that_reciproc
 
 @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 @functools.partial(jax.vmap, in_axes=(None, 0))
-def learned(naive, key):
+def learned(factor, key):
+    settings = ExactShaping(NaiveSettings(1.0))
+    naive = study_of(with_numbers(settings, [factor, *numbers_of(settings)[1:]]))
     steps = lambda state, _: naive.update(key, state)
     state, _ = jax.lax.scan(steps, naive.init(key), None, length=200)
     return naive.evaluate(key, state)["returns"].mean()
 
 
 @TABLES
-def test_naive_learners_agree_with_no_row_of_pola(figure):
+def test_naive_learners_agree_with_no_row_of_pola(figure, references):
     # Tabular policies of 20 seeds, from where the presets start, after as many steps as it takes them to defect nearly
     # always. What is left of cooperation differs between seeds: such runs have a spread.
     seeds = jax.random.split(jax.random.key(0), 20)
-    factors = {preset.experiment.contribution_factor for preset in figure.PRESETS}
-    by_factor = {
-        factor: np.asarray(learned(ExactShaping(NaiveSettings(1.0), contribution_factor=factor), seeds))
-        for factor in factors
-    }
+    factors = {preset.settings.contribution_factor for preset in figure.presets}
+    by_factor = {factor: np.asarray(learned(factor, seeds)) for factor in factors}
     assert 0 < max(own.mean() / (factor - 1) for factor, own in by_factor.items()) < 0.1 * 25
 
     def history(preset):
-        return runs(by_factor[preset.experiment.contribution_factor], 0, 0)
+        return runs(by_factor[preset.settings.contribution_factor], 0, 0)
 
     agreed = verdicts(figure, history)
-    assert all(agreed[name] is False for name in figure.REFERENCES if is_pola(name))
+    assert all(agreed[name] is False for name in references if is_pola(name))
 
 
 @TABLES
-def test_the_originals_own_runs_agree(figure):
+def test_the_originals_own_runs_agree(figure, references):
     def history(preset):
-        reference = figure.REFERENCES.get(preset.name, Reference(Count(0, 2), None, (0.0, 0.0)))
+        reference = references.get(preset.name, Reference(Count(0, 2), None, (0.0, 0.0)))
         total = reference.found.total
         returns = (
             reference.run_returns if len(reference.run_returns) == total else [np.mean(reference.mean_returns)] * total
@@ -85,7 +91,7 @@ def test_the_originals_own_runs_agree(figure):
         return runs(returns, reference.found.successes, (reference.held or reference.found).successes)
 
     agreed = verdicts(figure, history)
-    assert all(agreed[name] for name in figure.REFERENCES)
+    assert all(agreed[name] for name in references)
 
 
 def test_returns_are_compared_by_the_spread_of_the_runs():
@@ -115,7 +121,7 @@ def test_one_seed_is_compared_by_the_references_spread_and_without_one_by_counts
 
 def test_few_runs_are_marked():
     names = [name for name, reference in pola_b16.REFERENCES.items() if reference.found.total < 5]
-    table = pola_b16.table(results(pola_b16, lambda _: runs(np.zeros(2), 0, 0)))
+    table = pola_b16.table(results(FIGURES["pola-b16"], lambda _: runs(np.zeros(2), 0, 0)))
     column = table.columns.index("reference found")
     assert [row[0] for row in table.rows if row[column].endswith("few runs")] == names
     assert any(note.startswith("few runs: fewer than 5") for note in table.notes) == bool(names)
@@ -125,25 +131,31 @@ def test_a_naive_step_agrees_with_no_row_of_figure1():
     key = jax.random.key(0)
 
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-    def cooperation(naive, state):
-        after, _ = naive.update(key, state)
-        return [naive.evaluate(key, each)["cooperation"] for each in (state, after)]
+    def cooperation(learning_rate, state):
+        study = study_of(naive(learning_rate))
+        after, _ = study.update(key, state)
+        return [study.evaluate(key, each)["cooperation"] for each in (state, after)]
+
+    def naive(learning_rate):
+        settings = dataclasses.replace(FIGURES["pola-figure1"].presets[0].settings, algorithm=NaiveSettings())
+        return with_numbers(settings, [*numbers_of(settings)[:-1], learning_rate])
 
     def history(preset):
-        experiment = preset.experiment
-        naive = dataclasses.replace(experiment, algorithm=NaiveSettings(experiment.algorithm.learning_rate))
-        before, after = cooperation(dataclasses.replace(naive, initial_policies=None), naive.init(key))
+        before, after = cooperation(
+            preset.settings.algorithm.learning_rate,
+            study_of(dataclasses.replace(preset.settings, algorithm=NaiveSettings())).init(key),
+        )
         return {"cooperation": np.stack([before, after])[:, None]}
 
-    agreed = verdicts(pola_figure1, history)
+    agreed = verdicts(FIGURES["pola-figure1"], history)
     assert set(agreed.values()) == {False}
     assert len(agreed) == 4
 
 
 def test_no_configuration_depends_on_where_lookax_is_installed():
     for preset in PRESETS.values():
-        values = [str(value) for value in as_fields(preset.experiment).values()]
+        values = [str(value) for value in as_fields(preset.settings).values()]
         assert not [value for value in values if value.startswith("/")], preset.name
-    experiment = pola_figure1.PRESETS[0].experiment
+    experiment = FIGURES["pola-figure1"].presets[0].settings
     assert as_fields(experiment)["initial_policies"] == "lookax:pola_figure1_network1.json"
-    experiment.validate()
+    validate(experiment)

@@ -5,6 +5,8 @@ import pytest
 
 from lookax.cli import main
 from lookax.experiments.figures import pola_b16, pola_figure3
+from lookax.experiments.presets import pola_b16 as pola_b16_presets
+from lookax.experiments.presets import pola_figure3 as pola_figure3_presets
 from lookax.experiments.reports.exact import found, held
 from lookax.runs.commands.execute import learn
 from lookax.runs.programs.stopping import Stop
@@ -20,11 +22,11 @@ def results_of(figure, folder):
 
 
 def test_figure3_agrees_with_the_original_code(tmp_path):
-    results = results_of(pola_figure3.FIGURE, tmp_path)
+    results = results_of(pola_figure3_presets.FIGURE, tmp_path)
     table = pola_figure3.table(list(results.values()))
     assert all(verdict in (True, None) for verdict in table.verdicts)
     assert sum(verdict is True for verdict in table.verdicts) == len(pola_figure3.REFERENCES)
-    for factor in pola_figure3.FACTORS:
+    for factor in pola_figure3_presets.FACTORS:
         for method in ("lola", "pola"):
             tabular = results[f"pola-figure3-{method}-tabular-{factor}"]
             assert (found(tabular).successes, held(tabular).successes) == (20, 20)
@@ -39,7 +41,7 @@ def test_figure3_agrees_with_the_original_code(tmp_path):
 
 
 def test_b16_agrees_with_the_original_code(tmp_path):
-    results = results_of(pola_b16.FIGURE, tmp_path)
+    results = results_of(pola_b16_presets.FIGURE, tmp_path)
     assert all(pola_b16.table(list(results.values())).verdicts)
     counts = {name.removeprefix("pola-b16-"): found(result).share for name, result in results.items()}
     assert counts["pola-tabular"] >= 0.9

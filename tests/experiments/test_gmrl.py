@@ -11,10 +11,14 @@ import pytest
 
 from lookax.experiments.figures import gmrl_ablations, gmrl_bias, gmrl_decompose, gmrl_learning, gmrl_lirpg
 from lookax.experiments.preset import Result
+from lookax.experiments.presets import gmrl_learning as gmrl_learning_presets
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
 from lookax.experiments.reports.gradients import QUANTITIES, Reference, distance, exponent, quality_table
-from lookax.experiments.studies.meta_gradients import LIRPGGradient, MAMLGradient
-from lookax.experiments.studies.meta_learning import LIRPGLearning, MAMLLearning
+from lookax.experiments.settings.meta_gradients import LIRPGGradient, MAMLGradient
+from lookax.experiments.settings.meta_learning import LIRPGLearning, MAMLLearning
+from lookax.experiments.settings.numbers import structure_of
+from lookax.experiments.studies.meta_gradients import MAMLGradientStudy
+from lookax.experiments.studies.study import study_of, validate
 from lookax.games.exact_mdp import expected_return, policy_log_probs
 from lookax.runs.commands import execute
 from lookax.runs.programs.lanes import Lanes, grouped
@@ -44,13 +48,13 @@ def test_the_collection_has_every_tabular_figure():
 
 def test_the_same_seed_is_the_same_mdp_in_every_experiment():
     key = jax.random.key(5)
-    first = MAMLGradient(**SMALL).init(key)
-    assert not np.allclose(first.rewards, MAMLGradient(**SMALL).init(jax.random.key(6)).rewards)
+    first = study_of(MAMLGradient(**SMALL)).init(key)
+    assert not np.allclose(first.rewards, study_of(MAMLGradient(**SMALL)).init(jax.random.key(6)).rewards)
     others = (
-        LIRPGGradient(**SMALL, hessian_estimator="lvc", inner_steps=3).init(key),
-        MAMLGradient(**SMALL, outer_estimator="dice", outer_trajectories=7, value_noise=0.0).init(key),
-        MAMLLearning(**SMALL).init(key).mdp,
-        LIRPGLearning(**SMALL, restart=True).init(key).mdp,
+        study_of(LIRPGGradient(**SMALL, hessian_estimator="lvc", inner_steps=3)).init(key),
+        study_of(MAMLGradient(**SMALL, outer_estimator="dice", outer_trajectories=7, value_noise=0.0)).init(key),
+        study_of(MAMLLearning(**SMALL)).init(key).mdp,
+        study_of(LIRPGLearning(**SMALL, restart=True)).init(key).mdp,
     )
     for other in others:
         np.testing.assert_array_equal(other.transitions, first.transitions)
@@ -59,10 +63,10 @@ def test_the_same_seed_is_the_same_mdp_in_every_experiment():
 
 def test_numbers_of_trajectories_share_a_program_and_take_turns():
     eight, nine = (MAMLGradient(**SMALL, outer_estimator="lvc", outer_trajectories=n) for n in (8, 9))
-    assert jax.tree.structure(eight) == jax.tree.structure(nine)
+    assert structure_of(eight) == structure_of(nine)
     assert grouped([eight, nine]) == [[[0], [1]]]
     other = dataclasses.replace(eight, outer_estimator="dice")
-    assert jax.tree.structure(eight) != jax.tree.structure(other)
+    assert structure_of(eight) != structure_of(other)
 
 
 @pytest.mark.slow
@@ -74,9 +78,9 @@ def test_lanes_give_what_single_runs_give():
     together = last_metrics(settings)
     with jax.enable_x64(False):
         key = jax.random.key(2)
-        mdp = settings.init(jax.random.fold_in(key, 0))
+        mdp = study_of(settings).init(jax.random.fold_in(key, 0))
         # Here the numbers of trajectories are whole, in lanes they are traced.
-        _, alone = settings.update(jax.random.fold_in(key, 1), mdp)
+        _, alone = study_of(settings).update(jax.random.fold_in(key, 1), mdp)
     for name, values in together.items():
         # Single precision, sums in another order.
         np.testing.assert_allclose(values[2], alone[name], rtol=2e-3, atol=1e-5, err_msg=name)
@@ -130,7 +134,7 @@ def test_learning_learns(cls):
         state, metrics = lanes.step(update, state)
     assert (lanes.fetch(metrics)["return_after"] > lanes.fetch(first)["return_after"] + 0.05).all()
     one = jax.tree.map(lambda leaf: leaf[0], lanes.fetch(state))
-    assert np.shape(settings.describe(one)["logits"]) == (5, 3)
+    assert np.shape(study_of(settings).describe(one)["logits"]) == (5, 3)
 
 
 def made_up(values, errors, first_seed=0) -> Result:
@@ -199,8 +203,10 @@ def test_references_ran_in_the_mdps_of_our_seeds():
     settings = MAMLGradient()
 
     def uniform_return(seed):
-        mdp = settings.init(jax.random.fold_in(jax.random.key(seed), 0))
-        return expected_return(mdp, policy_log_probs(mdp, settings.uniform_policy()), settings.discount)
+        mdp = study_of(settings).init(jax.random.fold_in(jax.random.key(seed), 0))
+        return expected_return(
+            mdp, policy_log_probs(mdp, MAMLGradientStudy(settings).uniform_policy()), settings.discount
+        )
 
     with jax.enable_x64(False):
         ours = jax.jit(jax.vmap(uniform_return))(np.arange(10))
@@ -224,7 +230,7 @@ NAIVE = json.loads((Path(__file__).parents[1] / "data" / "naive_learners.json").
 @pytest.mark.parametrize("name", sorted(all_references()))
 def test_a_gradient_that_does_not_look_ahead_agrees_with_no_reference(name):
     history = {metric: np.array([values]) for metric, values in NAIVE["tabular"][name].items()}
-    experiment = dataclasses.replace(PRESETS[name].experiment, seeds=len(history["correlation"][-1]))
+    experiment = dataclasses.replace(PRESETS[name].settings, seeds=len(history["correlation"][-1]))
     assert quality_table([Result(name, experiment, history)], all_references()).verdicts == [False]
 
 
@@ -275,7 +281,7 @@ def test_exponents_are_fitted_to_roots():
 )
 def test_values_out_of_range_are_named(settings, complaint):
     with pytest.raises(ValueError, match=complaint) as error:
-        settings.validate()
+        validate(settings)
     assert "\n" not in str(error.value)
 
 
@@ -303,7 +309,7 @@ def test_every_reference_is_reproduced_and_its_facts_hold(tmp_path):
 @pytest.mark.slow
 def test_naive_gradients_are_what_was_measured():
     for name in all_references():
-        metrics = naive_metrics(PRESETS[name].experiment)
+        metrics = naive_metrics(PRESETS[name].settings)
         for metric, values in NAIVE["tabular"][name].items():
             np.testing.assert_allclose(metrics[metric], values, rtol=2e-3, atol=1e-9, err_msg=f"{name}: {metric}")
 
@@ -327,7 +333,7 @@ def naive_metrics(experiment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("figure", [gmrl_learning.MAML_FIGURE, gmrl_learning.LIRPG_FIGURE])
+@pytest.mark.parametrize("figure", [gmrl_learning_presets.MAML_FIGURE, gmrl_learning_presets.LIRPG_FIGURE])
 def test_a_biased_hessian_costs_return(figure, tmp_path):
     results = learn([p for p in figure.presets if "dice" not in p.name], tmp_path)
     whole = {n.rsplit("learning-")[1]: gmrl_learning.returns(r)[1:].mean(axis=0) for n, r in results.items()}

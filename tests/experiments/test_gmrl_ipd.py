@@ -15,9 +15,12 @@ from matplotlib import pyplot as plt
 
 from lookax.experiments.figures import gmrl_ipd
 from lookax.experiments.preset import Result
+from lookax.experiments.presets import gmrl_ipd as gmrl_ipd_presets
 from lookax.experiments.registry import PRESETS
 from lookax.experiments.reports import sampled as shaping_reports
-from lookax.experiments.studies.sampled_shaping import SampledShaping
+from lookax.experiments.settings.sampled_shaping import SampledShaping
+from lookax.experiments.studies.sampled_shaping import SampledShapingStudy
+from lookax.experiments.studies.study import study_of, validate
 from lookax.runs.programs.lanes import Lanes
 
 TINY: dict[str, Any] = {
@@ -64,20 +67,24 @@ TINY: dict[str, Any] = {
 )
 def test_values_out_of_range_are_named(changes, complaint):
     with pytest.raises(ValueError, match=complaint) as error:
-        SampledShaping(**changes).validate()
+        validate(SampledShaping(**changes))
     assert "\n" not in str(error.value)
 
 
 def test_there_is_a_critic_where_somebody_needs_its_values():
-    assert SampledShaping().learner().critic is not None
-    assert SampledShaping(inner_estimator="off-policy-dice-baseline", outer_estimator="dice").learner().critic
+    assert SampledShapingStudy(SampledShaping()).learner().critic is not None
+    assert (
+        SampledShapingStudy(SampledShaping(inner_estimator="off-policy-dice-baseline", outer_estimator="dice"))
+        .learner()
+        .critic
+    )
     without = SampledShaping(inner_estimator="exact", outer_estimator="self-normalised-dice")
-    assert without.learner().critic is None
+    assert SampledShapingStudy(without).learner().critic is None
 
 
 def test_a_ring_need_not_fit_batches_that_are_not_added_to_it():
-    SampledShaping(inner_batch_size=100).validate()
-    SampledShaping(inner_estimator="off-policy-dice", hessian_estimator="dice", hessian_batch_size=100).validate()
+    validate(SampledShaping(inner_batch_size=100))
+    validate(SampledShaping(inner_estimator="off-policy-dice", hessian_estimator="dice", hessian_batch_size=100))
 
 
 @pytest.mark.parametrize(
@@ -95,11 +102,11 @@ def test_a_ring_need_not_fit_batches_that_are_not_added_to_it():
             ),
             marks=pytest.mark.slow,
         ),
-        SampledShaping(**TINY, inner_estimator="exact", outer_estimator="exact", game="stag-hunt", memory=2),
+        SampledShaping(**TINY, inner_estimator="exact", outer_estimator="exact", game="stag-hunt", memory_length=2),
     ],
 )  # fmt: skip
 def test_combinations_take_finite_steps(settings):
-    settings.validate()
+    validate(settings)
     lanes = Lanes([settings])
     state, metrics = lanes.start()
     assert lanes.fetch(metrics)["score"].shape == (2, settings.num_players)
@@ -124,7 +131,7 @@ def test_combinations_take_finite_steps(settings):
 
 def sample_size(settings, before, after):
     """Σₜ γᵗ (Σ_b w)²/Σ_b w² / Σₜ γᵗ of what the ring holds after an update, w by the policies before it."""
-    play, games = settings.exact_play(None), after.buffer.games
+    play, games = SampledShapingStudy(settings).exact_play(None), after.buffer.games
     log_ratios = -games.log_probs.sum(axis=1)
     for i, policy in enumerate(before.policies):
         log_ratios += np.asarray(play.log_probs(i, policy))[games.states[:-1], games.actions[:, i]]
@@ -137,9 +144,9 @@ def sample_size(settings, before, after):
 def test_the_score_is_the_mean_reward_per_step():
     settings = SampledShaping(horizon=7)
     with jax.enable_x64(True):
-        state = settings.init(jax.random.key(0))
+        state = study_of(settings).init(jax.random.key(0))
         # Uniform play pays the mean of the four payoffs, at every step.
-        np.testing.assert_allclose(settings.evaluate(jax.random.key(1), state)["score"], -1.5)
+        np.testing.assert_allclose(study_of(settings).evaluate(jax.random.key(1), state)["score"], -1.5)
 
 
 @pytest.mark.slow
@@ -165,7 +172,7 @@ def made_up(name: str, final: float, spread: float = 0.02, seeds: int = 10, upda
     correlation = np.broadcast_to(0.5 + 0.1 * of_seeds, (updates, seeds, 2))
     history = {"score": score, "correlation": correlation, "inner_correlation": correlation,
                "outer_correlation": correlation, "cooperation": np.full((updates + 1, seeds, 2, 5), 0.5)}  # fmt: skip
-    return Result(name, dataclasses.replace(PRESETS[name].experiment, seeds=seeds, total_updates=updates), history)
+    return Result(name, dataclasses.replace(PRESETS[name].settings, seeds=seeds, total_updates=updates), history)
 
 
 NAME = "gmrl-ipd-original"
@@ -232,7 +239,7 @@ NAIVE = json.loads((Path(__file__).parents[1] / "data" / "naive_learners.json").
 
 
 def naive_of(name: str) -> str:
-    return "exact" if PRESETS[name].experiment.outer_estimator == "exact" else "sampled"
+    return "exact" if PRESETS[name].settings.outer_estimator == "exact" else "sampled"
 
 
 @pytest.mark.parametrize("name", gmrl_ipd.REFERENCES)
@@ -249,7 +256,7 @@ def test_naive_learners_agree_with_no_reference_even_by_their_scores_alone(name)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gmrl-ipd-original", "gmrl-ipd-original-exact"])
 def test_naive_learners_score_what_was_measured(name):
-    lanes = Lanes([dataclasses.replace(PRESETS[name].experiment, inner_steps=0, total_updates=101)])
+    lanes = Lanes([dataclasses.replace(PRESETS[name].settings, inner_steps=0, total_updates=101)])
     state, _ = lanes.start()
     scores = []
     for update in range(1, 102):
@@ -272,7 +279,7 @@ def test_running_means_by_hand(monkeypatch):
 
 
 def test_the_figure_is_drawn_and_ranked():
-    results = [made_up(preset.name, -1.2 - 0.01 * i) for i, preset in enumerate(gmrl_ipd.PRESETS)]
+    results = [made_up(preset.name, -1.2 - 0.01 * i) for i, preset in enumerate(gmrl_ipd_presets.PRESETS)]
     table = gmrl_ipd.table(results)
     assert len(table.rows) == len(table.verdicts) == 14
     assert sum(verdict is not None for verdict in table.verdicts) == len(gmrl_ipd.REFERENCES)
@@ -298,7 +305,7 @@ def test_the_figure_in_full(tmp_path):
     """What `lookax reproduce gmrl-ipd` says, asserted."""
     from tests.experiments.test_figures_in_full import results_of
 
-    results = results_of(gmrl_ipd.FIGURE, tmp_path)
+    results = results_of(gmrl_ipd_presets.FIGURE, tmp_path)
     verdicts = [verdict for verdict in gmrl_ipd.table(list(results.values())).verdicts if verdict is not None]
     assert len(verdicts) == len(gmrl_ipd.REFERENCES)
     assert all(verdicts)

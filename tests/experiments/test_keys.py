@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import pytest
 
-from lookax.experiments.studies.actor_critics import ActorCriticLearning
-from lookax.experiments.studies.algorithms import GradientSteps, LOLASettings, OpponentModelling
-from lookax.experiments.studies.exact_shaping import ExactShaping
-from lookax.experiments.studies.memory_shaping import MemoryShaping
-from lookax.experiments.studies.sampled_shaping import SampledShaping
+from lookax.experiments.settings.actor_critics import ActorCriticLearning
+from lookax.experiments.settings.algorithms import GradientSteps, LOLASettings, OpponentModelling
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
+from lookax.experiments.settings.sampled_shaping import SampledShaping
+from lookax.experiments.studies.study import study_of, validate
 
 AGENTS: dict[str, Any] = {
     "horizon": 2,
@@ -38,9 +39,9 @@ WINDOWS: dict[str, Any] = {"console": "minatar", "game": "breakout", "batch_size
 @pytest.mark.parametrize(
     "experiment",
     [
-        MemoryShaping(**AGENTS, opponent_model=True),
-        MemoryShaping(**AGENTS, game="coin", opponent="lola-dice", critic_after_loop=True),
-        MemoryShaping(**AGENTS, tremble_probability=0.1, defector_fraction=0.5, baseline="zero"),
+        RecurrentShaping(**AGENTS, opponent_model=True),
+        RecurrentShaping(**AGENTS, game="coin", opponent="lola-dice", critic_after_loop=True),
+        RecurrentShaping(**AGENTS, tremble_probability=0.1, defector_fraction=0.5, baseline="zero"),
         SampledShaping(**GAMES, inner_steps=2, hessian_estimator="dice"),
         SampledShaping(
             **GAMES, inner_steps=2, inner_estimator="off-policy-dice", hessian_estimator="off-policy-dice-baseline"
@@ -52,14 +53,15 @@ WINDOWS: dict[str, Any] = {"console": "minatar", "game": "breakout", "batch_size
     ids=lambda experiment: type(experiment).__name__,
 )
 def test_no_key_is_used_twice(experiment):
-    experiment.validate()
+    validate(experiment)
+    study = study_of(experiment)
     with jax.enable_x64(False):
         key = jax.random.key(0)
-        state = jax.eval_shape(experiment.init, key)
+        state = jax.eval_shape(study.init, key)
         with jax.debug_key_reuse(True):
-            jax.jit(experiment.init).trace(key)
-            jax.jit(experiment.update).trace(key, state)
-            jax.jit(experiment.evaluate).trace(key, state)
+            jax.jit(study.init).trace(key)
+            jax.jit(study.update).trace(key, state)
+            jax.jit(study.evaluate).trace(key, state)
 
 
 def test_the_checker_sees_a_key_that_is_used_twice():

@@ -4,22 +4,26 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.preset import Count
 from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
-from lookax.experiments.studies.algorithms import (
+from lookax.experiments.reports.intervals import Count
+from lookax.experiments.settings.algorithms import (
     GradientSteps,
     LOLASettings,
     NaiveSettings,
     POLASettings,
     ProximalPoint,
 )
-from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.settings.meta_gradients import MAMLGradient
+from lookax.experiments.settings.numbers import numbers_of, structure_of, with_numbers
+from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
+from lookax.experiments.studies.study import study_of, validate
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid_and_described(name):
     preset = PRESETS[name]
-    preset.experiment.validate()
+    validate(preset.settings)
     assert preset.name == name
     assert preset.description
 
@@ -34,12 +38,27 @@ def test_an_unknown_name_suggests_a_near_one():
         look_up("preset", "ipd-lol", PRESETS)
 
 
-def test_only_numbers_are_leaves():
+def test_settings_are_numbers_and_a_structure():
     settings = ExactShaping(POLASettings(GradientSteps(0.1), 0.2, outer_beta=0.3), contribution_factor=1.4)
-    assert sorted(jax.tree.leaves(settings)) == sorted([0.1, 0.2, 0.3, 1e-8, 1.4, 0.96, 0.1])
+    assert numbers_of(settings) == [1.4, 0.96, 0.1, 0.1, 0.2, 0.3, 1e-8]
     other = dataclasses.replace(settings, contribution_factor=1.6)
-    assert jax.tree.structure(settings) == jax.tree.structure(other)
-    assert jax.tree.structure(settings) != jax.tree.structure(dataclasses.replace(settings, memory=2))
+    assert with_numbers(settings, numbers_of(other)) == other
+    assert structure_of(settings) == structure_of(other)
+    for changed in (
+        dataclasses.replace(settings, memory_length=2),
+        dataclasses.replace(settings, algorithm=dataclasses.replace(settings.algorithm, outer_beta=None)),
+        dataclasses.replace(settings, algorithm=LOLASettings(GradientSteps(0.1), 0.2)),
+    ):
+        assert structure_of(settings) != structure_of(changed)
+
+
+def test_whole_numbers_are_numbers_where_they_are_marked():
+    assert numbers_of(MAMLGradient(inner_trajectories=3, hessian_error=0.5))[:3] == [3, 32, 32]
+    assert structure_of(MAMLGradient(inner_trajectories=3)) == structure_of(MAMLGradient(inner_trajectories=4))
+    assert structure_of(MAMLGradient(horizon=3)) != structure_of(MAMLGradient(horizon=4))
+    # Shapes follow from how many games are against a defector.
+    fractions = [RecurrentShaping(defector_fraction=fraction) for fraction in (0.25, 0.5)]
+    assert len({structure_of(each) for each in fractions}) == 2
 
 
 LOLA = LOLASettings(GradientSteps())
@@ -58,7 +77,7 @@ POLA = POLASettings(GradientSteps())
         (ExactShaping(LOLA, horizon=0), "horizon: 0 is not allowed; it must be at least 1"),
         (ExactShaping(LOLA, contribution_factor=0.0), "contribution_factor: 0.0 is not allowed"),
         (ExactShaping(LOLA, contribution_factor=float("inf")), "contribution_factor: inf is not allowed"),
-        (ExactShaping(LOLA, memory=0), "memory: 0"),
+        (ExactShaping(LOLA, memory_length=0), "memory_length: 0"),
         (ExactShaping(LOLA, standard_deviation=-1.0), "standard_deviation: -1.0"),
         (ExactShaping(LOLA, hidden_sizes=(3, 0)), r"hidden_sizes: \(3, 0\)"),
         (ExactShaping(LOLA, total_updates=0), "total_updates: 0"),
@@ -80,7 +99,7 @@ POLA = POLASettings(GradientSteps())
 )
 def test_values_out_of_range_are_named(settings, complaint):
     with pytest.raises(ValueError, match=complaint) as error:
-        settings.validate()
+        validate(settings)
     assert "\n" not in str(error.value)
 
 
@@ -88,21 +107,23 @@ def test_values_out_of_range_are_named(settings, complaint):
     "settings",
     [
         ExactShaping(LOLA, num_players=3, contribution_factor=1.8),
-        ExactShaping(LOLA, memory=2, start="all-cooperate", policy="mlp", hidden_sizes=(4, 4), activation="leaky-relu"),
+        ExactShaping(
+            LOLA, memory_length=2, start="all-cooperate", policy="mlp", hidden_sizes=(4, 4), activation="leaky-relu"
+        ),
         ExactShaping(POLA, horizon=6, discount=1.0, policy="preconditioned-mlp", initialiser="orthogonal"),
         ExactShaping(POLASettings(ProximalPoint(), outer_steps=3, divergence_weights="visitation")),
         ExactShaping(LOLASettings(GradientSteps(inner_optimiser="adam"), optimiser="rmsprop"), game="matching-pennies"),
-        ExactShaping(NaiveSettings(), num_players=3, policy="mlp", memory=2),
+        ExactShaping(NaiveSettings(), num_players=3, policy="mlp", memory_length=2),
         ExactShaping(LOLASettings(GradientSteps(), taylor=True), game="stag-hunt", start="all-defect"),
     ],
 )
 def test_every_combination_takes_a_finite_step(settings):
     @jax.jit
     def step(key):
-        state = settings.init(key)
-        after, _ = settings.update(key, state)
+        state = study_of(settings).init(key)
+        after, _ = study_of(settings).update(key, state)
         moved = jax.tree.map(lambda a, b: abs(a - b).max(), after.policies, state.policies)
-        return settings.evaluate(key, after)["returns"], moved
+        return study_of(settings).evaluate(key, after)["returns"], moved
 
     returns, moved = step(jax.random.key(0))
     assert np.isfinite(returns).all()

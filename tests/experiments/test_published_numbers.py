@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
-from lookax.experiments.figures import pola_figure1
+from lookax.experiments import figures
 from lookax.experiments.registry import PRESETS
 from tests.experiments.published_flags import SCRIPTS, Fields
 
@@ -108,20 +108,20 @@ def test_the_table_has_every_preset_and_no_other():
 def test_every_field_of_every_preset_is_what_its_command_says(group):
     for name, preset in PRESETS.items():
         if "-".join(name.split("-")[:3]) == group:
-            assert flat(preset.experiment) == EXPECTED[name], name
+            assert flat(preset.settings) == EXPECTED[name], name
 
 
 @pytest.mark.parametrize(("custom_param", "network"), [("1", 1), ("4", 2)])
 def test_figure1_starts_from_the_networks_of_the_published_code(custom_param, network):
-    name = str(PRESETS[f"pola-figure1-lola-network{network}"].experiment.initial_policies).removeprefix("lookax:")
-    for layers in json.loads((Path(pola_figure1.__file__).parent / "data" / name).read_text())["layers"]:
+    name = str(PRESETS[f"pola-figure1-lola-network{network}"].settings.initial_policies).removeprefix("lookax:")
+    for layers in json.loads((Path(figures.__file__).parent / "data" / name).read_text())["layers"]:
         for layer, theirs in zip(layers, TABLE["networks"][custom_param], strict=True):
             for part in ("weight", "bias"):
                 np.testing.assert_array_equal(layer[part], theirs[part])
 
 
 def test_a_wrong_number_and_a_new_field_are_noticed():
-    settings = PRESETS["pola-figure3-pola-mlp-1.33"].experiment
+    settings = PRESETS["pola-figure3-pola-mlp-1.33"].settings
     right = EXPECTED["pola-figure3-pola-mlp-1.33"]
     assert flat(settings) == right
     wrong = dataclasses.replace(settings, algorithm=dataclasses.replace(settings.algorithm, outer_beta=0.1))

@@ -14,9 +14,11 @@ from lookax.policies.tabular import TabularPolicy
 GAMES = {
     "two players": lambda: MatrixGame(contribution_payoffs(1.3)),
     "three players": lambda: MatrixGame(contribution_payoffs(1.8, 3)),
-    "memory two": lambda: MatrixGame(TWO_PLAYER_GAMES["chicken"], memory=2),
+    "memory two": lambda: MatrixGame(TWO_PLAYER_GAMES["chicken"], memory_length=2),
     "all-cooperate start": lambda: MatrixGame(TWO_PLAYER_GAMES["stag-hunt"], start="all-cooperate"),
-    "all-defect start, memory two": lambda: MatrixGame(TWO_PLAYER_GAMES["stag-hunt"], memory=2, start="all-defect"),
+    "all-defect start, memory two": lambda: MatrixGame(
+        TWO_PLAYER_GAMES["stag-hunt"], memory_length=2, start="all-defect"
+    ),
     "unequal action sets": lambda: MatrixGame(np.arange(12.0).reshape(2, 2, 3) % 5),
 }
 

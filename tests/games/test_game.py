@@ -11,7 +11,7 @@ from lookax.games.payoffs import contribution_payoffs
 
 KEY = jax.random.key(0)
 GAMES = {
-    "matrix": MatrixGame(contribution_payoffs(1.5, 3), memory=2),
+    "matrix": MatrixGame(contribution_payoffs(1.5, 3), memory_length=2),
     "one-coin": OneCoinGame(),
     "two-coin": TwoCoinGame(egocentric=True),
 }

@@ -34,5 +34,5 @@ def test_shorter_histories_are_padded_in_front():
 
 
 def test_a_memory_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="memory: 0 is not allowed; it must be at least 1"):
+    with pytest.raises(ValueError, match="memory_length: 0 is not allowed; it must be at least 1"):
         histories((2, 2), 0, "separate")

@@ -25,7 +25,7 @@ def test_play_pays_and_remembers():
 
 
 def test_play_is_jittable_and_vmappable():
-    game = MatrixGame(contribution_payoffs(1.5, 3), memory=2)
+    game = MatrixGame(contribution_payoffs(1.5, 3), memory_length=2)
     actions = jax.random.bernoulli(KEY, shape=(7, 3)).astype(int)
     states, rewards = jax.jit(jax.vmap(game.step, (None, None, 0)))(KEY, game.reset(KEY), actions)
     np.testing.assert_array_equal(game.histories.actions[states, -1], actions)

@@ -19,7 +19,7 @@ def test_third_player_sees_the_others_in_their_order():
 
 
 def test_own_view_of_a_longer_memory_turns_every_step():
-    game = MatrixGame(contribution_payoffs(1.3), memory=2)
+    game = MatrixGame(contribution_payoffs(1.3), memory_length=2)
     state = 0b0110  # DC, then CD
     assert own_view(game, 1)[state] == 0b1001
 

@@ -18,7 +18,7 @@ def test_coin_games_as_text():
 
 
 def test_matrix_games_as_text():
-    game = MatrixGame(contribution_payoffs(1.3), memory=2)
+    game = MatrixGame(contribution_payoffs(1.3), memory_length=2)
     # The start; after DC; after DC and then CC.
     assert as_text(game, jnp.array([20, 17, 7])) == [". .\n. .", ". D\n. C", "D C\nC C"]
     assert as_text(MatrixGame(jnp.zeros((2, 2, 3))), jnp.array([5])) == ["C\n2"]

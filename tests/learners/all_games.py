@@ -1,4 +1,4 @@
-"""All games of a short repeated game between agents with memories: expectations are sums, with no sampling error."""
+"""All games of a short repeated game between recurrent agents: expectations are sums, with no sampling error."""
 
 import itertools
 from typing import Any
@@ -54,7 +54,7 @@ class AllGames(Play):
             rewards.append(paid)
         states, rewards = jnp.stack(states), jnp.stack(rewards)
         sequence = Games(states, actions, rewards, (), (), jnp.zeros(number))
-        memories, outputs, weights = [], [], jnp.full(number, 1 / copies)
+        hidden_states, outputs, weights = [], [], jnp.full(number, 1 / copies)
         for i, actor in enumerate(actors):
             memory, remembered = actor.recurrence.initial_hidden_state(number), []
             for t in range(self.horizon + 1):
@@ -65,9 +65,9 @@ class AllGames(Play):
                 if t < self.horizon:
                     probabilities = jax.nn.softmax(actor.act(memory), axis=0)
                     weights = weights * probabilities[actions[t, i], jnp.arange(number)]
-            memories.append(jax.tree.map(lambda *leaves: jnp.stack(leaves), *remembered))
+            hidden_states.append(jax.tree.map(lambda *leaves: jnp.stack(leaves), *remembered))
             outputs.append(jnp.stack([actor.act(memory) for memory in remembered]))
-        games = Games(states, actions, rewards, tuple(memories), tuple(outputs), weights)
+        games = Games(states, actions, rewards, tuple(hidden_states), tuple(outputs), weights)
         return jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[None, None], games))
 
 

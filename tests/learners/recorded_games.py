@@ -92,8 +92,8 @@ class RecordedGames(Play):
         number = jax.pure_callback(self.asked.number, shape, count, jax.random.key_data(key), leaves)
         states, actions, rewards = jax.tree.map(lambda leaf: leaf[number], self.batches)
         games = Games(states, actions, rewards, (), (), jnp.full(self.batch_size, 1 / self.batch_size))
-        memories, outputs = zip(*(observed_by(actor, games) for actor in actors), strict=True)
-        games = dataclasses.replace(games, memories=memories, outputs=outputs)
+        hidden_states, outputs = zip(*(observed_by(actor, games) for actor in actors), strict=True)
+        games = dataclasses.replace(games, hidden_states=hidden_states, outputs=outputs)
         return jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[None, None], games))
 
 

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lookax.choices import PolicyKind
 from lookax.experiments.registry import PRESETS
-from lookax.experiments.studies.algorithms import (
+from lookax.experiments.settings.algorithms import (
     GradientSteps,
     LOLASettings,
     NaiveSettings,
@@ -25,9 +26,11 @@ from lookax.experiments.studies.algorithms import (
     POLASettings,
     ProximalPoint,
 )
-from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.settings.numbers import numbers_of, with_numbers
+from lookax.experiments.studies.exact_shaping import ExactShapingStudy
 from lookax.experiments.studies.repeated_game import quantities
-from lookax.policies.factory import PolicyKind
+from lookax.experiments.studies.study import study_of
 from lookax.policies.mlp import Dense, MLPPolicy, PreconditionedMLPPolicy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy
 
@@ -126,7 +129,7 @@ def read(written, kind, order):
 
 
 def figure1(method, network):
-    return PRESETS[f"pola-figure1-{method}-network{network}"].experiment
+    return PRESETS[f"pola-figure1-{method}-network{network}"].settings
 
 
 SETTINGS |= {f"pola-figure1-{m}-network{k}": figure1(m, k) for m in ("lola", "pola") for k in (1, 2)}
@@ -147,7 +150,7 @@ NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for
 
 
 def orders(settings):
-    num_states = settings.matrix_game().num_states
+    num_states = ExactShapingStudy(settings).matrix_game().num_states
     return [own_order(settings.num_players, player, num_states) for player in range(settings.num_players)]
 
 
@@ -161,9 +164,9 @@ def models(settings, written, kind):
 
 
 # Settings that differ in numbers alone share a program. Compiled without optimisation: it is run once.
-@functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-def update(settings, state):
-    return settings.update(jax.random.key(0), state)
+@functools.partial(jax.jit, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
+def update(like, numbers, state):
+    return study_of(with_numbers(like, numbers)).update(jax.random.key(0), state)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -171,11 +174,12 @@ def test_one_update_equals_the_originals(name):
     settings, original = SETTINGS[name], CASES[name]
     kind, modelling = settings.policy, getattr(settings.algorithm, "opponent_modelling", None)
     state = dataclasses.replace(
-        jax.eval_shape(settings.init, jax.random.key(0)),
+        jax.eval_shape(study_of(settings).init, jax.random.key(0)),
         policies=policies(settings, original["start"], kind),
         models=() if modelling is None else models(settings, original["models_before"], modelling.model),
     )
-    after, metrics = update(settings, state)
+    numbers = numbers_of(settings)
+    after, metrics = update(with_numbers(settings, [0.0] * len(numbers)), numbers, state)
 
     tolerance = SOLUTION if "inner-proximal" in name else ROUNDING
     close = functools.partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
@@ -195,7 +199,8 @@ def test_one_update_equals_the_originals(name):
 def test_returns_and_policies_equal_the_originals(name):
     settings, original = SETTINGS[name], CASES[name]
     evaluate = jax.jit(
-        lambda own: quantities(settings.play(), own), compiler_options={"xla_backend_optimization_level": 0}
+        lambda own: quantities(ExactShapingStudy(settings).play(), own),
+        compiler_options={"xla_backend_optimization_level": 0},
     )
     found = evaluate(policies(settings, original["after"], settings.policy))
     np.testing.assert_allclose(found["returns"], original["returns"], rtol=1e-12)

@@ -15,13 +15,14 @@ import numpy as np
 import optax
 import pytest
 
+from lookax.choices import GameEstimator
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
 from lookax.learners.objectives import game_returns
 from lookax.learners.objectives.critic import TabularCritic
-from lookax.learners.objectives.game_returns import GameEstimator, PlayedReturn, ReplayedReturn
+from lookax.learners.objectives.game_returns import PlayedReturn, ReplayedReturn
 from lookax.learners.objectives.replay import replay_buffer
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.factory import PolicyMaker

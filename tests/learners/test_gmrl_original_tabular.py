@@ -14,7 +14,9 @@ import numpy as np
 import optax
 import pytest
 
-from lookax.experiments.studies.meta_gradients import MAMLGradient
+from lookax.choices import Surrogate
+from lookax.experiments.settings.meta_gradients import MAMLGradient
+from lookax.experiments.studies.meta_gradients import MAMLGradientStudy
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners.lirpg import lirpg_gradient
 from lookax.learners.maml_rl import maml_gradient
@@ -24,7 +26,6 @@ from lookax.learners.objectives.return_estimates import ExactReturn, SampledRetu
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.tabular import SoftmaxTabularPolicy
 from lookax.rollouts.trajectory import Trajectory
-from lookax.surrogates.by_name import Surrogate
 
 ORIGINAL = json.loads((Path(__file__).parents[1] / "data" / "gmrl_tabular.json").read_text(encoding="utf-8"))
 NAMES: dict[str, Surrogate] = {"dice": "dice", "loaded": "loaded-dice", "lvc": "lvc", "maml": "score-function"}
@@ -129,7 +130,7 @@ def test_an_error_of_the_hessian():
         hessian_error=ORIGINAL["hessian_error"], hessian_error_noise=0.0, inner_learning_rate=RATE, inner_steps=STEPS,
         discount=DISCOUNT,
     )  # fmt: skip
-    found = maml(settings.adaptation())
+    found = maml(MAMLGradientStudy(settings).adaptation())
     np.testing.assert_allclose(found, ORIGINAL["maml"]["hessian_error"]["gradient"], **ROUNDING)
 
 

@@ -12,7 +12,7 @@ from lookax.experiments.registry import PRESETS
 def test_memory_does_not_grow_with_outer_steps():
     def temporary(outer_steps):
         experiment = dataclasses.replace(
-            PRESETS["pola-figure4-laptop-pola-om-tremble-defectors"].experiment,
+            PRESETS["pola-figure4-laptop-pola-om-tremble-defectors"].settings,
             outer_steps=outer_steps,
             inner_steps=2,
             inner_beta=1.0,

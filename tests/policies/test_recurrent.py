@@ -62,13 +62,13 @@ def test_only_the_first_layer_is_rectified():
 
 
 @pytest.mark.parametrize("num_layers", [0, 1, 2])
-@pytest.mark.parametrize("memory", ["gru", "none"])
-def test_sizes(memory, num_layers):
-    made: Any = network(KEY, 6, 3, hidden_size=4, num_layers=num_layers, memory=memory)
+@pytest.mark.parametrize("recurrent_unit", ["gru", "none"])
+def test_sizes(recurrent_unit, num_layers):
+    made: Any = network(KEY, 6, 3, hidden_size=4, num_layers=num_layers, recurrent_unit=recurrent_unit)
     inputs = 4 if num_layers else 6
-    layers = (made.encoder.layers if memory == "gru" else made.encoder).layers
+    layers = (made.encoder.layers if recurrent_unit == "gru" else made.encoder).layers
     assert [layer.weight.shape for layer in layers] == [(4, 6), (4, 4)][:num_layers]
-    if memory == "gru":
+    if recurrent_unit == "gru":
         assert made.encoder.gates.weight.shape == (12, inputs)
         assert (made.unit.weight.shape, made.unit.bias.shape, made.head.weight.shape) == ((12, 4), (4,), (3, 4))
     else:
@@ -108,7 +108,11 @@ def test_pytorch_initialisation_of_a_gru():
 @pytest.mark.usefixtures("types_unchecked")
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
-    [("memory", "lstm", "one of gru, none"), ("num_layers", 3, "0, 1 or 2"), ("initialiser", "he", "one of .*lecun.*")],
+    [
+        ("recurrent_unit", "lstm", "one of gru, none"),
+        ("num_layers", 3, "0, 1 or 2"),
+        ("initialiser", "he", "one of .*lecun.*"),
+    ],
 )
 def test_what_there_is_not_is_refused(field, value, rule):
     with pytest.raises(ValueError, match=f"^{field}: {value!r} is not allowed; it must be {rule}$"):

@@ -188,16 +188,16 @@ def mean_rewards(names, kind, horizon, key):
     last = functools.partial(jax.vmap, in_axes=-1, out_axes=-1)
 
     def step(carry, keys):
-        seen, memories = carry
-        memories = [last(s.update_hidden_state)(m, seen) for s, m in zip(seats, memories, strict=True)]
-        actions = jnp.stack([last(s.act)(m).argmax(0) for s, m in zip(seats, memories, strict=True)])
+        seen, hidden_states = carry
+        hidden_states = [last(s.update_hidden_state)(m, seen) for s, m in zip(seats, hidden_states, strict=True)]
+        actions = jnp.stack([last(s.act)(m).argmax(0) for s, m in zip(seats, hidden_states, strict=True)])
         state, rewards = last(game.step)(keys, seen.state, actions)
-        return (Seen(state, actions, rewards), memories), rewards.mean(-1)
+        return (Seen(state, actions, rewards), hidden_states), rewards.mean(-1)
 
     keys = jax.random.split(key, (horizon + 1, 500))
     seen = Seen(last(game.reset)(keys[0]), jnp.full((2, 500), -1), jnp.zeros((2, 500)))
-    memories = [jax.tree.map(lambda x: jnp.full(500, x, x.dtype), s.initial_hidden_state()) for s in seats]
-    return jax.lax.scan(step, (seen, memories), keys[1:])[1].mean(0)
+    hidden_states = [jax.tree.map(lambda x: jnp.full(500, x, x.dtype), s.initial_hidden_state()) for s in seats]
+    return jax.lax.scan(step, (seen, hidden_states), keys[1:])[1].mean(0)
 
 
 def test_coin_strategies_against_each_other():

@@ -1,4 +1,4 @@
-"""Games of players with memories: how they are drawn, and how they are differentiated afterwards."""
+"""Games of players with hidden states: how they are drawn, and how they are differentiated afterwards."""
 
 import jax
 import jax.numpy as jnp
@@ -66,10 +66,10 @@ def test_what_is_recorded_belongs_together(game):
     assert games.actions.shape == games.rewards.shape == (4, 2, 5)
     assert {leaf.shape[0] for leaf in jax.tree.leaves(games.states)} == {5}
     assert {leaf.shape[-1] for leaf in jax.tree.leaves(games.states)} == {5}
-    assert [own.shape for own in games.memories] == [(5, 3, 5)] * 2
+    assert [own.shape for own in games.hidden_states] == [(5, 3, 5)] * 2
     np.testing.assert_allclose(games.weights, 1 / 5)
     # What somebody who looks on remembers is what the players did.
-    for actor, *own in zip(actors_of(game, players), games.memories, games.outputs, strict=True):
+    for actor, *own in zip(actors_of(game, players), games.hidden_states, games.outputs, strict=True):
         for seen, recorded in zip(jax.jit(observed_by)(actor, games), own, strict=True):
             np.testing.assert_allclose(seen, recorded, rtol=1e-12, atol=1e-14)
     # States and rewards are the game's, but for what it draws.
@@ -146,7 +146,7 @@ def rollout_seen(batch_size):
 def put_out(actor, games, again):
     """What the first player puts out: once more, or in a pass of its own."""
     if again:
-        return replayed(actor, games.seen, games.memories[0], games.outputs[0])
+        return replayed(actor, games.seen, games.hidden_states[0], games.outputs[0])
     return observed_by(actor, games)[1]
 
 
@@ -190,7 +190,7 @@ def test_what_a_fixed_strategy_remembers_has_no_derivatives_and_is_what_it_is_sa
     players = (two_networks(GAME)[0], strategy("tit-for-tat", GAME, 1))
     games, actor = rollout(GAME, players), actors_of(GAME, players)[1]
     for given in (games.outputs[1], jnp.zeros_like(games.outputs[1])):
-        again = jax.jit(replayed)(actor, games.seen, games.memories[1], given)
+        again = jax.jit(replayed)(actor, games.seen, games.hidden_states[1], given)
         np.testing.assert_array_equal(again, given)
 
 
@@ -198,8 +198,8 @@ def test_what_is_passed_is_constant():
     games, mine = rollout(GAME, two_networks(GAME)), two_networks(GAME)[0]
     actor = mine.actor(GAME, 0)
 
-    def objective(memories, outputs):
-        return jnp.sum(replayed(actor, games.seen, memories, outputs) ** 2)
+    def objective(hidden_states, outputs):
+        return jnp.sum(replayed(actor, games.seen, hidden_states, outputs) ** 2)
 
-    for slope in jax.jit(jax.grad(objective, argnums=(0, 1)))(games.memories[0], games.outputs[0]):
+    for slope in jax.jit(jax.grad(objective, argnums=(0, 1)))(games.hidden_states[0], games.outputs[0]):
         np.testing.assert_array_equal(slope, 0)

@@ -44,7 +44,7 @@ def cut(games, num_microbatches):
 def objective(mine, pieces):
     def of_microbatch(mine, games):
         actor = mine.actor(GAME, 0)
-        logits = replayed(actor, games.seen, games.memories[0], games.outputs[0])
+        logits = replayed(actor, games.seen, games.hidden_states[0], games.outputs[0])
         log_probs = jax.nn.log_softmax(logits, axis=1)
         # Weights of a piece's games, which add up to 1 in each.
         return jnp.cos(3 * log_probs[:, 1]).sum(axis=0) @ (games.weights / games.weights.sum())

@@ -18,7 +18,7 @@ THREE_BY_TWO = np.random.default_rng(0).normal(size=(2, 3, 2))
 GAMES = {
     "prisoner's dilemma": MatrixGame(TWO_PLAYER_GAMES["prisoners-dilemma"]),
     "three players": MatrixGame(contribution_payoffs(1.8, 3)),
-    "memory two, no start state": MatrixGame(TWO_PLAYER_GAMES["chicken"], memory=2, start="all-defect"),
+    "memory two, no start state": MatrixGame(TWO_PLAYER_GAMES["chicken"], memory_length=2, start="all-defect"),
     "three actions against two": MatrixGame(THREE_BY_TWO),
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from lookax.cli import main
 from lookax.experiments.registry import PRESETS
+from lookax.experiments.studies.study import study_of
 from lookax.runs.storage.checkpoints import Checkpoints, Progress
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, Run
@@ -75,13 +76,13 @@ def first_agents():
 
     def write(folder, preset="pola-figure4-pola-dice", **changes):
         preset = PRESETS[preset]
-        experiment = dataclasses.replace(preset.experiment, **TINY | changes)
+        experiment = dataclasses.replace(preset.settings, **TINY | changes)
         with jax.enable_x64(False):
             seeds = experiment.first_seed + np.arange(experiment.seeds)
-            state = jax.eval_shape(jax.vmap(lambda seed: experiment.init(jax.random.key(seed))), seeds)
+            state = jax.eval_shape(jax.vmap(lambda seed: study_of(experiment).init(jax.random.key(seed))), seeds)
         drawn = np.random.default_rng(experiment.first_seed)
         state = jax.tree.map(lambda leaf: (0.3 * drawn.normal(size=leaf.shape)).astype(leaf.dtype), state)
-        run = Run(preset.name, dataclasses.replace(preset, experiment=experiment), RunFolder(folder), Recording())
+        run = Run(preset.name, dataclasses.replace(preset, settings=experiment), RunFolder(folder), Recording())
         run = dataclasses.replace(run, checkpoints=folder / "checkpoints")
         run.write_config()
         checkpoints = Checkpoints(run.checkpoints, 1)

@@ -126,13 +126,13 @@ def test_help_and_no_words_print_the_usage(capsys):
     "name", ["ipd-lola", "ipd-pola-implicit", "pola-b16-pola-mlp", "gmrl-tabular-lirpg-learning-lvc"]
 )
 def test_every_field_that_is_shown_is_accepted(name):
-    experiment = PRESETS[name].experiment
+    experiment = PRESETS[name].settings
     words = []
     for field, value, meaning in described_fields(experiment):
         assert meaning
         if value != "None" and field not in ("taylor", "scaled", "restart", "stop-values"):
             words += [f"--{field}", *value.strip("(),").split(", ")]
-    assert parse(RunOptions(experiment), words, "lookax run").experiment == experiment
+    assert parse(RunOptions(experiment), words, "lookax run").settings == experiment
 
 
 def test_tables_are_whole_on_a_narrow_terminal(capsys, monkeypatch):
@@ -174,7 +174,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["show", "ipd-lolaa"], "preset: 'ipd-lolaa' is not known; did you mean ipd-lola"),
         (["run"], "the name is missing"),
         (["run", "pola-figure3"], "preset: 'pola-figure3' is a figure"),
-        (["run", *QUICK, "--memory", "30"], "memory: 30 is not allowed"),
+        (["run", *QUICK, "--memory-length", "30"], "memory_length: 30 is not allowed"),
         (["run", *QUICK, "--num-players", "40"], "num_players: 40 is not allowed; it must be at most 16"),
         (["run", *QUICK, "--num-players", "14"], "are too many for a table"),
         (["run", *QUICK, "--horizon", "99999999999"], "horizon: 99999999999 is not allowed"),
@@ -187,7 +187,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["run", *QUICK, "--outer-beta", "1"], "outer_beta: is not a field"),
         (["run", *QUICK, "3"], "'3' is not allowed; arguments are given as --field value"),
         (["run", *QUICK, "--contribution-factor", "high"], "--contribution-factor: could not convert string to float"),
-        (["run", *QUICK, "--memory", "1.5"], "--memory: invalid literal for int()"),
+        (["run", *QUICK, "--memory-length", "1.5"], "--memory-length: invalid literal for int()"),
         (["run", *QUICK, "--policy", "cnn"], "invalid choice 'cnn' for argument '--policy'. Expected one of"),
         (["run", *QUICK, "--discount"], "Missing value for argument '--discount'"),
         (["run", *QUICK, "--learning-rate", "-1"], "learning_rate: -1.0 is not allowed; it must be greater than 0"),

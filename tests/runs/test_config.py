@@ -11,8 +11,8 @@ from lookax.runs.storage.run import read_run
 
 def test_settings_of_every_preset_survive_their_configuration():
     for preset in PRESETS.values():
-        fields = yaml.safe_load(yaml.safe_dump(as_fields(preset.experiment)))
-        assert from_fields(preset.experiment, fields, "test") == preset.experiment, preset.name
+        fields = yaml.safe_load(yaml.safe_dump(as_fields(preset.settings)))
+        assert from_fields(preset.settings, fields, "test") == preset.settings, preset.name
 
 
 GAMES = "--horizon 5 --inner-batch-size 4 --hessian-batch-size 4 --outer-batch-size 4 --buffer-size 8"
@@ -42,7 +42,7 @@ def test_a_configuration_is_a_run(words, tmp_path):
     assert main(["run", "--config", str(one / "config.yaml"), "--out", str(other)]) == 0
     for name in ("metrics.jsonl", "config.yaml", "table.json"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
-    assert read_run(other).experiment == read_run(one).experiment
+    assert read_run(other).settings == read_run(one).settings
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,10 @@ def test_a_configuration_is_a_run(words, tmp_path):
         ({"colour": "blue"}, "config.yaml: colour is not known; it may have name, preset, settings"),
         ({"settings": {"discont": 0.9}}, "config.yaml: discont: is not a field (did you mean discount?)"),
         ({"settings": {"discount": 2}}, "config.yaml: discount: 2.0 is not allowed; it must be "),
-        ({"settings": {"memory": "much"}}, "config.yaml: Error parsing --memory: invalid literal for int()"),
+        (
+            {"settings": {"memory_length": "much"}},
+            "config.yaml: Error parsing --memory-length: invalid literal for int()",
+        ),
         ({"settings": [1]}, "config.yaml: settings: [1] is not allowed; it must be fields and values"),
         ({"recording": None}, "config.yaml: recording: None is not allowed; it must be fields and values"),
         ({"recording": {"keep_last": 0}}, "config.yaml: keep_last: 0 is not allowed; it must be at least 1"),

@@ -11,7 +11,9 @@ from lookax.cli import main
 
 def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first_agents(tmp_path / "other", "pola-figure4-lola-dice", hidden_size=3, memory="none", seeds=3, first_seed=5)
+    first_agents(
+        tmp_path / "other", "pola-figure4-lola-dice", hidden_size=3, recurrent_unit="none", seeds=3, first_seed=5
+    )
     assert main(["crossplay", str(memory_run), "other", "--games", "16"]) == 0
     printed = capsys.readouterr().out
     names = ["pola-figure4-pola-dice", "pola-figure4-lola-dice", "always-defect", "always-cooperate", "tit-for-tat"]
@@ -61,7 +63,7 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
     for words, complaint in (
         ([memory_run, longer], f"horizon: 4 in '{memory_run}' and 5 in '{longer}'; runs must play the same game"),
         ([memory_run, coin], "game: 'contribution' in "),
-        ([memory_run, unlearned], "is a run of ipd-lola, and not of agents with a memory"),
+        ([memory_run, unlearned], "is a run of ipd-lola, whose players do not meet in sampled games"),
         ([unsaved], "has no checkpoint yet"),
         ([memory_run, memory_run], "the same folder is named twice"),
         (["none"], "'none' does not exist"),

@@ -18,7 +18,7 @@ from lookax.experiments.registry import PRESETS
 from lookax.runs.programs.lanes import Lanes
 
 name, changes, updates = json.loads(sys.argv[1])
-experiment = dataclasses.replace(PRESETS[name].experiment, **changes)
+experiment = dataclasses.replace(PRESETS[name].settings, **changes)
 told = {}
 for number in (1, 2, 4):
     lanes = Lanes([experiment], jax.devices()[:number])

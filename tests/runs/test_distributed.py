@@ -40,7 +40,7 @@ def test_processes_join_before_settings_are_validated_which_starts_jax(tmp_path)
     # Validation builds a game with arrays, reads policies, and asks how many games fit the device.
     names = ["pola-figure5-laptop-naive"]
     for field in ("initial_policies", "defector_fraction"):
-        names += [name for name, preset in PRESETS.items() if getattr(preset.experiment, field, None)][:1]
+        names += [name for name, preset in PRESETS.items() if getattr(preset.settings, field, None)][:1]
     assert len(names) == 3
     folders = []
     for name in names:

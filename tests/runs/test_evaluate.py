@@ -36,8 +36,8 @@ def test_runs_that_learned_together_find_their_lanes(tmp_path):
     preset = PRESETS["ipd-lola"]
     runs = []
     for rate in (0.5, 1.0):
-        experiment = dataclasses.replace(preset.experiment, contribution_factor=rate + 1, seeds=2, total_updates=2)
-        changed = dataclasses.replace(preset, experiment=experiment)
+        experiment = dataclasses.replace(preset.settings, contribution_factor=rate + 1, seeds=2, total_updates=2)
+        changed = dataclasses.replace(preset, settings=experiment)
         runs.append(Run(f"rate-{rate}", changed, RunFolder(tmp_path / f"rate-{rate}"), Recording()))
     learn(runs, tmp_path / "checkpoints", Stop(tmp_path))
     for place, run in enumerate(runs):

@@ -19,8 +19,8 @@ import yaml
 from lookax.cli import main
 from lookax.runs.programs import stopping
 from lookax.runs.programs.lanes import Lanes
-from lookax.runs.storage.checkpoints import Checkpoints, Progress, updates_in
-from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.checkpoints import Checkpoints, Progress
+from lookax.runs.storage.folder import RunFolder, updates_in
 from lookax.runs.storage.run import read_run
 from tests.faults import child
 from tests.faults.process import PATIENCE, Process
@@ -199,9 +199,9 @@ def test_a_folder_in_use_is_refused(folder, capsys):
 
 
 def test_changed_settings_are_refused_by_name(folder, capsys):
-    assert resumed(folder, "--discount", "0.5", "--memory", "2") == 2
+    assert resumed(folder, "--discount", "0.5", "--memory-length", "2") == 2
     told = capsys.readouterr().err
-    assert "memory (was 1, is 2), discount (was 0.96, is 0.5): may not change when" in told
+    assert "memory_length (was 1, is 2), discount (was 0.96, is 0.5): may not change when" in told
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace("learning_rate: 1.0", "learning_rate: 2.5"))
     assert resumed(folder) == 2
@@ -232,7 +232,7 @@ def test_a_run_that_failed_keeps_its_last_sound_checkpoint_and_fails_again(tmp_p
     last = int(failed[2]) - 1
     run = read_run(out)
     checkpoints = Checkpoints(out / "checkpoints", 3, None)
-    state, progress = checkpoints.read(last, Lanes([run.experiment]).template)
+    state, progress = checkpoints.read(last, Lanes([run.settings]).template)
     checkpoints.close()
     assert progress.update == last
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))

@@ -88,4 +88,4 @@ def test_mistakes_get_one_line(memory_run, words, complaint, capsys):
 
 def test_other_experiments_are_refused(unlearned, capsys):
     assert main(["inspect", str(unlearned)]) == 2
-    assert "is a run of ipd-lola, and not of agents with a memory" in capsys.readouterr().err
+    assert "is a run of ipd-lola, whose players do not meet in sampled games" in capsys.readouterr().err

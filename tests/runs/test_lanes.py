@@ -5,15 +5,15 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.settings import settings
-from lookax.experiments.studies.algorithms import (
+from lookax.experiments.settings.algorithms import (
     GradientSteps,
     LOLASettings,
     OpponentModelling,
     POLASettings,
     ProximalPoint,
 )
-from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.studies.study import study_of
 from lookax.runs.programs.lanes import LOOP, Lanes, evaluation_key, grouped
 
 ALGORITHMS = {
@@ -36,8 +36,9 @@ def test_lanes_equal_single_runs(name):
     for c, s in ((0, 0), (1, 2)):
         alone = several[c]
         key = jax.random.key(5 + s)
-        single = alone.init(jax.random.fold_in(key, 0))
-        update_once, evaluate = jax.jit(alone.update), jax.jit(alone.evaluate)
+        study = study_of(alone)
+        single = study.init(jax.random.fold_in(key, 0))
+        update_once, evaluate = jax.jit(study.update), jax.jit(study.evaluate)
         for update in (1, 2):
             single, expected = update_once(jax.random.fold_in(key, update), single)
         expected |= evaluate(evaluation_key(5 + s), single)
@@ -49,21 +50,18 @@ def test_lanes_equal_single_runs(name):
             np.testing.assert_allclose(metrics[quantity][lane], value, rtol=tolerance, atol=1e-10, err_msg=quantity)
 
 
-@pytest.mark.parametrize("in_loops", [True, False])
-def test_updates_in_loops_are_those_of_single_calls_bit_for_bit(in_loops, monkeypatch):
-    monkeypatch.setattr(ExactShaping, "updates_in_loops", in_loops)
+def test_updates_of_one_call_are_those_of_single_calls_bit_for_bit():
     lanes = Lanes([ExactShaping(ALGORITHMS["lola"], seeds=3)])
-    assert lanes.most == (LOOP if in_loops else 1)
     single, several = lanes.start()[0], lanes.start()[0]
     expected = []
     for update in range(1, 6):
         single, rounds = lanes.step(update, single)
         expected.append(lanes.fetch(rounds))
     found = []
-    for first, count in ((1, 3), (4, 2)) if in_loops else ((update, 1) for update in range(1, 6)):
+    for first, count in ((1, 3), (4, 2)):
         several, rounds = lanes.steps(first, count, several)
         metrics = lanes.fetch(rounds)
-        assert metrics["returns"].shape == (3, lanes.most, 2)
+        assert metrics["returns"].shape == (3, LOOP, 2)
         found += [{name: values[:, u] for name, values in metrics.items()} for u in range(count)]
     jax.tree.map(np.testing.assert_array_equal, found, expected)
     jax.tree.map(np.testing.assert_array_equal, lanes.fetch(several), lanes.fetch(single))
@@ -77,11 +75,11 @@ def test_what_a_seed_gives_does_not_depend_on_how_many_there_are():
 
 def test_settings_that_differ_in_numbers_share_a_program():
     one = ExactShaping(ALGORITHMS["lola"])
-    experiments = [one, dataclasses.replace(one, memory=2), dataclasses.replace(one, discount=0.5)]
+    experiments = [one, dataclasses.replace(one, memory_length=2), dataclasses.replace(one, discount=0.5)]
     assert grouped(experiments) == [[[0, 2]], [[1]]]
 
 
-def test_precision_is_the_experiments_own():
+def test_precision_is_the_studys_own():
     with jax.enable_x64(False):
         lanes = Lanes([ExactShaping(ALGORITHMS["lola"])])
         metrics = lanes.fetch(lanes.start()[1])
@@ -89,18 +87,27 @@ def test_precision_is_the_experiments_own():
     assert metrics["returns"].dtype == np.float64
 
 
-@settings
 @dataclasses.dataclass(frozen=True)
 class Draws:
-    """An experiment whose states and metrics are the keys that it was given."""
+    """Settings of no numbers."""
 
     total_updates: int = 2
     seeds: int = 2
     first_seed: int = 0
+    study: ClassVar[str] = "tests.runs.test_lanes:DrawsStudy"
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawsStudy:
+    """A study whose states and metrics are the keys that it was given."""
+
+    settings: Draws
     precision: ClassVar[Literal["float32", "float64"]] = "float32"
     settings_in_lanes: ClassVar[bool] = True
     spreads_games: ClassVar[bool] = False
-    updates_in_loops: ClassVar[bool] = True
+
+    def validate(self):
+        pass
 
     def init(self, key):
         return {"key": jax.random.key_data(key)}

@@ -86,7 +86,7 @@ def test_a_run_that_cannot_be_read_is_told_and_the_others_are_listed(run_to_chan
 def test_a_run_is_read_without_what_only_starting_it_takes(run_to_change):
     config = run_to_change / "config.yaml"
     config.write_text(config.read_text().replace("initial_policies: null", "initial_policies: gone.json"))
-    assert read_run(run_to_change).experiment.initial_policies == Path("gone.json")
+    assert read_run(run_to_change).settings.initial_policies == Path("gone.json")
     assert _state(run_to_change) == "finished"
 
 

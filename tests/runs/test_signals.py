@@ -11,7 +11,8 @@ import pytest
 from lookax.cli import main
 from lookax.runs.programs import stopping
 from lookax.runs.programs.lanes import Lanes
-from lookax.runs.storage.checkpoints import Checkpoints, updates_in
+from lookax.runs.storage.checkpoints import Checkpoints
+from lookax.runs.storage.folder import updates_in
 from tests.faults import child
 from tests.faults.process import PATIENCE, Process
 

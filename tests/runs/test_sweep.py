@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from lookax.cli import main
-from lookax.runs.storage.metrics import read_history, read_metrics
+from lookax.runs.storage.frame import read_metrics
+from lookax.runs.storage.metrics import read_history
 
 BASE = ["--seeds", "2", "--total-updates", "3"]
 SWEEP = ["sweep", "ipd-lola", "--set", "learning_rate=0.5,1", "--set=inner-steps=1,2", *BASE]

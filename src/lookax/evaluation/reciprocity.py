@@ -57,13 +57,13 @@ def cooperation_after(game: MatrixGame, policies: tuple[Any, Any]) -> Float[Arra
 
     def after(actor: Actor, player: int, history: History) -> Float[Array, ""]:
         steps = [step if player == 0 else step[::-1] for step in history]
-        state, memory = game.reset(jax.random.key(0)), actor.recurrence.initial_hidden_state(1)
+        state, hidden_state = game.reset(jax.random.key(0)), actor.recurrence.initial_hidden_state(1)
         for actions in [(-1, -1), *steps]:
             if actions[0] >= 0:
                 state, _ = game.step(jax.random.key(0), state, jnp.array(actions))
             seen = Seen(state[None], jnp.array(actions)[:, None], jnp.zeros((2, 1)))
-            memory = actor.recurrence.update_hidden_state(memory, seen)
-        return jax.nn.softmax(actor.act(memory)[:, 0])[1]
+            hidden_state = actor.recurrence.update_hidden_state(hidden_state, seen)
+        return jax.nn.softmax(actor.act(hidden_state)[:, 0])[1]
 
     actors = actors_of(game, policies)
     return jnp.stack([jnp.stack([after(a, i, h) for h in short_histories()]) for i, a in enumerate(actors)])

@@ -1,29 +1,23 @@
-"""What an experiment is made of: presets, what to match, and how to tell."""
+"""Settings under names, published figures that are made of them, and how results are reported."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import pkgutil
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
-
-CONFIDENCE = 0.95
-"""Of intervals that are shown."""
-
-AGREEMENT = 0.99
-"""Of tests whether our numbers and published ones are of one kind: each says "no" by chance once in a hundred times."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
     """What a run of a preset gave.
 
-    **Attributes:** the preset's `name`; the `experiment` that was run; `history`, metrics by name,
+    **Attributes:** the preset's `name`; the `settings` that were run; `history`, metrics by name,
     `[updates, seeds, …]`; those that are evaluated before the first update too have one entry more, at the front.
     """
 
     name: str
-    experiment: Any
+    settings: Any
     history: dict[str, np.ndarray]
 
 
@@ -63,29 +57,46 @@ class HeatMap:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """How to tell results.
+    """How results are drawn and tabulated: functions by where they are, `"package.module:function"`.
 
-    **Attributes:** `draw`, from results to a matplotlib figure; `table`, from results to a closing table; `headline`,
-    names of the metrics that tell how a run goes, the first one best; `heat_maps`, of a result and of what its seeds
-    have learned (as `describe` tells it), means over seeds at the end.
+    They are imported when they are called, so that whoever wants to see settings need not wait for what draws.
+
+    **Attributes:**
+
+    - `drawing`: from results to a matplotlib figure.
+    - `closing`: from results to a closing table.
+    - `headline`: names of the metrics that say how a run goes, the most important one first.
+    - `maps`: from a result, and what each of its seeds has learned (as `describe` says), to heat maps; `None` for none.
     """
 
-    draw: Callable[[Sequence[Result]], Any]
-    table: Callable[[Sequence[Result]], Table]
+    drawing: str
+    closing: str
     headline: Sequence[str] = ()
-    heat_maps: Callable[[Result, Sequence[Mapping[str, Any]]], Sequence[HeatMap]] = lambda *_: ()
+    maps: str | None = None
+
+    def draw(self, results: Sequence[Result]) -> Any:
+        """A matplotlib figure."""
+        return pkgutil.resolve_name(self.drawing)(results)
+
+    def table(self, results: Sequence[Result]) -> Table:
+        """The closing table."""
+        return pkgutil.resolve_name(self.closing)(results)
+
+    def heat_maps(self, result: Result, learned: Sequence[Mapping[str, Any]]) -> Sequence[HeatMap]:
+        """Means over seeds at the end."""
+        return () if self.maps is None else pkgutil.resolve_name(self.maps)(result, learned)
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
     """Settings under a name.
 
-    **Attributes:** its `name`; a `description`, one line; the `experiment`'s settings; the `report` of a run of it.
+    **Attributes:** its `name`; a `description`, one line; its `settings`; the `report` of a run of it.
     """
 
     name: str
     description: str
-    experiment: Any
+    settings: Any
     report: Report
 
 
@@ -112,35 +123,3 @@ class Collection:
     name: str
     description: str
     figures: Sequence[Figure]
-
-
-@dataclasses.dataclass(frozen=True)
-class Count:
-    """How many of a number of runs did something."""
-
-    successes: int
-    total: int
-
-    @classmethod
-    def of(cls, outcomes: np.ndarray) -> "Count":
-        """Counts the true ones."""
-        return cls(int(np.sum(outcomes)), len(outcomes))
-
-    @property
-    def share(self) -> float:
-        """The share of runs."""
-        return self.successes / self.total
-
-    def interval(self) -> tuple[float, float]:
-        """The Clopper–Pearson interval of the probability, at 95 % confidence."""
-        interval = stats.binomtest(self.successes, self.total).proportion_ci(CONFIDENCE, method="exact")
-        return float(interval.low), float(interval.high)
-
-    def agrees_with(self, other: "Count") -> bool:
-        """Whether Fisher's exact test does not tell the two probabilities apart."""
-        table = [[count.successes, count.total - count.successes] for count in (self, other)]
-        test: Any = stats.fisher_exact(table)
-        return bool(test.pvalue >= 1 - AGREEMENT)
-
-    def __str__(self) -> str:
-        return f"{self.successes}/{self.total}"

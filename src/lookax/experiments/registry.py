@@ -4,7 +4,8 @@ import difflib
 from typing import TypeVar
 
 from lookax.errors import BadInputError
-from lookax.experiments.figures import (
+from lookax.experiments.preset import Collection, Figure, Preset
+from lookax.experiments.presets import (
     actor_critic_games,
     gmrl_ablations,
     gmrl_bias,
@@ -19,18 +20,17 @@ from lookax.experiments.figures import (
     pola_figure4,
     pola_figure5,
 )
-from lookax.experiments.preset import Collection, Figure, Preset
-from lookax.experiments.studies.actor_critics import ActorCriticLearning
-from lookax.experiments.studies.exact_shaping import ExactShaping
-from lookax.experiments.studies.memory_shaping import MemoryShaping
-from lookax.experiments.studies.meta_gradients import LIRPGGradient, MAMLGradient
-from lookax.experiments.studies.meta_learning import LIRPGLearning, MAMLLearning
-from lookax.experiments.studies.sampled_shaping import SampledShaping
+from lookax.experiments.settings.actor_critics import ActorCriticLearning
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.settings.meta_gradients import LIRPGGradient, MAMLGradient
+from lookax.experiments.settings.meta_learning import LIRPGLearning, MAMLLearning
+from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
+from lookax.experiments.settings.sampled_shaping import SampledShaping
 
-AnyExperiment = (
+AnySettings = (
     ExactShaping
     | SampledShaping
-    | MemoryShaping
+    | RecurrentShaping
     | MAMLGradient
     | LIRPGGradient
     | MAMLLearning

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.errors import check, check_at_least, known
+from lookax.concrete import known
+from lookax.errors import check, check_at_least
 
 
 def check_discount(discount: ScalarLike, horizon: int | None) -> None:

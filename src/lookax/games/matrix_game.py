@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from lookax.choices import Start
 from lookax.errors import BadInputError
-from lookax.games.histories import Histories, Start, histories, remembered_one_hot
+from lookax.games.histories import Histories, histories, remembered_one_hot
 
 
 class MatrixGame(eqx.Module):
-    """A matrix game, played again and again by players who remember the last `memory` joint actions.
+    """A matrix game, played again and again by players who remember the last `memory_length` joint actions.
 
     Action 0 is to defect, action 1 to cooperate, where the words fit. Joint actions are numbered in binary order (DD,
     DC, CD, CC for two players), states as in [`lookax.games.histories`][].
@@ -21,7 +22,7 @@ class MatrixGame(eqx.Module):
     **Attributes:**
 
     - `payoffs`: `[N, A₁, …, A_N]`, what each player is paid for each joint action.
-    - `memory`: how many steps are remembered.
+    - `memory_length`: how many steps are remembered.
     - `start`: what the players see at the first step: a state of its own (`"separate"`), or as if all had always
       cooperated or defected.
 
@@ -30,7 +31,7 @@ class MatrixGame(eqx.Module):
     """
 
     payoffs: Float[Array, "..."] = eqx.field(converter=jnp.asarray)
-    memory: int = eqx.field(static=True, default=1)
+    memory_length: int = eqx.field(static=True, default=1)
     start: Start = eqx.field(static=True, default="separate")
 
     def __check_init__(self):
@@ -60,7 +61,7 @@ class MatrixGame(eqx.Module):
     @property
     def histories(self) -> Histories:
         """The states, as tables."""
-        return histories(self.num_actions, self.memory, self.start)
+        return histories(self.num_actions, self.memory_length, self.start)
 
     @property
     def num_states(self) -> int:

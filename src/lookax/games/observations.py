@@ -17,7 +17,7 @@ def own_view(game: MatrixGame, player: int) -> np.ndarray:
     own_first = [player, *(other for other in range(game.num_players) if other != player)]
     seen = game.histories.actions[:, :, own_first].reshape(game.num_states, -1)
     # The game as this player counts it has its own list of states; look each seen history up there.
-    own = histories(tuple(game.num_actions[p] for p in own_first), game.memory, game.start)
+    own = histories(tuple(game.num_actions[p] for p in own_first), game.memory_length, game.start)
     number = {tuple(row): i for i, row in enumerate(own.actions.reshape(game.num_states, -1).tolist())}
     return np.array([number[tuple(row)] for row in seen.tolist()])
 
@@ -28,7 +28,7 @@ def state_one_hot(game: MatrixGame, player: int) -> np.ndarray:
 
 
 def action_one_hot(game: MatrixGame, player: int) -> np.ndarray:
-    """One-hots of every remembered action, one more category standing for "nothing yet"; `[S, memory·Σᵢ(Aᵢ+1)]`.
+    """One-hots of every remembered action, one more category standing for "nothing yet"; `[S, memory_length·Σᵢ(Aᵢ+1)]`.
 
     Oldest step first, and within a step the *first player first whoever looks*, as in POLA's code: two players with the
     same network do not act the same in mirrored states.

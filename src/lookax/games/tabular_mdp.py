@@ -10,7 +10,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int, Key, ScalarLike
 
-from lookax.errors import BadInputError, check_at_least, check_positive, known
+from lookax.concrete import known
+from lookax.errors import BadInputError, check_at_least, check_positive
 
 Table = ArrayLike | Sequence[Any]
 """An array, or nested lists of numbers."""

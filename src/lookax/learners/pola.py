@@ -1,13 +1,14 @@
 """POLA: proximal learning with opponent-learning awareness (Zhao et al. 2022)."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
+from lookax.choices import DivergenceWeights
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Policies, Policy
 from lookax.learners.learner import Metrics
@@ -15,8 +16,6 @@ from lookax.learners.objectives.shaping import Shaping
 from lookax.learners.simultaneous import Belief, Initial, OpponentModelling, PlayersState, beliefs
 from lookax.lookahead.ascent import Ascent, ascend
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
-
-DivergenceWeights = Literal["uniform", "visitation"]
 
 
 class POLA(eqx.Module):

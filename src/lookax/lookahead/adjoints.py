@@ -14,13 +14,14 @@ What `ForwardOverReverseAdjoint` and `ForwardAdjoint` give can only be different
 
 import abc
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
+from lookax.choices import AdjointName
 from lookax.errors import check
 from lookax.lookahead.objectives import ExplicitObjective
 
@@ -148,9 +149,6 @@ class FirstOrderAdjoint(Adjoint):
         del curvature
         return lambda params, contexts: jax.lax.stop_gradient(jax.grad(objective)(params, contexts[0]))
 
-
-AdjointName = Literal["reverse", "checkpointed", "forward-over-reverse", "forward", "none"]
-"""Names of adjoints in settings."""
 
 ADJOINTS: dict[str, Adjoint] = {
     "reverse": ReverseAdjoint(),

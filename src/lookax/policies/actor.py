@@ -1,4 +1,4 @@
-"""Who sits at a game: something that remembers what it has seen, and acts on what it remembers.
+"""Who sits at a game: a hidden state that is updated by what is seen, and actions that depend on it.
 
 Everything is of B games at once, whose axis is the last: products then have it as their long, contiguous side.
 (`jax.vmap` over the last axis of functions of one game would move it to the front wherever a bias is added.)
@@ -19,48 +19,48 @@ from lookax.games.game import FiniteGame, Game, Seen
 
 @runtime_checkable
 class Recurrence(Protocol):
-    """What is remembered: mₜ = update_hidden_state(mₜ₋₁, seenₜ)."""
+    """How a hidden state changes: hₜ = update_hidden_state(hₜ₋₁, seenₜ)."""
 
     def initial_hidden_state(self, batch_size: int) -> PyTree:
-        """The memory before anything was seen, `[…, B]`."""
+        """The hidden state before anything was seen, `[…, B]`."""
         ...
 
-    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
-        """The memory `[…, B]` once this was seen too, `[…, B]`."""
+    def update_hidden_state(self, hidden_state: Any, seen: Seen) -> Any:
+        """The hidden state `[…, B]` once this was seen too, `[…, B]`."""
         ...
 
 
 @runtime_checkable
 class Actor(Protocol):
-    """Plays from a seat of a game: remembers by its `recurrence`, and acts on what it remembers.
+    """Plays from a seat of a game: its `recurrence` updates a hidden state, and it acts on that.
 
     Outputs are action logits, or for a critic one value.
     """
 
     @property
     def recurrence(self) -> Recurrence:
-        """What it remembers, and no parameters that do not matter to that."""
+        """How its hidden state changes, and no parameters that do not matter to that."""
         ...
 
-    def act(self, memory: Any) -> Float[Array, "A B"]:
-        """Outputs on what is remembered, `[…, B]`."""
+    def act(self, hidden_state: Any) -> Float[Array, "A B"]:
+        """Outputs on a hidden state, `[…, B]`."""
         ...
 
 
 class Unit(eqx.Module):
-    """A unit with a memory of numbers, which encoded observations reach one after the other."""
+    """A unit with a hidden state of numbers, which encoded observations reach one after the other."""
 
     @abc.abstractmethod
     def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
-        """The memory before anything was seen."""
+        """The hidden state before anything was seen."""
 
     @abc.abstractmethod
-    def update(self, memory: Float[Array, "H B"], encoded: Float[Array, "E B"]) -> Float[Array, "H B"]:
-        """The memory after an encoded observation."""
+    def update(self, hidden_state: Float[Array, "H B"], encoded: Float[Array, "E B"]) -> Float[Array, "H B"]:
+        """The hidden state after an encoded observation."""
 
 
 class Network(eqx.Module):
-    """A network that takes one observation after the other: an `encoder` of each, a `unit` that remembers, a `head`."""
+    """A network that takes one observation after the other: an `encoder` of each, a recurrent `unit`, a `head`."""
 
     encoder: Callable[[Float[Array, "D B"]], Float[Array, "E B"]]
     unit: Unit
@@ -81,8 +81,8 @@ class _Seated(eqx.Module):
     recurrence: Recurrence
     head: Callable[[Float[Array, "H B"]], Float[Array, "A B"]]
 
-    def act(self, memory: Float[Array, "H B"]) -> Float[Array, "A B"]:
-        return self.head(memory)
+    def act(self, hidden_state: Float[Array, "H B"]) -> Float[Array, "A B"]:
+        return self.head(hidden_state)
 
 
 class _OverStates(eqx.Module):
@@ -92,10 +92,10 @@ class _OverStates(eqx.Module):
     def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
         return self.unit.initial_hidden_state(batch_size)
 
-    def update_hidden_state(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
+    def update_hidden_state(self, hidden_state: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
         # By a product: a gather of columns costs as much as a whole step of a network on a processor.
         state = jax.nn.one_hot(seen.state, self.encoded.shape[1], dtype=self.encoded.dtype, axis=0)
-        return self.unit.update(memory, self.encoded @ state)
+        return self.unit.update(hidden_state, self.encoded @ state)
 
 
 class _OverObservations(eqx.Module):
@@ -107,9 +107,9 @@ class _OverObservations(eqx.Module):
     def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
         return self.unit.initial_hidden_state(batch_size)
 
-    def update_hidden_state(self, memory: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
+    def update_hidden_state(self, hidden_state: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
         observations = jax.vmap(lambda state: self.game.observe(state, self.player), -1, -1)(seen.state)
-        return self.unit.update(memory, self.encoder(observations))
+        return self.unit.update(hidden_state, self.encoder(observations))
 
 
 class TremblingActor(eqx.Module):
@@ -131,9 +131,9 @@ class TremblingActor(eqx.Module):
         """The actor's."""
         return self.actor.recurrence
 
-    def act(self, memory: Any) -> Float[Array, "A B"]:
+    def act(self, hidden_state: Any) -> Float[Array, "A B"]:
         """Log π_ε."""
-        log_probs = jax.nn.log_softmax(self.actor.act(memory), axis=0)
+        log_probs = jax.nn.log_softmax(self.actor.act(hidden_state), axis=0)
         any_action = jnp.log(self.probability / log_probs.shape[0])
         return jnp.logaddexp(jnp.log1p(-jnp.asarray(self.probability)) + log_probs, any_action)
 
@@ -141,8 +141,8 @@ class TremblingActor(eqx.Module):
 class OneByOne(eqx.Module):
     """An actor made of one that plays a single game, such as a fixed strategy.
 
-    **Attributes:** `single`, with `initial_hidden_state()`, `update_hidden_state(memory, seen)` and `act(memory)` of
-    one game.
+    **Attributes:** `single`, with `initial_hidden_state()`, `update_hidden_state(hidden_state, seen)` and
+    `act(hidden_state)` of one game.
     """
 
     single: Any
@@ -153,17 +153,17 @@ class OneByOne(eqx.Module):
         return self
 
     def initial_hidden_state(self, batch_size: int) -> PyTree:
-        """Its first memory in every game."""
+        """Its first hidden state in every game."""
         first = jax.tree.map(jnp.asarray, self.single.initial_hidden_state())
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[..., None], (*leaf.shape, batch_size)), first)
 
-    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
-        """Its memory in every game."""
-        return jax.vmap(self.single.update_hidden_state, -1, -1)(memory, seen)
+    def update_hidden_state(self, hidden_state: Any, seen: Seen) -> Any:
+        """Its hidden state in every game."""
+        return jax.vmap(self.single.update_hidden_state, -1, -1)(hidden_state, seen)
 
-    def act(self, memory: Any) -> Float[Array, "A B"]:
+    def act(self, hidden_state: Any) -> Float[Array, "A B"]:
         """Its action logits in every game."""
-        return jax.vmap(self.single.act, -1, -1)(memory)
+        return jax.vmap(self.single.act, -1, -1)(hidden_state)
 
 
 class MixedActors(eqx.Module):
@@ -191,16 +191,16 @@ class MixedActors(eqx.Module):
             for own, start, end in zip(self.actors, ends[:-1], ends[1:], strict=True)
         )
 
-    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
+    def update_hidden_state(self, hidden_state: Any, seen: Seen) -> Any:
         """Each one's hidden state in its part."""
         return tuple(
             own.recurrence.update_hidden_state(past, now)
-            for own, past, now in zip(self.actors, memory, self.parts(seen), strict=True)
+            for own, past, now in zip(self.actors, hidden_state, self.parts(seen), strict=True)
         )
 
-    def act(self, memory: Any) -> Float[Array, "A B"]:
+    def act(self, hidden_state: Any) -> Float[Array, "A B"]:
         """Each one's outputs."""
-        return jnp.concatenate([own.act(past) for own, past in zip(self.actors, memory, strict=True)], axis=-1)
+        return jnp.concatenate([own.act(past) for own, past in zip(self.actors, hidden_state, strict=True)], axis=-1)
 
     def parts(self, tree: PyTree) -> list[PyTree]:
         """Each one's part of arrays whose last axis is over games."""

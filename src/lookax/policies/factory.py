@@ -2,20 +2,19 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, ScalarLike
 
+from lookax.choices import Activation, Initialiser, PolicyKind
 from lookax.errors import check
 from lookax.games.game import Policies, Policy
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot, state_one_hot
-from lookax.policies.mlp import Activation, Initialiser, PreconditionedMLPPolicy, mlp_policy
+from lookax.policies.mlp import PreconditionedMLPPolicy, mlp_policy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, normal_logits
-
-PolicyKind = Literal["tabular", "preconditioned-tabular", "mlp", "preconditioned-mlp"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,5 +59,5 @@ class PolicyMaker:
         network = mlp_policy(key, num_inputs, num_actions, self.hidden_sizes, self.activation, self.initialiser)
         if self.kind == "mlp":
             return network
-        categories = [actions + 1 for _ in range(self.game.memory) for actions in self.game.num_actions]
+        categories = [actions + 1 for _ in range(self.game.memory_length) for actions in self.game.num_actions]
         return PreconditionedMLPPolicy(network, tuple(sum(categories[:i]) for i in range(len(categories))))

@@ -1,18 +1,15 @@
 """Policies that are small dense networks."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from lookax.choices import Activation, Initialiser
 from lookax.policies.orthogonal import orthogonal
 from lookax.policies.tabular import with_reference_action
-
-Activation = Literal["tanh", "leaky-relu"]
-Initialiser = Literal["pytorch", "lecun", "glorot", "orthogonal"]
 
 ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {"tanh": jnp.tanh, "leaky-relu": jax.nn.leaky_relu}
 

@@ -1,24 +1,23 @@
 """Networks for games that go on: a gated recurrent unit, or none, behind dense layers."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from lookax.choices import Initialiser, RecurrentUnit
 from lookax.errors import check
 from lookax.policies.actor import Network, Unit
-from lookax.policies.mlp import Dense, Initialiser, dense
-
-Memory = Literal["gru", "none"]
+from lookax.policies.mlp import Dense, dense
 
 
 class GRU(Unit):
     """A gated recurrent unit (Cho et al. 2014).
 
-    With an encoded observation x = (xᵣ, x_z, xₙ), and (hᵣ, h_z, hₙ) = U h of the memory h,
+    With an encoded observation x = (xᵣ, x_z, xₙ), and (hᵣ, h_z, hₙ) = U h of the hidden state h,
 
         r = σ(xᵣ + hᵣ),    z = σ(x_z + h_z),    n = tanh(xₙ + r (hₙ + b)),    h′ = (1 − z) n + z h.
 
@@ -32,15 +31,15 @@ class GRU(Unit):
         """Zeros."""
         return jnp.zeros((*self.bias.shape, batch_size), self.bias.dtype)
 
-    def update(self, memory: Float[Array, "H B"], encoded: Float[Array, "G B"]) -> Float[Array, "H B"]:
+    def update(self, hidden_state: Float[Array, "H B"], encoded: Float[Array, "G B"]) -> Float[Array, "H B"]:
         """h′."""
-        size = memory.shape[0]
+        size = hidden_state.shape[0]
         # Split, not sliced: derivatives of slices are sums of padded arrays, which cost more than the products.
         x_gates, x_new = jax.lax.split(encoded, (2 * size, size))
-        h_gates, h_new = jax.lax.split(self.weight @ memory, (2 * size, size))
+        h_gates, h_new = jax.lax.split(self.weight @ hidden_state, (2 * size, size))
         r, z = jax.lax.split(jax.nn.sigmoid(x_gates + h_gates), (size, size))
         n = jnp.tanh(x_new + r * (h_new + self.bias[:, None]))
-        return n + z * (memory - n)
+        return n + z * (hidden_state - n)
 
 
 class LastSeen(Unit):
@@ -52,9 +51,9 @@ class LastSeen(Unit):
         """Zeros."""
         return jnp.zeros((self.size, batch_size))
 
-    def update(self, memory: Float[Array, "H B"], encoded: Float[Array, "H B"]) -> Float[Array, "H B"]:
+    def update(self, hidden_state: Float[Array, "H B"], encoded: Float[Array, "H B"]) -> Float[Array, "H B"]:
         """The encoded observation."""
-        del memory
+        del hidden_state
         return encoded
 
 
@@ -88,22 +87,27 @@ def network(
     *,
     hidden_size: int,
     num_layers: int = 1,
-    memory: Memory = "gru",
+    recurrent_unit: RecurrentUnit = "gru",
     initialiser: Initialiser = "lecun",
 ) -> Network:
     """A freshly initialised network.
 
     **Arguments:**
 
-    - `hidden_size`: H, of dense layers and memory.
-    - `num_layers`: how many dense layers come before the memory.
-    - `memory`: a GRU, or none.
+    - `hidden_size`: H, of dense layers and hidden state.
+    - `num_layers`: how many dense layers come before the recurrent unit.
+    - `recurrent_unit`: a GRU, or none.
     - `initialiser`: as of [`dense`][lookax.policies.mlp.dense] layers; each of a GRU's gates is one. `"lecun"`, with
       orthogonal U, is the published runs' choice.
 
-    **Raises:** `ValueError` for an unknown memory or initialiser, or another number of layers.
+    **Raises:** `ValueError` for an unknown recurrent unit or initialiser, or another number of layers.
     """
-    check(memory in get_args(Memory), "memory", memory, f"one of {', '.join(get_args(Memory))}")
+    check(
+        recurrent_unit in get_args(RecurrentUnit),
+        "recurrent_unit",
+        recurrent_unit,
+        f"one of {', '.join(get_args(RecurrentUnit))}",
+    )
     check(
         initialiser in get_args(Initialiser), "initialiser", initialiser, f"one of {', '.join(get_args(Initialiser))}"
     )
@@ -111,7 +115,7 @@ def network(
     layer_keys, gate_keys, unit_keys, head_key = (jax.random.split(k, 3) for k in jax.random.split(key, 4))
     sizes = [num_inputs, *(hidden_size,) * num_layers]
     layers = tuple(dense(k, i, o, initialiser) for k, i, o in zip(layer_keys, sizes[:-1], sizes[1:], strict=False))
-    if memory == "none":
+    if recurrent_unit == "none":
         return Network(
             DenseLayers(layers), LastSeen(sizes[-1]), dense(head_key[0], sizes[-1], num_outputs, initialiser)
         )

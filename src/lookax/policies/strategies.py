@@ -39,7 +39,7 @@ NEVER = -1e9
 """Logit of an action that is not played: its probability is zero in either precision."""
 
 
-class Memory(NamedTuple):
+class HiddenState(NamedTuple):
     """Whether the strategy `cooperates` from now on, and the `action` that this means at present."""
 
     cooperates: Bool[Array, ""]
@@ -47,7 +47,7 @@ class Memory(NamedTuple):
 
 
 class Strategy(eqx.Module):
-    """A fixed strategy: no parameters, a mood for a memory. One game per call, many at once by `jax.vmap`.
+    """A fixed strategy: no parameters, a mood for a hidden state. One game per call, many at once by `jax.vmap`.
 
     **Attributes:** the `player` whose seat it takes; `num_actions`, how many that one has.
     """
@@ -55,9 +55,9 @@ class Strategy(eqx.Module):
     player: int = eqx.field(static=True)
     num_actions: int = eqx.field(static=True)
 
-    def initial_hidden_state(self) -> Memory:
+    def initial_hidden_state(self) -> HiddenState:
         """Before anything was seen."""
-        return Memory(jnp.array(True), jnp.array(0, jnp.int32))
+        return HiddenState(jnp.array(True), jnp.array(0, jnp.int32))
 
     def view(self, game: Game, player: int) -> Callable[[Seen], Seen]:
         """What a strategy is shown: everything."""
@@ -65,25 +65,25 @@ class Strategy(eqx.Module):
         return lambda seen: seen
 
     @abc.abstractmethod
-    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
-        """The next memory; to be called once per step, before acting."""
+    def update_hidden_state(self, hidden_state: HiddenState, seen: Seen) -> HiddenState:
+        """The next hidden state; to be called once per step, before acting."""
 
-    def act(self, memory: Memory) -> Float[Array, " A"]:
+    def act(self, hidden_state: HiddenState) -> Float[Array, " A"]:
         """Action logits: 0 for the action that is played, −10⁹ for the others."""
-        return jnp.where(jnp.arange(self.num_actions) == memory.action, 0.0, NEVER)
+        return jnp.where(jnp.arange(self.num_actions) == hidden_state.action, 0.0, NEVER)
 
 
 class RandomStrategy(Strategy):
     """Every action with the same probability."""
 
-    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
+    def update_hidden_state(self, hidden_state: HiddenState, seen: Seen) -> HiddenState:
         """Nothing is remembered."""
         del seen
-        return memory
+        return hidden_state
 
-    def act(self, memory: Memory) -> Float[Array, " A"]:
+    def act(self, hidden_state: HiddenState) -> Float[Array, " A"]:
         """Zeros."""
-        del memory
+        del hidden_state
         return jnp.zeros(self.num_actions)
 
 
@@ -96,10 +96,10 @@ class MatrixStrategy(Strategy):
 
     reaction: Reaction = eqx.field(static=True)
 
-    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
+    def update_hidden_state(self, hidden_state: HiddenState, seen: Seen) -> HiddenState:
         """Reacts to the last actions."""
-        cooperates = self.reaction(memory.cooperates, jnp.roll(seen.actions, -self.player))
-        return Memory(cooperates, cooperates.astype(jnp.int32))
+        cooperates = self.reaction(hidden_state.cooperates, jnp.roll(seen.actions, -self.player))
+        return HiddenState(cooperates, cooperates.astype(jnp.int32))
 
 
 class CoinStrategy(Strategy):
@@ -112,10 +112,10 @@ class CoinStrategy(Strategy):
     reaction: Reaction = eqx.field(static=True)
     move: Callable[[Any, int, Bool[Array, ""]], Int[Array, ""]] = eqx.field(static=True)
 
-    def update_hidden_state(self, memory: Memory, seen: Seen) -> Memory:
+    def update_hidden_state(self, hidden_state: HiddenState, seen: Seen) -> HiddenState:
         """Reacts to the last reward and looks where to go."""
-        cooperates = self.reaction(memory.cooperates, seen.rewards[self.player])
-        return Memory(cooperates, self.move(seen.state, self.player, cooperates))
+        cooperates = self.reaction(hidden_state.cooperates, seen.rewards[self.player])
+        return HiddenState(cooperates, self.move(seen.state, self.player, cooperates))
 
 
 class SwappedSeatsStrategy(Strategy):
@@ -128,18 +128,18 @@ class SwappedSeatsStrategy(Strategy):
     swapped: Bool[Array, ""]
 
     def initial_hidden_state(self) -> Any:
-        """Both seats' first memory."""
+        """Both seats' first hidden state."""
         return tuple(own.initial_hidden_state() for own in self.seats)
 
-    def update_hidden_state(self, memory: Any, seen: Seen) -> Any:
-        """Both seats' memory."""
+    def update_hidden_state(self, hidden_state: Any, seen: Seen) -> Any:
+        """Both seats' hidden state."""
         actions, rewards = (jnp.where(self.swapped, leaf[::-1], leaf) for leaf in (seen.actions, seen.rewards))
         seen = Seen(seen.state, actions, rewards)
-        return tuple(own.update_hidden_state(past, seen) for own, past in zip(self.seats, memory, strict=True))
+        return tuple(own.update_hidden_state(past, seen) for own, past in zip(self.seats, hidden_state, strict=True))
 
-    def act(self, memory: Any) -> Float[Array, " A"]:
+    def act(self, hidden_state: Any) -> Float[Array, " A"]:
         """Action logits of the seat that it has."""
-        straight, swapped = (own.act(past) for own, past in zip(self.seats, memory, strict=True))
+        straight, swapped = (own.act(past) for own, past in zip(self.seats, hidden_state, strict=True))
         return jnp.where(self.swapped, swapped, straight)
 
 

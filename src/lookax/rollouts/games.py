@@ -1,4 +1,4 @@
-"""Games of players with memories: played, and gone through once more to be differentiated."""
+"""Games of players, hidden states and all: played, and gone through once more to be differentiated."""
 
 import functools
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Games(eqx.Module):
     - `states`: s₀ … s_T, a pytree of `[T+1, B]`.
     - `actions`: a₀ … a_{T−1}, `[T, N, B]`.
     - `rewards`: r₀ … r_{T−1}, `[T, N, B]`.
-    - `memories`: per player, what it remembered once it had seen s₀ … s_T, `[T+1, …, B]`; `outputs`, what it put out
+    - `hidden_states`: per player, after it has seen s₀ … s_T, `[T+1, …, B]`; `outputs`, what it put out
       on that, `[T+1, A, B]`.
     - `weights`: of each game in means over them, `[B]`.
     """
@@ -30,7 +30,7 @@ class Games(eqx.Module):
     states: PyTree
     actions: Int[Array, "T N B"]
     rewards: Float[Array, "T N B"]
-    memories: tuple[PyTree, ...]
+    hidden_states: tuple[PyTree, ...]
     outputs: tuple[Float[Array, "_ A B"], ...]
     weights: Float[Array, " B"]
 
@@ -58,36 +58,38 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
     rewards = jax.eval_shape(game.step, step_key, one_state, actions[:, 0])[1]
     first = Seen(states, actions, jnp.zeros(shape, rewards.dtype))
     recurrences = [actor.recurrence for actor in actors]
-    memories = tuple(own.initial_hidden_state(batch_size) for own in recurrences)
+    hidden_states = tuple(own.initial_hidden_state(batch_size) for own in recurrences)
 
     def step(carry, now):
-        (seen, memories), (uniforms, key) = carry, now
-        memories = tuple(own.update_hidden_state(past, seen) for own, past in zip(recurrences, memories, strict=True))
-        outputs = tuple(actor.act(own) for actor, own in zip(actors, memories, strict=True))
+        (seen, hidden_states), (uniforms, key) = carry, now
+        hidden_states = tuple(
+            own.update_hidden_state(past, seen) for own, past in zip(recurrences, hidden_states, strict=True)
+        )
+        outputs = tuple(actor.act(own) for actor, own in zip(actors, hidden_states, strict=True))
         actions = jnp.stack([_drawn(own, uniform) for own, uniform in zip(outputs, uniforms, strict=True)])
         keys = jax.random.split(key, batch_size)
         states, rewards = jax.vmap(game.step, (0, -1, -1), -1)(keys, seen.state, actions)
-        return (Seen(states, actions, rewards), memories), (seen.state, actions, rewards, memories, outputs)
+        return (Seen(states, actions, rewards), hidden_states), (seen.state, actions, rewards, hidden_states, outputs)
 
     # One step more than is played: what is remembered of the last state is wanted, and no second copy of the step.
     inputs = uniforms, jax.random.split(step_key, horizon + 1)
-    states, actions, rewards, memories, outputs = jax.lax.scan(step, (first, memories), inputs)[1]
+    states, actions, rewards, hidden_states, outputs = jax.lax.scan(step, (first, hidden_states), inputs)[1]
     weights = jnp.full(batch_size, 1 / batch_size)
-    return jax.lax.stop_gradient(Games(states, actions[:-1], rewards[:-1], memories, outputs, weights))
+    return jax.lax.stop_gradient(Games(states, actions[:-1], rewards[:-1], hidden_states, outputs, weights))
 
 
 def observed_by(actor: Actor, games: Games) -> tuple[PyTree, Float[Array, "_ A B"]]:
     """What an actor that looks on at games remembers, `[T+1, …, B]`, and puts out, `[T+1, A, B]`."""
 
-    def step(memories, seen):
-        memories = actor.recurrence.update_hidden_state(memories, seen)
-        return memories, (memories, actor.act(memories))
+    def step(hidden_states, seen):
+        hidden_states = actor.recurrence.update_hidden_state(hidden_states, seen)
+        return hidden_states, (hidden_states, actor.act(hidden_states))
 
     return jax.lax.scan(step, actor.recurrence.initial_hidden_state(games.weights.shape[0]), games.seen)[1]
 
 
-def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "_ A B"]) -> Float[Array, "_ A B"]:
-    """What an actor puts out on what it has seen, given that it is `outputs`, and what it remembers `memories`.
+def replayed(actor: Actor, seen: Seen, hidden_states: PyTree, outputs: Float[Array, "_ A B"]) -> Float[Array, "_ A B"]:
+    """What an actor puts out on what it has seen, given that it is `outputs`, and what it remembers `hidden_states`.
 
     Differentiable in the actor. Going through games once more needs no pass forward: with mₜ = f(mₜ₋₁, oₜ; θ) and
     yₜ = g(mₜ; θ) known, only
@@ -97,7 +99,7 @@ def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "
     is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
     """
     if isinstance(actor, MixedActors):
-        parts = zip(actor.actors, actor.parts(seen), memories, actor.parts(outputs), strict=True)
+        parts = zip(actor.actors, actor.parts(seen), hidden_states, actor.parts(outputs), strict=True)
         return jnp.concatenate([replayed(own, *of_own) for own, *of_own in parts], axis=-1)
     arrays, static = eqx.partition(actor, eqx.is_array)
     moving, fixed = eqx.partition(arrays, eqx.is_inexact_array)
@@ -105,40 +107,40 @@ def replayed(actor: Actor, seen: Seen, memories: PyTree, outputs: Float[Array, "
         return outputs
 
     @jax.custom_jvp
-    def known(moving, fixed, seen, memories, outputs):
+    def known(moving, fixed, seen, hidden_states, outputs):
         del moving, fixed, seen
-        return memories, outputs
+        return hidden_states, outputs
 
     @known.defjvp
     def _(primals, tangents):
         (moving, fixed, seen, *_), (d_moving, *_) = primals, tangents
         # By itself: what the derivative depends on has derivatives, too.
-        memories, outputs = known(*primals)
+        hidden_states, outputs = known(*primals)
 
         def start(moving):
             actor = eqx.combine(moving, fixed, static)
             return actor.recurrence.initial_hidden_state(outputs.shape[-1])
 
         first, d_first = jax.jvp(start, (moving,), (d_moving,))
-        before = jax.tree.map(lambda start, later: jnp.concatenate([start[None], later[:-1]]), first, memories)
+        before = jax.tree.map(lambda start, later: jnp.concatenate([start[None], later[:-1]]), first, hidden_states)
 
         # Recomputed on the way back: a step's intermediates are many times what it takes to compute them again.
         @functools.partial(jax.checkpoint, prevent_cse=False)
-        def linearised(moving, d_moving, memory, d_memory, seen):
-            def update(moving, memory):
+        def linearised(moving, d_moving, hidden_state, d_hidden_state, seen):
+            def update(moving, hidden_state):
                 actor = eqx.combine(moving, fixed, static)
-                memory = actor.recurrence.update_hidden_state(memory, seen)
-                return memory, actor.act(memory)
+                hidden_state = actor.recurrence.update_hidden_state(hidden_state, seen)
+                return hidden_state, actor.act(hidden_state)
 
-            return jax.jvp(update, (moving, memory), (d_moving, d_memory))[1]
+            return jax.jvp(update, (moving, hidden_state), (d_moving, d_hidden_state))[1]
 
-        def step(d_memory, now):
-            d_memory, d_output = linearised(moving, d_moving, now[0], d_memory, now[1])
-            return d_memory, (d_memory, d_output)
+        def step(d_hidden_state, now):
+            d_hidden_state, d_output = linearised(moving, d_moving, now[0], d_hidden_state, now[1])
+            return d_hidden_state, (d_hidden_state, d_output)
 
-        return (memories, outputs), jax.lax.scan(step, d_first, (before, seen))[1]
+        return (hidden_states, outputs), jax.lax.scan(step, d_first, (before, seen))[1]
 
-    return known(moving, fixed, seen, memories, outputs)[1]
+    return known(moving, fixed, seen, hidden_states, outputs)[1]
 
 
 def _drawn(logits: Float[Array, "A B"], uniforms: Float[Array, " B"]) -> Int[Array, " B"]:

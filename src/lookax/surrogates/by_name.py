@@ -1,14 +1,11 @@
 """On-policy surrogates by the names that settings give them, all from the same ingredients."""
 
-from typing import Literal
-
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.choices import Surrogate
 from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
 from lookax.surrogates.on_policy import lvc, score_function
 from lookax.surrogates.returns import generalised_advantages
-
-Surrogate = Literal["score-function", "lvc", "dice", "dice-baseline", "loaded-dice"]
 
 ADVANTAGE_WEIGHTED = {"score-function": score_function, "lvc": lvc, "loaded-dice": loaded_dice}
 

@@ -1,1 +1,1 @@
-"""Published figures: presets, and the numbers to match. One file each."""
+"""Published figures: how each is drawn and tabulated, and the numbers to match; a file each."""

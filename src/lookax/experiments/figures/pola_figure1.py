@@ -1,48 +1,19 @@
-"""Figure 1 of POLA (Zhao et al. 2022): two networks that are the same policy, before and after one update.
-
-A gradient step moves parameters, so where LOLA takes a policy depends on the network behind it. POLA moves the policy
-itself, whatever the network.
-"""
+"""Figure 1 of POLA: policies after one update from two networks, and the numbers to match."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from lookax.evaluation.policies import state_names
-from lookax.experiments.preset import Figure, Preset, Report, Result, Table
-from lookax.experiments.reports.exact import RUN, tidy
-from lookax.experiments.studies.algorithms import Algorithm, GradientSteps, LOLASettings, POLASettings
-from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.preset import Result, Table
+from lookax.experiments.presets.pola_figure1 import ALGORITHMS, NETWORKS
+from lookax.experiments.reports.exact import tidy
+from lookax.experiments.studies.repeated_game import RepeatedGameStudy
 
 TOLERANCE = 1e-4
 """Of a probability of cooperation, against the reference: nothing is random, and references have five digits."""
 
-ALGORITHMS: dict[str, Algorithm] = {
-    "lola": LOLASettings(GradientSteps(0.2), 0.05),
-    "pola": POLASettings(GradientSteps(0.2), 0.005, outer_beta=5.0),
-}
-NETWORKS = (1, 2)
-
-PRESETS = tuple(
-    Preset(
-        f"pola-figure1-{name}-network{network}",
-        f"{name.upper()}, one update from network {network} of two that are the same policy",
-        ExactShaping(
-            algorithm,
-            contribution_factor=1.33,
-            policy="mlp",
-            hidden_sizes=(2,),
-            initial_policies=Path(f"lookax:pola_figure1_network{network}.json"),
-            total_updates=1,
-            seeds=1,
-        ),
-        RUN,
-    )
-    for name, algorithm in ALGORITHMS.items()
-    for network in NETWORKS
-)
 
 # P(C | DD, DC, CD, CC, start) after the update, mean over players, measured by running the original code in double
 # precision. In single precision, as published, rounding ends POLA's proximal loop elsewhere, less than 0.01 away.
@@ -92,7 +63,7 @@ def draw(results: Sequence[Result]) -> Drawing:
                     before, after = cooperation(result)
                     axes.bar(places, after, width, color=colour, label=f"network {network}")
                     axes.hlines(before, places - width / 2, places + width / 2, color="black", linewidth=2)
-                    axes.set_xticks(range(len(after)), state_names(result.experiment.play().game))
+                    axes.set_xticks(range(len(after)), state_names(RepeatedGameStudy(result.settings).matrix_game()))
         axes.set(title=f"after one {name.upper()} update", xlabel="state: mine, theirs", ylim=(0, 0.8))
         tidy(axes)
     panels[0].set_ylabel("P(cooperate | state)")
@@ -103,11 +74,3 @@ def draw(results: Sequence[Result]) -> Drawing:
 
 def _row(values: Sequence[float] | np.ndarray | None) -> str:
     return "–" if values is None else " ".join(f"{value:.2f}" for value in values)
-
-
-FIGURE = Figure(
-    "pola-figure1",
-    "POLA, Figure 1: one update from two networks that are the same policy",
-    PRESETS,
-    Report(draw, table),
-)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.preset import Report, Result, Table
+from lookax.experiments.preset import Result, Table
 from lookax.experiments.reports.exact import tidy
 from lookax.experiments.reports.intervals import Interval
 from lookax.experiments.reports.sampled import draw_band
@@ -42,7 +42,7 @@ def draw(results: Sequence[Result]) -> Drawing:
             if metric in result.history:
                 values = result.history[metric]
                 first = 1 - (len(values) - len(result.history["entropy"]))
-                draw_band(panel, values, first, result.experiment.frames_per_update(), color=colour, label=result.name)
+                draw_band(panel, values, first, result.settings.frames_per_update(), color=colour, label=result.name)
         panel.set(xlabel="frames", title=title)
         tidy(panel)
     for panel in panels[len(metrics) :]:
@@ -67,6 +67,3 @@ def table(results: Sequence[Result]) -> Table:
         rows.append([result.name, str(Interval.of(closing_scores(result))), str(games), *found])
     notes = ["Mean return of the latest 100 games, over the last tenth of updates; means over seeds, 95 % intervals."]
     return Table(("setting", "return", "games", *TUNED.values()), rows, [None] * len(rows), notes)
-
-
-REPORT = Report(draw, table, ("score", "entropy", "discount"))

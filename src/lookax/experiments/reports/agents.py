@@ -11,7 +11,7 @@ from matplotlib.image import AxesImage
 from lookax.evaluation.reciprocity import history_names
 from lookax.experiments.preset import HeatMap, Table
 from lookax.experiments.reports.intervals import half_width
-from lookax.experiments.studies.memory_shaping import against_metric
+from lookax.experiments.studies.recurrent_shaping import against_metric
 
 SEATS = ("first seat", "second seat")
 

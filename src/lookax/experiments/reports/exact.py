@@ -12,8 +12,9 @@ from matplotlib.figure import Figure as Drawing
 from scipy import stats
 
 from lookax.evaluation.policies import state_names
-from lookax.experiments.preset import AGREEMENT, Count, HeatMap, Report, Result, Table
-from lookax.experiments.studies.exact_shaping import ExactShaping
+from lookax.experiments.preset import HeatMap, Result, Table
+from lookax.experiments.reports.intervals import AGREEMENT, Count
+from lookax.experiments.studies.repeated_game import RepeatedGameStudy
 
 AGENT_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 """One per player (Okabe & Ito's palette, safe for colour-blind readers)."""
@@ -95,11 +96,12 @@ def final_returns(result: Result) -> np.ndarray:
     return result.history["returns"][-1].mean(axis=-1)
 
 
-def tit_for_tat_table(results: Sequence[Result], references: Mapping[str, Reference]) -> Table:
+def tit_for_tat_table(results: Sequence[Result], references: Mapping[str, Reference] | None = None) -> Table:
     """Per setting: how often tit-for-tat was found and held, returns, and whether all agree with the reference.
 
     Counts agree by Fisher's exact test, returns by Student's of two samples, both at 1 %.
     """
+    references = references or {}
     columns = ["setting", "TFT found", "TFT held", "return"]
     if references:
         columns += ["reference found", "reference held", "reference return", "returns apart (allowed)"]
@@ -134,12 +136,14 @@ def limits_hit(result: Result) -> list[str]:
 def draw_run(results: Sequence[Result]) -> Drawing:
     """Returns by update, and final policies, of one preset's runs."""
     [result] = results
-    experiment: ExactShaping = result.experiment
+    settings = result.settings
     drawing = Drawing(figsize=(9, 3.4), layout="constrained")
     curves, policies = drawing.subplots(1, 2)
     draw_returns(curves, result.history["returns"])
-    draw_cooperation(policies, result.history["cooperation"][-1], state_names(experiment.play().game))
-    drawing.suptitle(f"{result.name}: {experiment.game}, {experiment.policy} policies, seeds: {experiment.seeds}")
+    draw_cooperation(
+        policies, result.history["cooperation"][-1], state_names(RepeatedGameStudy(settings).matrix_game())
+    )
+    drawing.suptitle(f"{result.name}: {settings.game}, {settings.policy} policies, seeds: {settings.seeds}")
     return drawing
 
 
@@ -200,11 +204,7 @@ def _numbers(values: Sequence[float] | np.ndarray) -> str:
 
 def cooperation_map(result: Result, _learned: object) -> list[HeatMap]:
     """P(C | state) of every player at the end."""
-    names = state_names(result.experiment.matrix_game())
+    names = state_names(RepeatedGameStudy(result.settings).matrix_game())
     values = result.history["cooperation"][-1].mean(axis=0)
     players = [f"player {i + 1}" for i in range(len(values))]
     return [HeatMap("P(cooperate | state), state: mine, theirs", players, names, values)]
-
-
-RUN = Report(draw_run, lambda results: tit_for_tat_table(results, {}), ("returns", "tit_for_tat"), cooperation_map)
-"""Of a single run."""

@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.preset import Report, Result, Table
+from lookax.experiments.preset import Result, Table
 from lookax.experiments.reports.exact import tidy
+from lookax.experiments.settings.meta_gradients import LABELS
 
 Group = TypeVar("Group", bound=Hashable)
 
@@ -26,12 +27,12 @@ ROUNDING = 1e-6
 """Of single precision, relative to a number."""
 
 STYLES: dict[str, dict[str, str]] = {
-    "score-function": {"label": "score function", "color": "#d55e00", "marker": "s"},
-    "dice": {"label": "DiCE", "color": "#7f7f7f", "marker": "^"},
-    "dice-baseline": {"label": "DiCE with baseline", "color": "#cc79a7", "marker": "v"},
-    "loaded-dice": {"label": "Loaded DiCE", "color": "#0072b2", "marker": "o"},
-    "lvc": {"label": "LVC", "color": "#009e73", "marker": "D"},
-    "exact": {"label": "exact", "color": "#000000", "marker": "x"},
+    "score-function": {"label": LABELS["score-function"], "color": "#d55e00", "marker": "s"},
+    "dice": {"label": LABELS["dice"], "color": "#7f7f7f", "marker": "^"},
+    "dice-baseline": {"label": LABELS["dice-baseline"], "color": "#cc79a7", "marker": "v"},
+    "loaded-dice": {"label": LABELS["loaded-dice"], "color": "#0072b2", "marker": "o"},
+    "lvc": {"label": LABELS["lvc"], "color": "#009e73", "marker": "D"},
+    "exact": {"label": LABELS["exact"], "color": "#000000", "marker": "x"},
 }
 
 QUANTITIES = {
@@ -99,7 +100,7 @@ def distance(result: Result, metric: str, theirs: Sequence[float]) -> float | No
     theirs, who make as many. The error is no less than rounding; infinite where there is none and the means differ.
     `None` if there is no MDP that both have.
     """
-    first = result.experiment.first_seed
+    first = result.settings.first_seed
     both = slice(first, min(first + len(over_mdps(result, metric)), len(theirs)))
     reference = np.asarray(theirs)[both]
     if not len(reference):
@@ -114,8 +115,9 @@ def distance(result: Result, metric: str, theirs: Sequence[float]) -> float | No
     return difference / error if error else math.inf
 
 
-def quality_table(results: Sequence[Result], references: Mapping[str, Reference]) -> Table:
+def quality_table(results: Sequence[Result], references: Mapping[str, Reference] | None = None) -> Table:
     """Per setting: means over MDPs with standard errors, beside the original code's where it was run."""
+    references = references or {}
     rows, verdicts = [], []
     for result in results:
         reference = references.get(result.name)
@@ -181,11 +183,11 @@ def draw_grid(
     drawing = Drawing(figsize=figsize, layout="constrained")
     panels = drawing.subplots(len(ROWS), len(columns), sharex=True, sharey="row")
     for column, (key, title) in enumerate(columns.items()):
-        own = [result for result in results if column_of(result.experiment) == key]
+        own = [result for result in results if column_of(result.settings) == key]
         for row, (metric, label) in enumerate(ROWS.items()):
             axes = panels[row][column]
-            for estimator, group in by(own, lambda result: estimator_of(result.experiment)).items():
-                places = [trajectories_of(result.experiment) for result in group]
+            for estimator, group in by(own, lambda result: estimator_of(result.settings)).items():
+                places = [trajectories_of(result.settings) for result in group]
                 band(axes, places, group, metric, root=False, **STYLES[estimator])
             axes.set_xscale("log", base=2)
             axes.set_ylabel(label if column == 0 else "")
@@ -202,7 +204,7 @@ def draw_run(results: Sequence[Result]) -> Drawing:
     drawing = Drawing(figsize=(11, 2.8), layout="constrained")
     for axes, (metric, label) in zip(drawing.subplots(1, len(QUANTITIES)), QUANTITIES.items(), strict=True):
         values = over_mdps(result, metric)
-        axes.plot(result.experiment.first_seed + np.arange(len(values)), values, "o", color="#0072b2", markersize=4)
+        axes.plot(result.settings.first_seed + np.arange(len(values)), values, "o", color="#0072b2", markersize=4)
         axes.axhline(values.mean(), color="#0072b2", linewidth=1)
         axes.set(title=label, xlabel="MDP (seed)")
         tidy(axes)
@@ -216,7 +218,3 @@ def by(results: Sequence[Result], key: Callable[[Result], Group]) -> dict[Group,
     for result in results:
         groups.setdefault(key(result), []).append(result)
     return groups
-
-
-RUN = Report(draw_run, lambda results: quality_table(results, {}), ("correlation", "variance"))
-"""Of a single run."""

@@ -1,11 +1,16 @@
-"""Means over seeds, and how well seeds tell them: Student's intervals."""
+"""Means and counts over seeds, their intervals, and whether two counts agree."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from lookax.experiments.preset import CONFIDENCE
+CONFIDENCE = 0.95
+"""Of intervals that are shown."""
+
+AGREEMENT = 0.99
+"""Of tests whether our numbers and published ones are of one kind: each says "no" by chance once in a hundred times."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,3 +45,35 @@ def quantile(confidence: float, seeds: int) -> float:
 def deviation(values: np.ndarray) -> np.ndarray:
     """Standard deviation over seeds, the last axis; NaN with one seed."""
     return np.asarray(values.std(axis=-1, ddof=1) if values.shape[-1] > 1 else np.full(values.shape[:-1], np.nan))
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """How many of a number of runs did something."""
+
+    successes: int
+    total: int
+
+    @classmethod
+    def of(cls, outcomes: np.ndarray) -> "Count":
+        """Counts the true ones."""
+        return cls(int(np.sum(outcomes)), len(outcomes))
+
+    @property
+    def share(self) -> float:
+        """The share of runs."""
+        return self.successes / self.total
+
+    def interval(self) -> tuple[float, float]:
+        """The Clopper–Pearson interval of the probability, at 95 % confidence."""
+        interval = stats.binomtest(self.successes, self.total).proportion_ci(CONFIDENCE, method="exact")
+        return float(interval.low), float(interval.high)
+
+    def agrees_with(self, other: "Count") -> bool:
+        """Whether Fisher's exact test does not tell the two probabilities apart."""
+        table = [[count.successes, count.total - count.successes] for count in (self, other)]
+        test: Any = stats.fisher_exact(table)
+        return bool(test.pvalue >= 1 - AGREEMENT)
+
+    def __str__(self) -> str:
+        return f"{self.successes}/{self.total}"

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure as Drawing
 from scipy import stats
 
 from lookax.evaluation.policies import state_names
-from lookax.experiments.preset import Report, Result, Table
-from lookax.experiments.reports.exact import cooperation_map, draw_cooperation, tidy
+from lookax.experiments.preset import Result, Table
+from lookax.experiments.reports.exact import draw_cooperation, tidy
 from lookax.experiments.reports.intervals import Interval, deviation, half_width
+from lookax.experiments.studies.repeated_game import RepeatedGameStudy
 from lookax.surrogates.off_policy import LOG_WEIGHT_CAP
 
 FIRST = 100
@@ -83,8 +84,9 @@ def correlations(result: Result, metric: str) -> np.ndarray:
     return result.history[metric][:FIRST].mean(axis=(0, -1))
 
 
-def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]) -> Table:
+def shaping_table(results: Sequence[Result], references: Mapping[str, Reference] | None = None) -> Table:
     """Per setting: scores and correlations with intervals over seeds, beside the original code's."""
+    references = references or {}
     rows, verdicts = [], []
     for result in results:
         reference = references.get(result.name)
@@ -93,7 +95,7 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
             theirs = "" if reference is None else f" ({reference.correlations[metric].mean():.3f})"
             cells.append(f"{Interval.of(correlations(result, metric))}{theirs}")
         games = result.history.get("effective_sample_size")
-        cells.append("–" if games is None else f"{games.mean():.0f} of {result.experiment.buffer_size}")
+        cells.append("–" if games is None else f"{games.mean():.0f} of {result.settings.buffer_size}")
         p = None if reference is None else least_p(result, reference)
         if references:
             cells.append("–" if reference is None else f"{reference.runs} runs{', few' * (reference.runs < FEW)}")
@@ -147,9 +149,9 @@ def draw_run(results: Sequence[Result]) -> Drawing:
         draw_band(quality, smoothed(result.history[metric].mean(axis=-1)), SMOOTHED, color=colour, label=label)
     quality.set(xlabel="updates", ylabel="correlation", ylim=(-0.25, 1.05))
     quality.legend(frameon=False, fontsize=8)
-    game = result.experiment.matrix_game()
+    game = RepeatedGameStudy(result.settings).matrix_game()
     draw_cooperation(policies, result.history["cooperation"][-1], state_names(game))
-    drawing.suptitle(f"{result.name}, seeds: {result.experiment.seeds}")
+    drawing.suptitle(f"{result.name}, seeds: {result.settings.seeds}")
     return drawing
 
 
@@ -182,7 +184,3 @@ def _p(values: np.ndarray, others: np.ndarray, error: float) -> float:
         spread = math.hypot(float(deviation(values)) * (1 + 1 / len(values)) ** 0.5, error)
         return float(2 * stats.t.sf(abs(others[0] - values.mean()) / spread, len(values) - 1))
     return float(np.asarray(stats.ttest_ind(values, others, equal_var=False))[1])
-
-
-RUN = Report(draw_run, lambda results: shaping_table(results, {}), ("score", "correlation"), cooperation_map)
-"""Of a single run."""

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Key
 
-from lookax.errors import check, check_at_least, check_positive
-from lookax.experiments.settings import check_seeds, settings
+from lookax.errors import check
+from lookax.experiments.settings.actor_critics import ActorCriticLearning
 from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.emulators import MOST_GAMES
 from lookax.games.arcade.environment import Environment
@@ -19,167 +19,92 @@ from lookax.learners.learner import Metrics
 from lookax.learners.mgrl import MGRL, BootstrappedOuter, Inner, MGRLState, Outer
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
-    PolicySurrogate,
     coefficient_metrics,
     learning_optimiser,
 )
-from lookax.lookahead.adjoints import AdjointName, adjoint_by_name
+from lookax.lookahead.adjoints import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.convolutional import NATURE, SMALL, ActorCritic, actor_critic
 
-Console = Literal["atari", "minatar"]
 
-
-@settings
 @dataclasses.dataclass(frozen=True)
-class ActorCriticLearning:
+class ActorCriticStudy:
     """An actor-critic that plays many games at once, a few steps between updates."""
 
-    console: Console = "atari"
-    """What emulates the game: the Arcade Learning Environment on the host, or MinAtar within the program."""
-    game: str = "qbert"
-    """Its name, such as pong or ms_pacman (Atari); asterix, breakout, freeway, seaquest or space-invaders (MinAtar)."""
-    sticky_actions: bool = False
-    """Atari: the last action is repeated with probability 0.25, whatever is done."""
-    max_frames: int | None = None
-    """Atari: how many frames a game may last; None: as published, 400 000, of space_invaders 300 000."""
-    batch_size: int = 64
-    """How many games are played at once."""
-    steps: int = 5
-    """How many steps T they go on for between updates."""
-
-    meta: bool = True
-    """Tune discount, λ and coefficients by meta-gradients (MGRL); without, they stay as they are (A2C)."""
-    inner_steps: int = 3
-    """MGRL: how many updates K a window has, which a further rollout judges; one window is an update of the run."""
-    surrogate: PolicySurrogate = "score-function"
-    """MGRL: what updates are differentiated as; lvc has the better Hessian."""
-    critic_discount_constant: bool = True
-    """MGRL: the discount that the critic is told is constant to derivatives, as published."""
-    meta_learning_rate: float = 0.001
-    """MGRL: step size of the meta-parameters' optimiser, Adam on their logits."""
-    outer_discount: float = 0.99
-    """MGRL: discount of the outer objective."""
-    outer_gae_lambda: float = 0.95
-    """MGRL: λ of the outer objective."""
-    outer_value_coefficient: float = 0.0
-    """MGRL: weight of the critic's error in the judgement."""
-    outer_entropy_coefficient: float = 0.0
-    """MGRL: weight of the entropy in the judgement."""
-    outer_kl_coefficient: float = 0.0
-    """MGRL: weight of the KL divergence from the window's first policy in the judgement."""
-    bootstrap_step_size: float | None = None
-    """MGRL: windows are judged by how near they come to a target so far up that judgement (BMG); None: by it itself."""
-    adjoint: AdjointName = "forward-over-reverse"
-    """MGRL: how updates are differentiated."""
-
-    discount: float = 0.99
-    """Discount factor γ per step; with MGRL the first one."""
-    gae_lambda: float = 0.95
-    """λ of generalised advantages; with MGRL the first one."""
-    value_coefficient: float = 0.5
-    """Weight of the critic's squared error; with MGRL the first one."""
-    entropy_coefficient: float = 0.01
-    """Weight of the policy's entropy; with MGRL the first one."""
-    learning_rate: float = 0.0007
-    """First step size of Adam."""
-    linear_decay: bool = True
-    """It falls linearly to zero at the last update."""
-    max_gradient_norm: float | None = 0.5
-    """Gradients are clipped to this norm; None not to."""
-
-    total_updates: int = 41_666
-    """How many updates to learn for: of A2C, or windows of MGRL."""
-    seeds: int = 1
-    """How many runs, each with its own random seed; all of them learn at once."""
-    first_seed: int = 0
-    """Seed of the first run; the others count up from it."""
+    settings: ActorCriticLearning
 
     precision: ClassVar[Literal["float32", "float64"]] = "float32"
     settings_in_lanes: ClassVar[bool] = False
     spreads_games: ClassVar[bool] = False
-    updates_in_loops: ClassVar[bool] = True
 
     def validate(self) -> None:
-        """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
-        for name in ("batch_size", "steps", "inner_steps", "total_updates"):
-            check_at_least(name, getattr(self, name), 1)
-        for name in ("learning_rate", "meta_learning_rate"):
-            check_positive(name, getattr(self, name))
-        for name in ("discount", "gae_lambda", "value_coefficient", "entropy_coefficient"):
-            value = getattr(self, name)
-            if self.meta:
-                check(0 < value < 1, name, value, "between 0 and 1, exclusive, to be tuned")
-        for name in ("discount", "gae_lambda", "outer_discount", "outer_gae_lambda"):
-            check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
-        for name in ("value_coefficient", "entropy_coefficient", "outer_value_coefficient",
-                     "outer_entropy_coefficient", "outer_kl_coefficient"):  # fmt: skip
-            check_at_least(name, getattr(self, name), 0)
-        for name in ("max_gradient_norm", "bootstrap_step_size"):
-            if getattr(self, name) is not None:
-                check_positive(name, getattr(self, name))
-        check_seeds(self.seeds, self.first_seed)
+        """Raises `ValueError` for games that there are not, or not so many at once."""
         self.environment()
-        if self.console == "atari":
-            check(self.batch_size <= MOST_GAMES, "batch_size", self.batch_size, f"at most {MOST_GAMES} for Atari")
-            most = MOST_GAMES // self.batch_size
-            check(self.seeds <= most, "seeds", self.seeds, f"at most {most} for Atari with that batch_size")
+        if self.settings.console == "atari":
+            batch, seeds = self.settings.batch_size, self.settings.seeds
+            check(batch <= MOST_GAMES, "batch_size", batch, f"at most {MOST_GAMES} for Atari")
+            most = MOST_GAMES // batch
+            check(seeds <= most, "seeds", seeds, f"at most {most} for Atari with that batch_size")
 
     def environment(self) -> Environment:
         """The games."""
-        if self.console == "minatar":
-            return MinAtar(self.game)
-        return Atari(self.game, self.sticky_actions, self.max_frames)
+        if self.settings.console == "minatar":
+            return MinAtar(self.settings.game)
+        return Atari(self.settings.game, self.settings.sticky_actions, self.settings.max_frames)
 
     def fresh_network(self, key: Key[Array, ""]) -> ActorCritic:
         """The Nature network, or a small one for MinAtar; MGRL's critic is told the discount."""
-        environment, atari = self.environment(), self.console == "atari"
+        environment, atari = self.environment(), self.settings.console == "atari"
         return actor_critic(
             key,
             environment.frame,
             environment.num_actions,
             convolutions=NATURE if atari else SMALL,
             hidden_size=512 if atari else 128,
-            critic_discount=self.meta,
+            critic_discount=self.settings.meta,
         )
+
+    def network(self, state: A2CState | MGRLState) -> ActorCritic:
+        """The state's."""
+        return state.network
 
     def learner(self) -> A2C | MGRL:
         """The algorithm."""
-        updates = self.total_updates * (self.inner_steps if self.meta else 1)
+        updates = self.settings.total_updates * (self.settings.inner_steps if self.settings.meta else 1)
         optimiser = Optimiser(
             learning_optimiser,
-            learning_rate=self.learning_rate,
-            max_norm=self.max_gradient_norm,
-            total_steps=updates if self.linear_decay else None,
+            learning_rate=self.settings.learning_rate,
+            max_norm=self.settings.max_gradient_norm,
+            total_steps=updates if self.settings.linear_decay else None,
         )
-        if not self.meta:
+        if not self.settings.meta:
             return A2C(
                 environment=self.environment(),
                 network=self.fresh_network,
-                batch_size=self.batch_size,
-                steps=self.steps,
+                batch_size=self.settings.batch_size,
+                steps=self.settings.steps,
                 coefficients=self._coefficients(),
                 optimiser=optimiser,
             )
         terms = {
-            "discount": self.outer_discount,
-            "gae_lambda": self.outer_gae_lambda,
-            "value_coefficient": self.outer_value_coefficient,
-            "entropy_coefficient": self.outer_entropy_coefficient,
-            "kl_coefficient": self.outer_kl_coefficient,
+            "discount": self.settings.outer_discount,
+            "gae_lambda": self.settings.outer_gae_lambda,
+            "value_coefficient": self.settings.outer_value_coefficient,
+            "entropy_coefficient": self.settings.outer_entropy_coefficient,
+            "kl_coefficient": self.settings.outer_kl_coefficient,
         }
-        step_size = self.bootstrap_step_size
+        step_size = self.settings.bootstrap_step_size
         return MGRL(
             environment=self.environment(),
             network=self.fresh_network,
             meta=jax.tree.map(jax.scipy.special.logit, self._coefficients()),
-            batch_size=self.batch_size,
-            steps=self.steps,
-            inner=Inner(surrogate=self.surrogate, discount_constant=self.critic_discount_constant),
-            lookahead=Lookahead(optimiser, self.inner_steps, adjoint_by_name(self.adjoint)),
+            batch_size=self.settings.batch_size,
+            steps=self.settings.steps,
+            inner=Inner(surrogate=self.settings.surrogate, discount_constant=self.settings.critic_discount_constant),
+            lookahead=Lookahead(optimiser, self.settings.inner_steps, adjoint_by_name(self.settings.adjoint)),
             outer=Outer(**terms) if step_size is None else BootstrappedOuter(**terms, step_size=step_size),
-            meta_optimiser=Optimiser(optax.adam, learning_rate=self.meta_learning_rate),
+            meta_optimiser=Optimiser(optax.adam, learning_rate=self.settings.meta_learning_rate),
         )
 
     def init(self, key: Key[Array, ""]) -> A2CState | MGRLState:
@@ -200,11 +125,6 @@ class ActorCriticLearning:
         """The numbers that MGRL has found. Networks are in checkpoints, too large to be written out."""
         return {name: float(value) for name, value in self._numbers(state).items()}
 
-    def frames_per_update(self) -> int:
-        """How many frames of games an update takes."""
-        rollouts = self.inner_steps if self.meta else 1
-        return rollouts * self.steps * self.batch_size * (4 if self.console == "atari" else 1)
-
     def _numbers(self, state: A2CState | MGRLState) -> Metrics:
         learner = self.learner()
         if isinstance(learner, MGRL) and isinstance(state, MGRLState):
@@ -213,4 +133,4 @@ class ActorCriticLearning:
 
     def _coefficients(self) -> Coefficients:
         names = ("discount", "gae_lambda", "value_coefficient", "entropy_coefficient")
-        return Coefficients(**{name: jnp.asarray(getattr(self, name)) for name in names})
+        return Coefficients(**{name: jnp.asarray(getattr(self.settings, name)) for name in names})

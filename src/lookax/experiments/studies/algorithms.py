@@ -1,27 +1,32 @@
-"""Settings of the learners, as experiments give them and the command line overrides them."""
+"""From settings of algorithms with exact values to learners."""
 
 import dataclasses
-from typing import Literal
 
 import optax
 from jaxtyping import ScalarLike
 
-from lookax.errors import check_at_least, check_positive
-from lookax.experiments.settings import settings
+from lookax.choices import OptimiserName
+from lookax.experiments.settings.algorithms import (
+    Algorithm,
+    GradientSteps,
+    LOLASettings,
+    NaiveSettings,
+    OpponentModelling,
+    POLASettings,
+    ProximalPoint,
+)
 from lookax.games.exact_play import ExactPlay
 from lookax.learners.lola import LOLA
 from lookax.learners.naive import Naive
 from lookax.learners.objectives.shaping import Shaping
 from lookax.learners.opponents.opponent_model import OpponentModel
-from lookax.learners.pola import POLA, DivergenceWeights
+from lookax.learners.pola import POLA
 from lookax.learners.simultaneous import Initial
 from lookax.lookahead import proximal
-from lookax.lookahead.adjoints import AdjointName, adjoint_by_name
+from lookax.lookahead.adjoints import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
-from lookax.policies.factory import PolicyKind, PolicyMaker
-
-OptimiserName = Literal["sgd", "adam", "rmsprop"]
+from lookax.policies.factory import PolicyMaker
 
 OPTIMISERS = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": optax.rmsprop}
 
@@ -31,194 +36,55 @@ def optimiser_of(name: OptimiserName, learning_rate: ScalarLike) -> Optimiser:
     return Optimiser(OPTIMISERS[name], learning_rate=learning_rate)
 
 
-@settings
-@dataclasses.dataclass(frozen=True)
-class GradientSteps:
-    """The opponents are expected to take gradient steps."""
-
-    inner_learning_rate: float = 0.1
-    """Step size η of the steps that opponents are expected to take."""
-    inner_steps: int = 1
-    """How many steps K opponents are expected to take."""
-    inner_optimiser: OptimiserName = "sgd"
-    """The opponents' optimiser."""
-    inner_beta: float | None = None
-    """Weight of the proximal term, KL from where it started, in an opponent's objective; None for no such term."""
-    adjoint: AdjointName = "reverse"
-    """How the steps are differentiated; of so small programs reverse over reverse mode takes half the time."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        check_positive("inner_learning_rate", self.inner_learning_rate)
-        check_at_least("inner_steps", self.inner_steps, 0)
-        if self.inner_beta is not None:
-            check_at_least("inner_beta", self.inner_beta, 0)
-
-    def lookahead(self) -> Lookahead:
-        """The learning steps that these settings describe."""
-        optimiser = optimiser_of(self.inner_optimiser, self.inner_learning_rate)
-        return Lookahead(optimiser, self.inner_steps, adjoint_by_name(self.adjoint))
+def lookahead_of(settings: GradientSteps | ProximalPoint) -> Lookahead | proximal.ProximalPoint:
+    """The opponents' learning that settings describe."""
+    if isinstance(settings, ProximalPoint):
+        return proximal.ProximalPoint(settings.inner_tolerance)
+    optimiser = optimiser_of(settings.inner_optimiser, settings.inner_learning_rate)
+    return Lookahead(optimiser, settings.inner_steps, adjoint_by_name(settings.adjoint))
 
 
-@settings
-@dataclasses.dataclass(frozen=True)
-class ProximalPoint:
-    """The opponents are expected to solve a proximal problem; differentiated by the implicit function theorem."""
+def learner_of(settings: Algorithm, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> Naive | LOLA | POLA:
+    """The learner that settings describe.
 
-    inner_beta: float = 1.0
-    """Weight of the proximal term, KL from where it started, in an opponent's objective."""
-    inner_tolerance: float = 1e-8
-    """Tolerance of the solution in parameters and objective."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        check_positive("inner_beta", self.inner_beta)
-        check_positive("inner_tolerance", self.inner_tolerance)
-
-    def lookahead(self) -> proximal.ProximalPoint:
-        """The proximal problem that these settings describe."""
-        return proximal.ProximalPoint(self.inner_tolerance)
+    **Arguments:** the game; what makes policies for its players; what makes the first ones, from a key.
+    """
+    optimiser = optimiser_of(settings.optimiser, settings.learning_rate)
+    if isinstance(settings, NaiveSettings):
+        return Naive(game=play, initial=initial, optimiser=optimiser)
+    lookahead = lookahead_of(settings.lookahead)
+    shaping = Shaping(lookahead=lookahead, inner_beta=settings.lookahead.inner_beta)
+    model = settings.opponent_modelling and opponent_model_of(settings.opponent_modelling, maker)
+    if isinstance(settings, LOLASettings):
+        shaping = dataclasses.replace(shaping, taylor=settings.taylor)
+        return LOLA(game=play, initial=initial, optimiser=optimiser, shaping=shaping, opponent_model=model)
+    return _pola(settings, play, initial, shaping, model)
 
 
-@settings
-@dataclasses.dataclass(frozen=True)
-class OpponentModelling:
-    """Opponents' policies are not shaped themselves, but models fitted to them."""
-
-    model: PolicyKind = "tabular"
-    """The kind of policy that models are."""
-    model_learning_rate: float = 0.2
-    """Step size of the fit."""
-    model_tolerance: float = 1e-7
-    """KL divergence, summed over states, below which a model counts as fitted."""
-    max_model_steps: int = 10_000
-    """Steps of a fit at most."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        check_positive("model_learning_rate", self.model_learning_rate)
-        check_positive("model_tolerance", self.model_tolerance)
-        check_at_least("max_model_steps", self.max_model_steps, 1)
-
-    def opponent_model(self, maker: PolicyMaker) -> OpponentModel:
-        """The opponent model, for the players that `maker` makes policies for."""
-        maker = dataclasses.replace(maker, kind=self.model)
-        return OpponentModel(
-            initial=maker.initial,
-            observations=maker.observations(),
-            optimiser=Optimiser(optax.sgd, learning_rate=self.model_learning_rate),
-            tolerance=self.model_tolerance,
-            max_steps=self.max_model_steps,
-        )
+def opponent_model_of(settings: OpponentModelling, maker: PolicyMaker) -> OpponentModel:
+    """The opponent model that settings describe, for the players that `maker` makes policies for."""
+    maker = dataclasses.replace(maker, kind=settings.model)
+    return OpponentModel(
+        initial=maker.initial,
+        observations=maker.observations(),
+        optimiser=Optimiser(optax.sgd, learning_rate=settings.model_learning_rate),
+        tolerance=settings.model_tolerance,
+        max_steps=settings.max_model_steps,
+    )
 
 
-@settings
-@dataclasses.dataclass(frozen=True)
-class NaiveSettings:
-    """Every player maximises its own return as if no other player learned."""
-
-    learning_rate: float = 0.1
-    """Step size α of every player's policy."""
-    optimiser: OptimiserName = "sgd"
-    """Optimiser of every player's policy."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        check_positive("learning_rate", self.learning_rate)
-
-    def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> Naive:
-        """The learner in a game, with the first policies that `initial` makes."""
-        del maker
-        return Naive(game=play, initial=initial, optimiser=optimiser_of(self.optimiser, self.learning_rate))
-
-
-@settings
-@dataclasses.dataclass(frozen=True)
-class LOLASettings:
-    """Every player maximises its return after its opponents' expected learning."""
-
-    lookahead: GradientSteps | ProximalPoint
-    """What opponents are expected to do."""
-    learning_rate: float = 0.1
-    """Step size α of every player's policy."""
-    optimiser: OptimiserName = "sgd"
-    """Optimiser of every player's policy."""
-    taylor: bool = False
-    """Use the first-order expansion of my return in the opponents' step, as in the LOLA paper."""
-    opponent_modelling: OpponentModelling | None = None
-    """Shape models of the opponents instead of their true policies."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        check_positive("learning_rate", self.learning_rate)
-        self.lookahead.validate()
-        if self.opponent_modelling is not None:
-            self.opponent_modelling.validate()
-
-    def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> LOLA:
-        """The learner in a game, with the first policies that `initial` makes."""
-        return LOLA(
-            game=play,
-            initial=initial,
-            optimiser=optimiser_of(self.optimiser, self.learning_rate),
-            shaping=Shaping(
-                lookahead=self.lookahead.lookahead(), inner_beta=self.lookahead.inner_beta, taylor=self.taylor
-            ),
-            opponent_model=self.opponent_modelling and self.opponent_modelling.opponent_model(maker),
-        )
-
-
-@settings
-@dataclasses.dataclass(frozen=True)
-class POLASettings:
-    """Every player moves its policy to where its return after its opponents' learning, less a KL, is largest."""
-
-    lookahead: GradientSteps | ProximalPoint
-    """What opponents are expected to do."""
-    learning_rate: float = 0.1
-    """Step size of the outer steps."""
-    optimiser: OptimiserName = "sgd"
-    """Optimiser of the outer steps; starts afresh at every update."""
-    outer_beta: float | None = 1.0
-    """Weight β of the proximal term, KL from the policy before the update; None for no such term."""
-    outer_steps: int | None = None
-    """How many outer steps an update takes; None for as many as it takes the policy to stop moving."""
-    tolerance: float = 1e-8
-    """KL divergence between the policies before and after an outer step below which the policy stands still."""
-    max_outer_steps: int = 5000
-    """Outer steps at most, where their number is not fixed."""
-    divergence_weights: DivergenceWeights = "uniform"
-    """Weights of the states in KL divergences: all 1, or the share of discounted visits."""
-    opponent_modelling: OpponentModelling | None = None
-    """Shape models of the opponents instead of their true policies."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        check_positive("learning_rate", self.learning_rate)
-        check_positive("tolerance", self.tolerance)
-        check_at_least("max_outer_steps", self.max_outer_steps, 1)
-        if self.outer_beta is not None:
-            check_at_least("outer_beta", self.outer_beta, 0)
-        if self.outer_steps is not None:
-            check_at_least("outer_steps", self.outer_steps, 1)
-        self.lookahead.validate()
-        if self.opponent_modelling is not None:
-            self.opponent_modelling.validate()
-
-    def learner(self, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> POLA:
-        """The learner in a game, with the first policies that `initial` makes."""
-        return POLA(
-            game=play,
-            initial=initial,
-            optimiser=optimiser_of(self.optimiser, self.learning_rate),
-            shaping=Shaping(lookahead=self.lookahead.lookahead(), inner_beta=self.lookahead.inner_beta),
-            outer_beta=self.outer_beta,
-            outer_steps=self.outer_steps,
-            tolerance=self.tolerance,
-            max_outer_steps=self.max_outer_steps,
-            divergence_weights=self.divergence_weights,
-            opponent_model=self.opponent_modelling and self.opponent_modelling.opponent_model(maker),
-        )
-
-
-Algorithm = NaiveSettings | LOLASettings | POLASettings
+def _pola(
+    settings: POLASettings, play: ExactPlay, initial: Initial, shaping: Shaping, model: OpponentModel | None
+) -> POLA:
+    return POLA(
+        game=play,
+        initial=initial,
+        optimiser=optimiser_of(settings.optimiser, settings.learning_rate),
+        shaping=shaping,
+        outer_beta=settings.outer_beta,
+        outer_steps=settings.outer_steps,
+        tolerance=settings.tolerance,
+        max_outer_steps=settings.max_outer_steps,
+        divergence_weights=settings.divergence_weights,
+        opponent_model=model,
+    )

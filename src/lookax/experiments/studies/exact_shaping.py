@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 
 from jaxtyping import Array, Key
 
-from lookax.errors import check, check_at_least
-from lookax.experiments.settings import settings
-from lookax.experiments.studies.algorithms import Algorithm
-from lookax.experiments.studies.repeated_game import RepeatedGame, quantities
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.studies.algorithms import learner_of
+from lookax.experiments.studies.repeated_game import RepeatedGameStudy, quantities
 from lookax.games.exact_play import ExactPlay
 from lookax.learners.learner import Metrics
 from lookax.learners.lola import LOLA
@@ -17,34 +16,19 @@ from lookax.learners.pola import POLA
 from lookax.learners.simultaneous import PlayersState
 
 
-@settings
 @dataclasses.dataclass(frozen=True)
-class ExactShaping(RepeatedGame):
-    """An experiment with exact values in a repeated matrix game."""
+class ExactShapingStudy(RepeatedGameStudy):
+    """Opponent shaping with exact values in a repeated matrix game."""
 
-    algorithm: Algorithm
-    """Who learns how."""
-    horizon: int | None = None
-    """Number of steps of a game; None for infinitely many."""
+    settings: ExactShaping
 
     precision: ClassVar[Literal["float32", "float64"]] = "float64"
     settings_in_lanes: ClassVar[bool] = True
     spreads_games: ClassVar[bool] = False
-    updates_in_loops: ClassVar[bool] = True
-
-    def validate(self) -> None:
-        """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
-        super().validate()
-        if self.horizon is None:
-            check(self.discount < 1, "discount", self.discount, "less than 1 where the horizon is infinite")
-        else:
-            check_at_least("horizon", self.horizon, 1)
-            check(self.horizon <= 10**6, "horizon", self.horizon, "at most 1000000")
-        self.algorithm.validate()
 
     def play(self) -> ExactPlay:
         """The game, with its observations, discount and horizon."""
-        return self.exact_play(self.horizon)
+        return self.exact_play(self.settings.horizon)
 
     def init(self, key: Key[Array, ""]) -> PlayersState:
         """The learner's first state."""
@@ -60,4 +44,4 @@ class ExactShaping(RepeatedGame):
         return quantities(self.play(), state.policies)
 
     def _learner(self) -> Naive | LOLA | POLA:
-        return self.algorithm.learner(self.play(), self.policy_maker(), self.draw_policies)
+        return learner_of(self.settings.algorithm, self.play(), self.policy_maker(), self.draw_policies)

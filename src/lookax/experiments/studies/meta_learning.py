@@ -9,10 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from lookax.errors import check, check_at_least, check_positive
-from lookax.experiments.settings import settings
-from lookax.experiments.studies.algorithms import OptimiserName, optimiser_of
-from lookax.experiments.studies.meta_gradients import IntrinsicReward, MetaLearning
+from lookax.experiments.settings.meta_learning import LIRPGLearning, MAMLLearning, OuterLearning
+from lookax.experiments.studies.algorithms import optimiser_of
+from lookax.experiments.studies.meta_gradients import IntrinsicRewardStudy, MetaLearningStudy
 from lookax.games.exact_mdp import expected_return, policy_log_probs
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners.learner import Metrics
@@ -30,23 +29,11 @@ class Learning(eqx.Module):
     learner: Any
 
 
-@settings
 @dataclasses.dataclass(frozen=True)
-class OuterLearning(MetaLearning, abc.ABC):
+class OuterLearningStudy(MetaLearningStudy, abc.ABC):
     """Meta-learning by an outer optimiser."""
 
-    outer_learning_rate: float = 0.1
-    """Step size of the outer optimiser."""
-    outer_optimiser: OptimiserName = "adam"
-    """The outer optimiser."""
-    total_updates: int = 200
-    """How many outer updates to learn for."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        super().validate()
-        check_positive("outer_learning_rate", self.outer_learning_rate)
-        check_at_least("total_updates", self.total_updates, 1)
+    settings: OuterLearning
 
     def init(self, key: Key[Array, ""]) -> Learning:
         """The MDP and the learner's first state."""
@@ -66,31 +53,21 @@ class OuterLearning(MetaLearning, abc.ABC):
     def _learner(self, mdp: TabularMDP) -> MAMLRL | LIRPG: ...
 
     def _outer_optimiser(self) -> Optimiser:
-        return optimiser_of(self.outer_optimiser, self.outer_learning_rate)
+        return optimiser_of(self.settings.outer_optimiser, self.settings.outer_learning_rate)
 
 
-@settings
 @dataclasses.dataclass(frozen=True)
-class MAMLLearning(OuterLearning):
+class MAMLLearningStudy(OuterLearningStudy):
     """MAML-RL: where to start learning from, in MDPs that share transitions and a part of their rewards."""
 
-    num_tasks: int = 10
-    """Tasks per outer update."""
-    shared_rewards: float = 0.5
-    """Weight w of the common part of the rewards: a task's are w · common + (1 − w) · its own, both U[0, 1)."""
-
-    def validate(self) -> None:
-        """Raises `ValueError` if a field is out of range."""
-        super().validate()
-        check_at_least("num_tasks", self.num_tasks, 1)
-        check(0 <= self.shared_rewards <= 1, "shared_rewards", self.shared_rewards, "between 0 and 1")
+    settings: MAMLLearning
 
     def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
         """Exact returns in 64 further tasks: `return_before` learning, and `return_after` K exact steps of it."""
 
         def of_task(key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
             task = self.task(state.mdp, key)
-            before = expected_return(task, policy_log_probs(task, state.learner.policy), self.discount)
+            before = expected_return(task, policy_log_probs(task, state.learner.policy), self.settings.discount)
             return before, self.exact_adaptation().objective(task, task, state.learner.policy, key)[0]
 
         before, after = jax.vmap(of_task)(jax.random.split(key, TEST_TASKS))
@@ -103,7 +80,7 @@ class MAMLLearning(OuterLearning):
     def task(self, mdp: TabularMDP, key: Key[Array, ""]) -> TabularMDP:
         """A task drawn from the distribution."""
         own = jax.random.uniform(key, mdp.rewards.shape)
-        return mdp.with_rewards(self.shared_rewards * mdp.rewards + (1 - self.shared_rewards) * own)
+        return mdp.with_rewards(self.settings.shared_rewards * mdp.rewards + (1 - self.settings.shared_rewards) * own)
 
     def _learner(self, mdp: TabularMDP) -> MAMLRL:
         return MAMLRL(
@@ -111,17 +88,15 @@ class MAMLLearning(OuterLearning):
             adaptation=self.adaptation(),
             initial=lambda _: self.uniform_policy(),
             optimiser=self._outer_optimiser(),
-            num_tasks=self.num_tasks,
+            num_tasks=self.settings.num_tasks,
         )
 
 
-@settings
 @dataclasses.dataclass(frozen=True)
-class LIRPGLearning(IntrinsicReward, OuterLearning):
+class LIRPGLearningStudy(IntrinsicRewardStudy, OuterLearningStudy):
     """LIRPG: an intrinsic reward that makes a policy learn faster, while it learns."""
 
-    restart: bool = False
-    """Start again from the uniform policy at every update, for an intrinsic reward that makes K steps go far."""
+    settings: LIRPGLearning
 
     def evaluate(self, key: Key[Array, ""], state: Learning) -> Metrics:
         """The exact extrinsic return, and the largest |intrinsic reward|.
@@ -129,11 +104,13 @@ class LIRPGLearning(IntrinsicReward, OuterLearning):
         `return_after` is that of the policy; with `restart`, of what K exact steps by the present reward make of the
         uniform one.
         """
-        if self.restart:
+        if self.settings.restart:
             inner = state.mdp.with_rewards(state.mdp.rewards + state.learner.intrinsic_reward)
             value, _ = self.exact_adaptation().objective(inner, state.mdp, self.uniform_policy(), key)
         else:
-            value = expected_return(state.mdp, policy_log_probs(state.mdp, state.learner.policy), self.discount)
+            value = expected_return(
+                state.mdp, policy_log_probs(state.mdp, state.learner.policy), self.settings.discount
+            )
         return {"return_after": value, "intrinsic_reward": jnp.abs(state.learner.intrinsic_reward).max()}
 
     def describe(self, state: Learning) -> dict[str, Any]:
@@ -147,5 +124,5 @@ class LIRPGLearning(IntrinsicReward, OuterLearning):
             adaptation=self.adaptation(),
             initial=lambda _: self.uniform_policy(),
             optimiser=self._outer_optimiser(),
-            restart=self.restart,
+            restart=self.settings.restart,
         )

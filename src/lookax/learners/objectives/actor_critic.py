@@ -1,7 +1,7 @@
 """What advantage actor-critics maximise (A2C, Mnih et al. 2016), differentiable in discount, λ and coefficients."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,12 +10,11 @@ import optax
 from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
 
 from lookax.categorical import entropy
+from lookax.choices import PolicySurrogate
 from lookax.learners.learner import Metrics
 from lookax.rollouts.environments import ActorCritic, Rollout
 from lookax.surrogates.magic_box import magic_box
 from lookax.surrogates.returns import generalised_advantages
-
-PolicySurrogate = Literal["score-function", "lvc"]
 
 
 class Coefficients(eqx.Module):

@@ -1,7 +1,7 @@
 """Agents that learn from sampled games: a policy, and what it expects of a game."""
 
 import dataclasses
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import equinox as eqx
 import jax
@@ -9,14 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
 from lookax.categorical import kl_divergence
+from lookax.choices import Baseline
 from lookax.errors import check
 from lookax.policies.actor import Actor, Network
 from lookax.rollouts.games import Games, observed_by, replayed
 from lookax.rollouts.microbatches import in_microbatches, mean_over_games
 from lookax.surrogates.dice import dice, loaded_dice
 from lookax.surrogates.returns import discounted_returns, generalised_advantages
-
-Baseline = Literal["critic", "zero", "none"]
 
 
 class Agent(eqx.Module):
@@ -49,11 +48,11 @@ class Observed(NamedTuple):
     **Attributes:**
 
     - `games`: `[devices, P / devices, …]`.
-    - `memories`, `outputs`: hidden states and outputs of the actors that observed them, by name.
+    - `hidden_states`, `outputs`: hidden states and outputs of the actors that observed them, by name.
     """
 
     games: Games
-    memories: dict[str, PyTree]
+    hidden_states: dict[str, PyTree]
     outputs: dict[str, Float[Array, "..."]]
 
 
@@ -63,8 +62,8 @@ def observe(games: Games, **actors: Actor | None) -> Observed:
 
     def microbatch(actors: dict[str, Actor], games: Games) -> Observed:
         looked = {name: observed_by(actor, games) for name, actor in actors.items()}
-        memories = {name: own[0] for name, own in looked.items()}
-        return Observed(games, memories, {name: own[1] for name, own in looked.items()})
+        hidden_states = {name: own[0] for name, own in looked.items()}
+        return Observed(games, hidden_states, {name: own[1] for name, own in looked.items()})
 
     return in_microbatches(microbatch, there, games) if there else Observed(games, {}, {})
 
@@ -112,7 +111,7 @@ class SampledObjectives(eqx.Module):
             games = microbatch.games
             log_probs = [
                 jax.nn.log_softmax(replayed(actor, games.seen, *played), axis=1)
-                for actor, *played in zip(actors, games.memories, games.outputs, strict=True)
+                for actor, *played in zip(actors, games.hidden_states, games.outputs, strict=True)
             ]
             taken = _taken(log_probs[0][:-1], games.actions[:, 0]) + _taken(log_probs[1][:-1], games.actions[:, 1])
             objective = (
@@ -132,7 +131,7 @@ class SampledObjectives(eqx.Module):
         """
 
         def of_microbatch(critic: Actor, microbatch: Observed) -> Float[Array, ""]:
-            hidden_states, outputs = microbatch.memories["critic"], microbatch.outputs["critic"]
+            hidden_states, outputs = microbatch.hidden_states["critic"], microbatch.outputs["critic"]
             values = replayed(critic, microbatch.games.seen, hidden_states, outputs)[:-1, 0]
             bootstrap = outputs[-1, 0]
 
@@ -151,7 +150,7 @@ class SampledObjectives(eqx.Module):
         """
 
         def of_microbatch(actor: Actor, microbatch: Observed) -> Float[Array, ""]:
-            logits = replayed(actor, microbatch.games.seen, microbatch.memories[name], microbatch.outputs[name])
+            logits = replayed(actor, microbatch.games.seen, microbatch.hidden_states[name], microbatch.outputs[name])
             log_probs = jax.nn.log_softmax(logits, axis=1)
             return _taken(log_probs[:-1], microbatch.games.actions[:, player]).mean(axis=0) @ microbatch.games.weights
 

@@ -2,20 +2,19 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, ScalarLike
 
+from lookax.choices import CriticTarget
 from lookax.errors import check
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.rollouts.trajectory import Trajectory
 from lookax.surrogates.returns import discounted_returns
-
-CriticTarget = Literal["returns", "rewards"]
 
 
 class TabularCritic(eqx.Module):

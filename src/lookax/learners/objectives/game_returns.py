@@ -4,14 +4,16 @@ See [`GameReturn`][lookax.learners.objectives.estimates.GameReturn].
 """
 
 import dataclasses
-from typing import Literal, get_args
+from typing import get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree, ScalarLike
 
-from lookax.errors import BadInputError, check, check_at_least, check_positive, known
+from lookax.choices import GameEstimator
+from lookax.concrete import known
+from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Policies
 from lookax.learners.objectives.replay import ReplayBuffer
@@ -19,12 +21,6 @@ from lookax.rollouts.tabular import game_rollout, look_up
 from lookax.rollouts.trajectory import Trajectory
 from lookax.surrogates.by_name import surrogate_by_name
 from lookax.surrogates.off_policy import capped_weights, effective_sample_size, off_policy_dice, self_normalised_dice
-
-GameEstimator = Literal["exact", "dice", "dice-baseline", "self-normalised-dice", "loaded-dice"]
-"""How a return is estimated. With many games all get every order of derivative right, those mixed between players too.
-
-But for Loaded DiCE with λ < 1, all but `"self-normalised-dice"` are unbiased with few games as well.
-"""
 
 
 class PlayedReturn(eqx.Module):

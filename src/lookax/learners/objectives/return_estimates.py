@@ -9,13 +9,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, ScalarLike
 
-from lookax.errors import check, check_at_least, known
+from lookax.choices import Surrogate
+from lookax.concrete import known
+from lookax.errors import check, check_at_least
 from lookax.games.exact_mdp import expected_return, policy_log_probs, state_values
 from lookax.games.game import Policy
 from lookax.games.markov_chain import check_discount
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.rollouts.tabular import rollout
-from lookax.surrogates.by_name import Surrogate, surrogate_by_name
+from lookax.surrogates.by_name import surrogate_by_name
 
 
 class ExactReturn(eqx.Module):

@@ -13,7 +13,7 @@ import docstring_parser
 import tyro
 
 from lookax.errors import BadInputError
-from lookax.experiments.settings import holds_settings
+from lookax.experiments.settings.numbers import holds_settings
 
 Parsed = TypeVar("Parsed")
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from jaxtyping import PyTree
 from lookax.errors import BadInputError, check, check_at_least
 from lookax.evaluation.crossplay import cross_scores, independent, pairings
 from lookax.experiments.reports.agents import Cell, crossplay_table, draw_crossplay
-from lookax.experiments.studies.memory_shaping import AGAINST
+from lookax.experiments.studies.recurrent_shaping import AGAINST
+from lookax.games.game import Policies
 from lookax.policies.strategies import strategy
 from lookax.runs.commands import terminal
 from lookax.runs.commands.listing import told_apart
 from lookax.runs.storage.config import differing
-from lookax.runs.storage.saved import Saved, read_agents
+from lookax.runs.storage.saved import Saved, read_players
 
 WRITTEN_BY = "lookax crossplay"
 
@@ -28,12 +29,12 @@ WRITTEN_BY = "lookax crossplay"
 class Side:
     """Who takes part: the agents of a run, or a fixed strategy.
 
-    **Attributes:** its `name`; its policies in either seat, arrays `[seeds, …]`; how many `seeds`, `None` for a
+    **Attributes:** its `name`; its policies, one per seat, arrays `[seeds, …]`; how many `seeds`, `None` for a
     strategy; the random one of the first.
     """
 
     name: str
-    policies: tuple[PyTree, PyTree]
+    policies: Policies
     seeds: int | None = None
     first_seed: int = 0
 
@@ -58,11 +59,12 @@ class Met:
 class CrossPlay:
     """What came of all matches.
 
-    **Attributes:** the runs with what they have `saved`; the `sides`; what has come of it, in rows by who sat in the
-    first seat; how many `games` a pairing played.
+    **Attributes:** the runs with what they have `saved`; the `rules` of the game; the `sides`; what has come of it, in
+    rows by who sat in the first seat; how many `games` a pairing played.
     """
 
     saved: Sequence[Saved]
+    rules: Mapping[str, Any]
     sides: Sequence[Side]
     met: Sequence[Sequence[Met]]
     games: int
@@ -101,7 +103,7 @@ class CrossPlay:
         ]
         return {
             "written_by": WRITTEN_BY,
-            "rules": self.saved[0].run.experiment.rules(),
+            "rules": self.rules,
             "games": self.games,
             "runs": runs,
             "matches": [
@@ -115,28 +117,28 @@ class CrossPlay:
 def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
     """All runs in folders, with their newest sound checkpoints, in games with each other and with fixed strategies.
 
-    **Raises:** `ValueError` if a folder is named twice or has no checkpoint, agents have no memory, or do not play the
-    same game.
+    **Raises:** `ValueError` if a folder is named twice or has no checkpoint, players do not meet in sampled games,
+    or do not play the same game.
     """
     check_at_least("games", games, 1)
     if len({path.resolve() for path in paths}) < len(paths):
         raise BadInputError("the same folder is named twice; a run meets itself in any case")
-    saved = [read_agents(path, None) for path in paths]
-    for other in saved[1:]:
-        _check_same_game(saved[0], other)
-    experiment = saved[0].run.experiment
-    with jax.enable_x64(experiment.precision == "float64"):
-        game = experiment.played()
+    read = [read_players(path, None) for path in paths]
+    saved = [each for each, _ in read]
+    study = read[0][1]
+    for path, (_, other) in zip(paths[1:], read[1:], strict=True):
+        _check_same_game(study.rules(), paths[0], other.rules(), path)
+    with jax.enable_x64(study.precision == "float64"):
+        game = study.game()
         sides = [
             *(
-                Side(name, (first.policy, second.policy), own.run.experiment.seeds, own.seeds[0])
-                for name, own in zip(told_apart([own.run for own in saved]), saved, strict=True)
-                for first, second in [own.state.agents]
+                Side(name, other.policies(own.state), own.run.settings.seeds, own.seeds[0])
+                for name, (own, other) in zip(told_apart([own.run for own in saved]), read, strict=True)
             ),
             *(Side(name, (strategy(name, game, 0), strategy(name, game, 1))) for name in AGAINST),
         ]
         # A program for each two kinds of policies: runs of networks of the same sizes share theirs.
-        play = jax.jit(functools.partial(cross_scores, game, horizon=experiment.horizon, batch_size=games))
+        play = jax.jit(functools.partial(cross_scores, game, horizon=study.settings.horizon, batch_size=games))
 
         def met(first: Side, second: Side) -> Met:
             pairs = pairings(first.seeds, second.seeds, itself=first is second)
@@ -144,7 +146,9 @@ def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
             scores = np.asarray(play(first.taken(0, pairs[:, 0]), second.taken(1, pairs[:, 1]), keys))
             return Met(pairs, scores, Cell.of(independent(scores, first.seeds, second.seeds)))
 
-        return CrossPlay(saved, sides, [[met(first, second) for second in sides] for first in sides], games)
+        return CrossPlay(
+            saved, study.rules(), sides, [[met(first, second) for second in sides] for first in sides], games
+        )
 
 
 def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
@@ -152,8 +156,7 @@ def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
     file = _numbers_beside(out)
     result = crossplay(paths, games)
     terminal.print_table(crossplay_table(result.names, result.cells, result.notes()))
-    rules = result.saved[0].run.experiment.rules()
-    title = f"Cross-play, {rules['game']}, {rules['horizon']} steps"
+    title = f"Cross-play, {result.rules['game']}, {result.rules['horizon']} steps"
     try:
         file.write_text(json.dumps(result.content(), indent=1) + "\n")
         draw_crossplay(title, result.names, result.cells).savefig(out, dpi=150)
@@ -162,11 +165,10 @@ def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
     terminal.say(f"drawn in {out}, every number in {file}")
 
 
-def _check_same_game(one: Saved, other: Saved) -> None:
-    for name, (ours, theirs) in differing(one.run.experiment.rules(), other.run.experiment.rules()).items():
+def _check_same_game(ours: Mapping[str, Any], path: Path, theirs: Mapping[str, Any], other: Path) -> None:
+    for name, (own, its) in differing(ours, theirs).items():
         raise BadInputError(
-            f"{name}: {ours!r} in {str(one.run.folder.path)!r} and {theirs!r} in {str(other.run.folder.path)!r}; "
-            "runs must play the same game"
+            f"{name}: {own!r} in {str(path)!r} and {its!r} in {str(other)!r}; runs must play the same game"
         )
 
 

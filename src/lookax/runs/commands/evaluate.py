@@ -9,8 +9,9 @@ import jax
 import numpy as np
 
 from lookax.errors import BadInputError
-from lookax.experiments.preset import Count, HeatMap, Result, Table
-from lookax.experiments.reports.intervals import half_width
+from lookax.experiments.preset import HeatMap, Result, Table
+from lookax.experiments.reports.intervals import Count, half_width
+from lookax.experiments.studies.study import study_of
 from lookax.runs.commands import terminal
 from lookax.runs.storage.loggers import curves_by_seed
 from lookax.runs.storage.run import Run, read_run
@@ -41,13 +42,13 @@ class Evaluation:
             rows += [[label, *_cells(by_seed[0])] for label, by_seed in numbers.items()]
             if not numbers:
                 notes.append(f"{name}: {' × '.join(map(str, values.shape[1:]))} numbers per seed")
-        columns = ("quantity", f"mean of {self.run.experiment.seeds} seeds", "± (95 %)")
+        columns = ("quantity", f"mean of {self.run.settings.seeds} seeds", "± (95 %)")
         return Table(columns, rows, [None] * len(rows), notes)
 
     def heat_maps(self) -> Sequence[HeatMap]:
         """Those of the run's report."""
         history = {name: values[None] for name, values in self.quantities.items()}
-        result = Result(self.run.name, self.run.experiment, history)
+        result = Result(self.run.name, self.run.settings, history)
         return self.run.preset.report.heat_maps(result, self.learned)
 
 
@@ -64,8 +65,8 @@ def evaluate(run: Run, update: int | None) -> Evaluation:
             f"{run.name} measures what its updates do, and nothing in the states between; "
             "`lookax report` shows what it has measured"
         )
-    seeds = range(run.experiment.seeds)
-    learned = [run.experiment.describe(jax.tree.map(lambda leaf, s=s: leaf[s], state)) for s in seeds]
+    seeds = range(run.settings.seeds)
+    learned = [study_of(run.settings).describe(jax.tree.map(lambda leaf, s=s: leaf[s], state)) for s in seeds]
     return Evaluation(run, saved.update, quantities, learned)
 
 
@@ -73,12 +74,12 @@ def run_evaluate(path: Path, update: int | None) -> None:
     """Replays a checkpoint of the run in a folder, prints what comes of it, and writes it there, seed by seed."""
     run = read_run(path)
     evaluation = evaluate(run, update)
-    terminal.say(f"{run.name} after update {evaluation.update} of {run.experiment.total_updates}")
+    terminal.say(f"{run.name} after update {evaluation.update} of {run.settings.total_updates}")
     terminal.print_table(evaluation.table())
     for heat_map in evaluation.heat_maps():
         terminal.say(f"{heat_map.title}, mean over seeds")
         terminal.print_table(heat_map.table())
-    seeds = range(run.experiment.first_seed, run.experiment.first_seed + run.experiment.seeds)
+    seeds = range(run.settings.first_seed, run.settings.first_seed + run.settings.seeds)
     try:
         file = run.folder.write_evaluation(evaluation.update, seeds, evaluation.quantities)
         terminal.say(f"seed by seed in {file}")

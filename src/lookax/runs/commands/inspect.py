@@ -14,7 +14,8 @@ from lookax.evaluation.matches import match
 from lookax.evaluation.reciprocity import cooperation_after
 from lookax.experiments.preset import Result
 from lookax.experiments.reports.agents import draw_histories, history_table, mean_and_half, opponents_table
-from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
+from lookax.games.coin_game import CoinGame
+from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.rendering import as_text, side_by_side, write_gif
 from lookax.policies.strategies import strategy_names
@@ -22,7 +23,7 @@ from lookax.rollouts.games import Games
 from lookax.runs.commands import terminal
 from lookax.runs.programs.lanes import evaluation_key
 from lookax.runs.storage.run import Run
-from lookax.runs.storage.saved import read_agents
+from lookax.runs.storage.saved import read_players
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +32,14 @@ class Inspection:
 
     **Attributes:** the `run`; the `update` of the checkpoint; the `seeds` that are looked at; `quantities` by name,
     `[seeds, …]`, with a score against every strategy of the `game`; `cooperation` after every short history,
-    `[seeds, 2, histories]`, `None` where the game is no matrix game; the `example`, one game of the first of the seeds.
+    `[seeds, 2, histories]`, `None` where the game is no matrix game of two actions; the `example`, one game of the
+    first of the seeds.
     """
 
     run: Run
     update: int
     seeds: range
-    game: OneCoinGame | TwoCoinGame | MatrixGame
+    game: Game
     quantities: Mapping[str, np.ndarray]
     cooperation: np.ndarray | None
     example: Games
@@ -48,7 +50,7 @@ class Inspection:
         seeds = (
             f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"means over seeds {self.seeds[0]} … {self.seeds[-1]}"
         )
-        return f"{self.run.name} after update {self.update} of {self.run.experiment.total_updates}, {seeds}"
+        return f"{self.run.name} after update {self.update} of {self.run.settings.total_updates}, {seeds}"
 
 
 def inspect(path: Path, update: int | None, seed: int | None) -> Inspection:
@@ -56,25 +58,28 @@ def inspect(path: Path, update: int | None, seed: int | None) -> Inspection:
 
     **Arguments:** the random `seed` whose agents are looked at; `None` for all.
 
-    **Raises:** `ValueError` if there is no such checkpoint or seed, it is not sound, or agents have no memory.
+    **Raises:** `ValueError` if there is no such checkpoint or seed, it is not sound, or players do not meet in sampled
+    games.
     """
-    saved = read_agents(path, update)
-    experiment, state, seeds = saved.run.experiment, saved.state, saved.seeds
+    saved, study = read_players(path, update)
+    state, seeds = saved.state, saved.seeds
     if seed is not None:
         check(seed in seeds, "seed", seed, f"one of the run's, {seeds[0]} … {seeds[-1]}")
         place = seeds.index(seed)
         seeds = range(seed, seed + 1)
         state = jax.tree.map(lambda leaf: leaf[place : place + 1], state)
-    with jax.enable_x64(experiment.precision == "float64"):
-        game = experiment.played()
-        evaluated = jax.vmap(functools.partial(experiment.evaluate, against=strategy_names(game)))
+    with jax.enable_x64(study.precision == "float64"):
+        game = study.game()
+        evaluated = jax.vmap(functools.partial(study.evaluate, against=strategy_names(game)))
         quantities = jax.jit(evaluated)(jax.vmap(evaluation_key)(np.asarray(seeds)), state)
-        policies = tuple(agent.policy for agent in state.agents)
+        policies = study.policies(state)
         cooperation = None
-        if isinstance(game, MatrixGame):
+        if isinstance(game, MatrixGame) and game.num_actions == (2, 2):
             cooperation = np.asarray(jax.jit(jax.vmap(lambda own: cooperation_after(game, own)))(policies))
         own = jax.tree.map(lambda leaf: leaf[0], policies)
-        games = jax.jit(lambda own, key: match(game, own, key, experiment.horizon, 1))(own, jax.random.key(seeds[0]))
+        games = jax.jit(lambda own, key: match(game, own, key, study.settings.horizon, 1))(
+            own, jax.random.key(seeds[0])
+        )
     return Inspection(
         saved.run,
         saved.update,
@@ -101,22 +106,22 @@ def run_inspect(path: Path, update: int | None, seed: int | None) -> None:
             f"share of coins that were of their picker's colour: {mean_and_half(quantities['own_coin_share'])}"
         )
     terminal.print_table(opponents_table(quantities, strategy_names(game)))
-    what = (
-        "R and B are players, X both, small letters coins"
-        if isinstance(game, CoinGame)
-        else "each player's last action"
-    )
-    terminal.say(f"one game of seed {inspection.seeds[0]}, states by step: {what}")
-    terminal.say(side_by_side(as_text(game, inspection.example.states)))
+    if isinstance(game, CoinGame | MatrixGame):
+        what = "each player's last action"
+        if isinstance(game, CoinGame):
+            what = "R and B are players, X both, small letters coins"
+        terminal.say(f"one game of seed {inspection.seeds[0]}, states by step: {what}")
+        terminal.say(side_by_side(as_text(game, inspection.example.states)))
     try:
-        terminal.say(f"drawn in {' and '.join(map(str, _drawn(inspection, seed)))}")
+        if files := _drawn(inspection, seed):
+            terminal.say(f"drawn in {' and '.join(map(str, files))}")
     except OSError as reason:
         terminal.say(f"not drawn: {reason.strerror or reason}")
 
 
 def _result(inspection: Inspection) -> Result:
     history = {name: values[None] for name, values in inspection.quantities.items()}
-    return Result(inspection.run.name, inspection.run.experiment, history)
+    return Result(inspection.run.name, inspection.run.settings, history)
 
 
 def _drawn(inspection: Inspection, seed: int | None) -> list[Path]:
@@ -125,7 +130,8 @@ def _drawn(inspection: Inspection, seed: int | None) -> list[Path]:
     if inspection.cooperation is not None:
         files.append(folder / f"inspection-{inspection.update}{'' if seed is None else f'-seed-{seed}'}.png")
         draw_histories(inspection.title, inspection.cooperation).savefig(files[-1], dpi=150)
-    files.append(folder / f"inspection-{inspection.update}-seed-{inspection.seeds[0]}.gif")
     example: Any = inspection.example
-    write_gif(files[-1], inspection.game, example.states, example.actions, example.rewards)
+    if isinstance(inspection.game, CoinGame | MatrixGame):
+        files.append(folder / f"inspection-{inspection.update}-seed-{inspection.seeds[0]}.gif")
+        write_gif(files[-1], inspection.game, example.states, example.actions, example.rewards)
     return files

@@ -11,8 +11,7 @@ import numpy as np
 
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Table
-from lookax.runs.storage.checkpoints import updates_in
-from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.folder import RunFolder, updates_in
 from lookax.runs.storage.metrics import last_rows
 from lookax.runs.storage.run import Run, runs_below
 
@@ -41,7 +40,7 @@ class Standing:
 
         **Raises:** `ValueError`, in one line, if its metrics are damaged.
         """
-        rows = last_rows(run.folder.metrics, run.experiment.seeds)
+        rows = last_rows(run.folder.metrics, run.settings.seeds)
         update = rows[0]["update"] if rows else None
         names = [name for name in run.preset.report.headline if rows and name in rows[0]]
         provenance = run.folder.provenance()
@@ -82,8 +81,8 @@ def listing(found: Sequence[tuple[Run, Standing]], path: Path) -> Table:
                 path.name if run.folder.path == path else str(run.folder.path.relative_to(path)),
                 preset_and_name(run),
                 standing.state,
-                f"{standing.update or 0} of {run.experiment.total_updates}",
-                str(run.experiment.seeds),
+                f"{standing.update or 0} of {run.settings.total_updates}",
+                str(run.settings.seeds),
                 f"{standing.started:%Y-%m-%d %H:%M}" if standing.started else "–",
                 ", ".join(f"{name} {value:.4g}" for name, value in standing.headline.items()) or "–",
             ]
@@ -113,7 +112,7 @@ def told_apart(runs: Sequence[Run]) -> list[str]:
 def _state(run: Run, update: int | None) -> str:
     if run.folder.failure() is not None:
         return "failed" if update is None else f"failed after update {update}"
-    if update == run.experiment.total_updates:
+    if update == run.settings.total_updates:
         return "finished"
     path = run.folder.path.resolve()
     if any(RunFolder(folder).in_use() for folder in (path, *path.parents[:AROUND])):

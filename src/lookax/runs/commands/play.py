@@ -10,7 +10,7 @@ from lookax.errors import BadInputError, check, check_at_least
 from lookax.evaluation.full_games import full_games
 from lookax.experiments.preset import Table
 from lookax.experiments.reports.agents import mean_and_half
-from lookax.experiments.studies.actor_critics import ActorCriticLearning
+from lookax.experiments.studies.study import EnvironmentStudy, study_of
 from lookax.games.rendering import write_frames
 from lookax.runs.commands import terminal
 from lookax.runs.storage.run import read_run
@@ -20,21 +20,21 @@ from lookax.runs.storage.saved import read_saved
 def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Path | None) -> None:
     """Plays, prints the returns of every seed, and draws the first seed's first game where a file for it is named.
 
-    **Raises:** `ValueError` if it is a run of another experiment, there is no such checkpoint, or the file's name does
+    **Raises:** `ValueError` if it is not a run of actor-critics, there is no such checkpoint, or the file's name does
     not end in .gif.
     """
     check_at_least("games", games, 1)
     check(video is None or video.suffix == ".gif", "video", str(video), "a file that ends in .gif")
     run = read_run(path)
-    experiment = run.experiment
-    if not isinstance(experiment, ActorCriticLearning):
+    study = study_of(run.settings)
+    if not isinstance(study, EnvironmentStudy):
         raise BadInputError(f"{str(path)!r} is a run of {run.preset.name}; it is actor-critics' runs that play")
     saved = read_saved(run, update)
     rows, returns = [], []
     for place, seed in enumerate(saved.seeds):
-        network = jax.tree.map(lambda leaf, p=place: jnp.asarray(leaf[p]), saved.state.network)
+        network = jax.tree.map(lambda leaf, p=place: jnp.asarray(leaf[p]), study.network(saved.state))
         own, frames = full_games(
-            experiment.environment(),
+            study.environment(),
             network,
             jax.random.fold_in(jax.random.key(seed), saved.update),
             games,
@@ -49,7 +49,7 @@ def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Pa
         worst, best = f"{all_returns.min():g}", f"{all_returns.max():g}"
         rows.append(["all", mean_and_half(all_returns.mean(axis=1)), worst, best])
     how = "the likeliest action always" if greedy else "actions drawn"
-    terminal.say(f"{run.name} after update {saved.update} of {experiment.total_updates}: {games} whole games, {how}")
+    terminal.say(f"{run.name} after update {saved.update} of {run.settings.total_updates}: {games} whole games, {how}")
     notes = ["Mean return ± half of its 95 % interval over games; of all, over seeds."]
     terminal.print_table(Table(("", "return", "worst", "best"), rows, [None] * len(rows), notes))
     if video is not None:

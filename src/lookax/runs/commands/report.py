@@ -14,8 +14,8 @@ from plotly.offline import get_plotlyjs
 
 from lookax import __version__
 from lookax.errors import BadInputError, check
-from lookax.experiments.preset import Count, Result
-from lookax.experiments.reports.intervals import half_width
+from lookax.experiments.preset import Result
+from lookax.experiments.reports.intervals import Count, half_width
 from lookax.runs.commands.arguments import described_fields
 from lookax.runs.commands.listing import Standing, preset_and_name, standings, told_apart
 from lookax.runs.storage.config import as_fields
@@ -141,8 +141,8 @@ def _run(one: Told, label: str) -> dict[str, Any]:
         "preset": preset_and_name(one.run),
         "folder": str(one.run.folder.path),
         "state": standing.state,
-        "updates": f"{standing.update or 0} of {one.run.experiment.total_updates}",
-        "seeds": one.run.experiment.seeds,
+        "updates": f"{standing.update or 0} of {one.run.settings.total_updates}",
+        "seeds": one.run.settings.seeds,
         "started": f"{standing.started:%Y-%m-%d %H:%M}" if standing.started else "–",
         "headline": {name: f"{value:.4g}" for name, value in standing.headline.items()},
         "failure": standing.failure,
@@ -227,7 +227,7 @@ def _maps(told: Sequence[Told]) -> list[dict[str, Any]]:
     for number, one in enumerate(told):
         if not one.history:
             continue
-        result = Result(one.run.name, one.run.experiment, one.history)
+        result = Result(one.run.name, one.run.settings, one.history)
         heat_maps = one.run.preset.report.heat_maps(result, list(one.run.folder.policies().values()))
         found += [
             {
@@ -256,11 +256,11 @@ def _tables(runs: Sequence[Run], labels: Sequence[str]) -> list[dict[str, Any]]:
 
 def _settings(runs: Sequence[Run]) -> dict[str, Any]:
     """Fields of settings and of what is recorded: those that differ, by run, and those that all share."""
-    fields = [{"preset": run.preset.name} | as_fields(run.experiment) | as_fields(run.recording) for run in runs]
+    fields = [{"preset": run.preset.name} | as_fields(run.settings) | as_fields(run.recording) for run in runs]
     meanings = {
         name.replace("-", "_"): meaning
         for run in runs
-        for settings in (run.experiment, run.recording)
+        for settings in (run.settings, run.recording)
         for name, _, meaning in described_fields(settings)
     }
     names = dict.fromkeys(name for own in fields for name in own)

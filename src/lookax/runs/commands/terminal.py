@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table as RichTable
 
 from lookax.experiments.preset import Table
-from lookax.runs.programs.training import Watch
+from lookax.runs.programs.watch import Watch
 from lookax.runs.storage.run import Run
 
 WIDE = 200

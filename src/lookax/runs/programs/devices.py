@@ -48,11 +48,6 @@ def usable(lanes: int, spreads_games: bool) -> Sequence[Any]:
     return devices[:lanes]
 
 
-def is_first_process() -> bool:
-    """Whether this process is the one that writes; asking does not start JAX."""
-    return not jax.distributed.is_initialized() or jax.process_index() == 0
-
-
 def agreed(*numbers: int) -> tuple[int, ...]:
     """The largest of all processes' numbers, one by one, in each of them; they must all call it."""
     if jax.process_count() == 1:

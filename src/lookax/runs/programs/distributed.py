@@ -1,8 +1,7 @@
 """One run on several hosts: a process on each, which JAX joins together."""
 
 import dataclasses
-
-import jax
+import sys
 
 from lookax.errors import BadInputError, check, check_at_least
 
@@ -44,6 +43,8 @@ class Distribution:
         """
         if not self.distributed:
             return
+        import jax  # Here, so that a command that is refused need not wait for it.
+
         try:
             jax.distributed.initialize(self.coordinator, self.num_processes, self.process_id)
         except (ValueError, RuntimeError) as reason:
@@ -51,3 +52,9 @@ class Distribution:
                 f"distributed: the processes have not met ({str(reason).splitlines()[0]}); "
                 "give --coordinator HOST:PORT --num-processes N --process-id I"
             ) from None
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes; asking neither imports nor starts JAX."""
+    jax = sys.modules.get("jax")
+    return jax is None or not jax.distributed.is_initialized() or jax.process_index() == 0

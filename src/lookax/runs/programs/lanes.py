@@ -1,14 +1,16 @@
 """Many runs in one program: seeds, and settings that differ in numbers only, are lanes of `jax.vmap`."""
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
+from lookax.experiments.settings.numbers import numbers_of, structure_of, with_numbers
+from lookax.experiments.studies.study import Study, study_of
 from lookax.learners.learner import Metrics
 from lookax.runs.programs.devices import Devices, Rounds, usable
 
@@ -19,63 +21,15 @@ EVALUATION = np.uint32(2**32 - 1)
 """What the key of a seed's evaluations is folded in with; those of its updates are folded in with their number."""
 
 
-@runtime_checkable
-class Experiment(Protocol):
-    """What can be run: settings, a pytree of numbers, that know how to make a first state and the next one."""
+def grouped(settings: Sequence[Any]) -> list[list[list[int]]]:
+    """Indices of settings: a list per program, in it a list per turn, in it those that learn at once.
 
-    precision: ClassVar[Literal["float32", "float64"]]
-    settings_in_lanes: ClassVar[bool]
-    """Whether settings that share a program are lanes of one call of it, or take turns with it, as seeds never do."""
-    spreads_games: ClassVar[bool]
-    """Whether it pays to deal the games of a seed out to processors, where there are more of them than seeds."""
-    updates_in_loops: ClassVar[bool]
-    """Whether a call of a program may make several updates, in a loop on the device, which saves a millisecond each.
-
-    Not where they use XLA's own convolutions, which take many times as long within a loop on processors. Those of
-    [`lookax.policies.convolutional`][] take no longer there.
+    Settings that differ in numbers alone share a program. They learn at once or take turns, as their study says.
     """
-
-    @property
-    def total_updates(self) -> int:
-        """How many updates to learn for."""
-        ...
-
-    @property
-    def seeds(self) -> int:
-        """How many runs."""
-        ...
-
-    @property
-    def first_seed(self) -> int:
-        """Seed of the first run; the others count up from it."""
-        ...
-
-    def init(self, key: Array) -> PyTree:
-        """The first state."""
-        ...
-
-    def update(self, key: Array, state: PyTree) -> tuple[PyTree, Metrics]:
-        """The next state, and metrics of the update."""
-        ...
-
-    def evaluate(self, key: Array, state: PyTree) -> Metrics:
-        """Metrics of a state; what is drawn for them is drawn from the key, another one for each seed."""
-        ...
-
-    def describe(self, state: PyTree) -> dict[str, Any]:
-        """A state's policies as JSON can hold them."""
-        ...
-
-
-def grouped(experiments: Sequence[Experiment]) -> list[list[list[int]]]:
-    """Indices of the experiments: a list per program, in it a list per turn, in it those that learn at once.
-
-    Settings that differ in leaves alone share a program. They learn at once or take turns, as they say.
-    """
-    programs: dict[Any, list[list[int]]] = {}
-    for index, experiment in enumerate(experiments):
-        turns = programs.setdefault(jax.tree.structure(experiment), [])
-        if turns and experiment.settings_in_lanes:
+    programs: dict[Hashable, list[list[int]]] = {}
+    for index, each in enumerate(settings):
+        turns = programs.setdefault(structure_of(each), [])
+        if turns and study_of(each).settings_in_lanes:
             turns[0].append(index)
         else:
             turns.append([index])
@@ -83,44 +37,44 @@ def grouped(experiments: Sequence[Experiment]) -> list[list[list[int]]]:
 
 
 class Lanes:
-    """C experiments of one tree structure and all of their S seeds, learning at once; `[C · S]` leads every array.
+    """C settings that differ in numbers alone, and all of their S seeds, learning at once; `[C · S]` leads every array.
 
-    Lane c · S + s computes what experiment c alone would with seed s alone. States are arrays alone, dealt out to
+    Lane c · S + s computes what settings c alone would with seed s alone. States are arrays alone, dealt out to
     devices; `fetch` brings them, and metrics, to the host, and `put` takes what was fetched back.
 
-    **Arguments:** the `experiments`; the `devices` to use, by default as many as are of use.
+    **Arguments:** the `settings`; the `devices` to use, by default as many as are of use.
     """
 
-    def __init__(self, experiments: Sequence[Experiment], devices: Sequence[Any] | None = None):
-        self._x64 = experiments[0].precision == "float64"
-        self.most = LOOP if experiments[0].updates_in_loops else 1
-        """How many updates at once are the most."""
-        numbers = _numbers(experiments)
+    def __init__(self, settings: Sequence[Any], devices: Sequence[Any] | None = None):
+        self._first = settings[0]
+        study = study_of(settings[0])
+        self._x64 = study.precision == "float64"
+        numbers = _numbers(settings)
         with jax.enable_x64(self._x64):
             inputs = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, numbers))
-            state, _ = jax.eval_shape(jax.vmap(_start_one), *inputs)
+            state, _ = jax.eval_shape(jax.vmap(self._start_one), *inputs)
             self._implementations = jax.tree.map(_implementation, state)
             self.template: PyTree = jax.eval_shape(_as_data, state)
             """Shapes and types of a state as `fetch` gives it."""
             number = jax.eval_shape(lambda: jnp.asarray(0))
             self._shapes = (*inputs, number, number, self.template)
             if devices is None:
-                devices = usable(len(numbers[1]), experiments[0].spreads_games)
+                devices = usable(len(numbers[1]), study.spreads_games)
             self._devices = Devices(len(numbers[1]), lambda: jax.eval_shape(self._steps_lanes, *self._shapes), devices)
-            self._experiments, self._seeds = self._dealt_out(numbers)
+            self._numbers, self._seeds = self._dealt_out(numbers)
         self._programs: dict[str, Callable[..., Any]] = {}
 
-    def with_numbers_of(self, experiments: Sequence[Experiment]) -> "Lanes":
-        """As many other experiments of the same tree structure, in the same compiled programs."""
+    def with_numbers_of(self, settings: Sequence[Any]) -> "Lanes":
+        """As many other settings that differ from these in numbers alone, in the same compiled programs."""
         other = copy.copy(self)
         with jax.enable_x64(self._x64):
-            other._experiments, other._seeds = other._dealt_out(_numbers(experiments))
+            other._numbers, other._seeds = other._dealt_out(_numbers(settings))
         return other
 
     def start(self) -> tuple[Rounds, Rounds]:
         """All lanes' first states, and their evaluation."""
         with jax.enable_x64(self._x64):
-            rounds = self._program("start", self._start_lanes, *self._shapes[:2])(self._experiments, self._seeds)
+            rounds = self._program("start", self._start_lanes, *self._shapes[:2])(self._numbers, self._seeds)
             return tuple(state for state, _ in rounds), tuple(metrics for _, metrics in rounds)
 
     def step(self, number: int, state: Rounds) -> tuple[Rounds, Rounds]:
@@ -130,20 +84,20 @@ class Lanes:
             return state, _of_the_first(metrics)
 
     def steps(self, number: int, count: int, state: Rounds) -> tuple[Rounds, Rounds]:
-        """All lanes' updates from that number on, `count` of them, `most` at the most, in one call of one program.
+        """All lanes' updates from that number on, `count` of them, `LOOP` at the most, in one call of one program.
 
-        **Returns:** the state after them; metrics `[C · S, most, …]`, the first `count` of which are theirs.
+        **Returns:** the state after them; metrics `[C · S, LOOP, …]`, the first `count` of which are theirs.
         """
         with jax.enable_x64(self._x64):
             program = self._program("steps", self._steps_lanes, *self._shapes)
-            rounds = program(self._experiments, self._seeds, jnp.asarray(number), jnp.asarray(count), state)
+            rounds = program(self._numbers, self._seeds, jnp.asarray(number), jnp.asarray(count), state)
             return tuple(after for after, _ in rounds), tuple(metrics for _, metrics in rounds)
 
     def evaluate(self, state: Rounds) -> Rounds:
         """All lanes' evaluation of a state."""
         with jax.enable_x64(self._x64):
             program = self._program("evaluate", self._evaluate_lanes, *self._shapes[:2], self.template)
-            return program(self._experiments, self._seeds, state)
+            return program(self._numbers, self._seeds, state)
 
     def fetch(self, tree: Rounds) -> PyTree:
         """States or metrics as arrays of NumPy, `[C · S, …]`, in every process."""
@@ -163,33 +117,48 @@ class Lanes:
             self._programs[name] = self._devices.compiled(function, *inputs)
         return self._programs[name]
 
-    def _start_lanes(self, experiments: PyTree, seeds: Array) -> tuple[PyTree, Metrics]:
-        state, metrics = jax.vmap(_start_one)(experiments, seeds)
+    def _start_lanes(self, numbers: PyTree, seeds: Array) -> tuple[PyTree, Metrics]:
+        state, metrics = jax.vmap(self._start_one)(numbers, seeds)
         return _as_data(state), metrics
 
     def _steps_lanes(
-        self, experiments: PyTree, seeds: Array, number: Array, count: Array, data: PyTree
+        self, numbers: PyTree, seeds: Array, number: Array, count: Array, data: PyTree
     ) -> tuple[PyTree, Metrics]:
-        if self.most == 1:
-            data, metrics = self._step_lanes(experiments, seeds, number, data)
-            return data, jax.tree.map(lambda values: values[:, None], metrics)
         step = jax.jit(self._step_lanes)  # so that it is traced once, for the shapes of metrics and for the loop
 
         def one_more(made: Array, before: tuple[PyTree, Metrics]) -> tuple[PyTree, Metrics]:
-            data, metrics = step(experiments, seeds, number + made, before[0])
+            data, metrics = step(numbers, seeds, number + made, before[0])
             return data, jax.tree.map(lambda room, values: room.at[:, made].set(values), before[1], metrics)
 
-        _, shapes = jax.eval_shape(step, experiments, seeds, number, data)
-        room = jax.tree.map(lambda like: jnp.zeros((like.shape[0], self.most, *like.shape[1:]), like.dtype), shapes)
+        _, shapes = jax.eval_shape(step, numbers, seeds, number, data)
+        room = jax.tree.map(lambda like: jnp.zeros((like.shape[0], LOOP, *like.shape[1:]), like.dtype), shapes)
         # How many is a number that is given, so that one program makes any number, and each update in the same way.
         return jax.lax.fori_loop(0, count, one_more, (data, room))
 
-    def _step_lanes(self, experiments: PyTree, seeds: Array, number: Array, data: PyTree) -> tuple[PyTree, Metrics]:
-        state, metrics = jax.vmap(_step_one, (0, 0, None, 0))(experiments, seeds, number, self._as_state(data))
+    def _step_lanes(self, numbers: PyTree, seeds: Array, number: Array, data: PyTree) -> tuple[PyTree, Metrics]:
+        state, metrics = jax.vmap(self._step_one, (0, 0, None, 0))(numbers, seeds, number, self._as_state(data))
         return _as_data(state), metrics
 
-    def _evaluate_lanes(self, experiments: PyTree, seeds: Array, data: PyTree) -> Metrics:
-        return jax.vmap(_evaluate_one)(experiments, seeds, self._as_state(data))
+    def _evaluate_lanes(self, numbers: PyTree, seeds: Array, data: PyTree) -> Metrics:
+        return jax.vmap(self._evaluate_one)(numbers, seeds, self._as_state(data))
+
+    def _study(self, numbers: Sequence[Array]) -> Study:
+        return study_of(with_numbers(self._first, numbers))
+
+    def _start_one(self, numbers: Sequence[Array], seed: Array) -> tuple[PyTree, Metrics]:
+        state = self._study(numbers).init(jax.random.fold_in(jax.random.key(seed), 0))
+        return state, self._evaluate_one(numbers, seed, state)
+
+    def _step_one(self, numbers: Sequence[Array], seed: Array, number: Array, state: PyTree) -> tuple[PyTree, Metrics]:
+        # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
+        after, metrics = self._study(numbers).update(jax.random.fold_in(jax.random.key(seed), number), state)
+        # Of a quantity that both have, the learner's is that before the update.
+        evaluation = self._evaluate_one(numbers, seed, after)
+        return after, evaluation | {name: value for name, value in metrics.items() if name not in evaluation}
+
+    def _evaluate_one(self, numbers: Sequence[Array], seed: Array, state: PyTree) -> Metrics:
+        # One key for all of a seed's evaluations: what changes from one to the next is then what has been learned.
+        return self._study(numbers).evaluate(evaluation_key(seed), state)
 
     def _as_state(self, data: PyTree) -> PyTree:
         return jax.tree.map(
@@ -199,29 +168,11 @@ class Lanes:
         )
 
 
-def _numbers(experiments: Sequence[Experiment]) -> tuple[PyTree, np.ndarray]:
-    """The experiments' numbers and all seeds, by lane."""
-    first = experiments[0]
-    numbers = jax.tree.map(lambda *leaves: np.repeat(np.array(leaves, float), first.seeds), *experiments)
-    return numbers, np.tile(first.first_seed + np.arange(first.seeds), len(experiments))
-
-
-def _start_one(experiment: Experiment, seed: Array) -> tuple[PyTree, Metrics]:
-    state = experiment.init(jax.random.fold_in(jax.random.key(seed), 0))
-    return state, _evaluate_one(experiment, seed, state)
-
-
-def _step_one(experiment: Experiment, seed: Array, number: Array, state: PyTree) -> tuple[PyTree, Metrics]:
-    # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
-    after, metrics = experiment.update(jax.random.fold_in(jax.random.key(seed), number), state)
-    # Of a quantity that both have, the learner's is that before the update.
-    evaluation = _evaluate_one(experiment, seed, after)
-    return after, evaluation | {name: value for name, value in metrics.items() if name not in evaluation}
-
-
-def _evaluate_one(experiment: Experiment, seed: Array, state: PyTree) -> Metrics:
-    # One key for all of a seed's evaluations: what changes from one to the next is then what has been learned.
-    return experiment.evaluate(evaluation_key(seed), state)
+def _numbers(settings: Sequence[Any]) -> tuple[PyTree, np.ndarray]:
+    """The numbers of settings and all seeds, by lane."""
+    first = settings[0]
+    numbers = [np.repeat(np.array(each, float), first.seeds) for each in zip(*map(numbers_of, settings), strict=True)]
+    return numbers, np.tile(first.first_seed + np.arange(first.seeds), len(settings))
 
 
 def evaluation_key(seed: ArrayLike) -> Array:

@@ -5,12 +5,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, RunFailedError, StoppedError
 from lookax.runs.commands import terminal
-from lookax.runs.commands.execute import RunFailedError
-from lookax.runs.commands.sweep import Engine, Sweep, stored_sweep
+from lookax.runs.commands.combinations import Sweep, stored_sweep
+from lookax.runs.commands.sweep import Engine, programs_of
 from lookax.runs.programs import compilation_cache
-from lookax.runs.programs.stopping import Stop, StoppedError, stop_on_signals
+from lookax.runs.programs.stopping import Stop, stop_on_signals
 from lookax.runs.programs.training import train
 from lookax.runs.storage.config import read_yaml
 from lookax.runs.storage.folder import CONFIG, RunFolder
@@ -38,7 +38,7 @@ def on_ray(address: str | None) -> Engine:
         raise BadInputError("engine: Ray is not installed; `pip install lookax[cluster]`") from None
 
     def learn(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
-        programs = sweep.programs(path)
+        programs = programs_of(sweep, path)
         runs = [run for turns in programs for turn in turns for run in turn]
         try:
             with warnings.catch_warnings():
@@ -53,7 +53,7 @@ def on_ray(address: str | None) -> Engine:
             task = task.options(num_cpus=1, num_gpus=gpus, max_retries=RETRIES, retry_exceptions=[StoppedError])
             waiting = [task.remote(path.resolve(), number) for number in range(len(programs))]
             failures: dict[str, str] = {}
-            with terminal.progress(sum(run.experiment.total_updates for run in runs)) as watch:
+            with terminal.progress(sum(run.settings.total_updates for run in runs)) as watch:
                 seen = dict.fromkeys((run.name for run in runs), 0)
                 while waiting:
                     if stop.signal:
@@ -63,7 +63,7 @@ def on_ray(address: str | None) -> Engine:
                     for finished in ray.get(done):
                         failures |= finished
                     for run in runs:
-                        rows = last_rows(run.folder.metrics, run.experiment.seeds)
+                        rows = last_rows(run.folder.metrics, run.settings.seeds)
                         reached = rows[0]["update"] if rows else 0
                         watch([run], reached - seen[run.name], {})
                         seen[run.name] = reached
@@ -82,6 +82,6 @@ def on_ray(address: str | None) -> Engine:
 def learn_program(path: Path, number: int) -> dict[str, str]:
     """Learns one program of the sweep in a folder, or goes on with it; returns why runs failed."""
     compilation_cache.turn_on()
-    program = stored_sweep(read_yaml(path / CONFIG)).programs(path)[number]
+    program = programs_of(stored_sweep(read_yaml(path / CONFIG)), path)[number]
     with RunFolder(path / "checkpoints" / f"program-{number}").claimed(), stop_on_signals(path) as stop:
-        return train([program], lambda *_, **__: None, stop)
+        return train(program, lambda *_, **__: None, stop)

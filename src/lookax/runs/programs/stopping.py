@@ -9,21 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lookax.errors import StoppedError
+
 GRACE = 5.0
 """Seconds for the update that is under way; compiling a program takes longer, and cannot be interrupted."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class StoppedError(Exception):
-    """Work was told to stop, and has; the message says where."""
-
-    def __init__(self, message: str, number: int):
-        super().__init__(message, number)
-        self.exit_status = 128 + number
-
-    def __str__(self):
-        return str(self.args[0])
 
 
 class Stop:

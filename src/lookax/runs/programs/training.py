@@ -4,35 +4,21 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import numpy as np
 
 from lookax.runs.programs.devices import Rounds, agreed
-from lookax.runs.programs.lanes import Lanes, grouped
+from lookax.runs.programs.lanes import LOOP, Lanes, grouped
 from lookax.runs.programs.stopping import Stop
+from lookax.runs.programs.watch import Watch
 from lookax.runs.storage.metrics import History
 from lookax.runs.storage.recording import Recorder, finished
 from lookax.runs.storage.run import Run
 
 BURST_SECONDS = 0.3
 """Updates that take so long together are recorded at once."""
-
-
-@runtime_checkable
-class Watch(Protocol):
-    """What follows runs as they go on."""
-
-    def __call__(
-        self, runs: Sequence[Run], updates: int, metrics: Mapping[str, float], *, resumed: bool = False
-    ) -> None:
-        """Runs that learn together have made so many updates more; their latest headline metrics, means over seeds.
-
-        **Arguments:** `resumed`: these updates had been made before.
-        """
-        ...
 
 
 def arranged(runs: Sequence[Run], checkpoints: Path) -> list[list[list[Run]]]:
@@ -48,36 +34,34 @@ def arranged(runs: Sequence[Run], checkpoints: Path) -> list[list[list[Run]]]:
         folder = checkpoints / f"{next(number):03}"
         return [dataclasses.replace(runs[i], checkpoints=folder, place=place) for place, i in enumerate(turn)]
 
-    return [[placed(turn) for turn in turns] for turns in grouped([run.experiment for run in runs])]
+    return [[placed(turn) for turn in turns] for turns in grouped([run.settings for run in runs])]
 
 
-def train(programs: Sequence[Sequence[Sequence[Run]]], watch: Watch, stop: Stop) -> dict[str, str]:
-    """Learns all runs and writes their files as it goes; each from the beginning, or from its newest sound checkpoint.
+def train(program: Sequence[Sequence[Run]], watch: Watch, stop: Stop) -> dict[str, str]:
+    """Learns all runs of a program and writes their files as it goes.
 
-    A run with a metric that is not finite fails: its files hold everything up to the update before. Other runs go on,
-    those of the same program too.
+    Each begins at the beginning, or goes on from its newest sound checkpoint. A run with a metric that is not finite
+    fails: its files hold everything up to the update before. The others go on.
 
-    **Arguments:** `programs`, as they are `arranged`; `watch`, called as runs go on; `stop`, heeded after every update.
+    **Arguments:** the `program`, a list per turn, as runs are `arranged`; `watch`, called as runs go on; `stop`, heeded
+    after every update.
 
     **Returns:** why runs failed, by their names: quantity, update and seed.
 
-    **Raises:** [`StoppedError`][lookax.runs.programs.stopping.StoppedError] once told to stop, with a checkpoint
+    **Raises:** [`StoppedError`][lookax.errors.StoppedError] once told to stop, with a checkpoint
     written. `OSError` where files cannot be written.
     """
     failures: dict[str, str] = {}
-    for program in programs:
-        lanes: Lanes | None = None
-        for together in program:
-            over = finished(together)
-            if over is not None:
-                watch(together, together[0].experiment.total_updates, {}, resumed=True)
-                failures |= over
-                continue
-            experiments = [run.experiment for run in together]
-            lanes = Lanes(experiments) if lanes is None else lanes.with_numbers_of(experiments)
-            failures |= _Learning(together, lanes, watch, stop).learn()
-        # Compiled programs are kept, each in a thousand pieces of memory: some sixty are as many as Linux allows.
-        jax.clear_caches()
+    lanes: Lanes | None = None
+    for together in program:
+        over = finished(together)
+        if over is not None:
+            watch(together, together[0].settings.total_updates, {}, resumed=True)
+            failures |= over
+            continue
+        settings = [run.settings for run in together]
+        lanes = Lanes(settings) if lanes is None else lanes.with_numbers_of(settings)
+        failures |= _Learning(together, lanes, watch, stop).learn()
     return failures
 
 
@@ -88,7 +72,7 @@ class _AllFailedError(Exception):
 class _Learning:
     def __init__(self, runs: Sequence[Run], lanes: Lanes, watch: Watch, stop: Stop):
         self._runs = runs
-        self._total = runs[0].experiment.total_updates
+        self._total = runs[0].settings.total_updates
         self._lanes = lanes
         self._recorder = Recorder(runs)
         self._watch = watch
@@ -181,7 +165,7 @@ class _Learning:
         """State and metrics of the next updates, fewer if it is time to stop."""
         state, calls, made = self._state, [], 0
         while made < count and not (made and self._stop.signal and jax.process_count() == 1):
-            number = min(self._lanes.most, count - made)
+            number = min(LOOP, count - made)
             state, metrics = self._lanes.steps(self._update + 1 + made, number, state)
             calls.append((number, metrics))
             made += number
@@ -199,7 +183,7 @@ class _Learning:
 
     def _fail(self, names: Mapping[int, str]) -> None:
         """Buries the runs of lanes that have a metric, named, that is not finite after the next update."""
-        first_seed, seeds = self._runs[0].experiment.first_seed, self._runs[0].experiment.seeds
+        first_seed, seeds = self._runs[0].settings.first_seed, self._runs[0].settings.seeds
         why: dict[int, str] = {}
         for lane, name in names.items():
             told = f"{name} is not finite at update {self._update + 1} of seed {first_seed + lane % seeds}"

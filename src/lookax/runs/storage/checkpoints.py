@@ -181,11 +181,6 @@ class Checkpoints:
         return f"checkpoint of update {update} in {self.path} {what}"
 
 
-def updates_in(path: Path) -> list[int]:
-    """Updates that have a checkpoint in a folder, in order; none if there is no such folder."""
-    return sorted(int(folder.name) for folder in path.glob("*") if folder.name.isdecimal()) if path.is_dir() else []
-
-
 def _leaves(data: np.ndarray, forms: Sequence[Sequence[Any]]) -> list[np.ndarray]:
     """Arrays of the types and shapes named, cut from all of their bytes."""
     sizes = [np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in forms]

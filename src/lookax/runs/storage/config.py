@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from lookax.errors import BadInputError
-from lookax.experiments.settings import holds_settings
+from lookax.experiments.settings.numbers import holds_settings
 from lookax.runs.commands.arguments import Parsed, parse
 
 FORMAT = 1

@@ -15,39 +15,18 @@ failed.txt       why it stopped, if it did
 
 import dataclasses
 import fcntl
-import functools
 import json
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import filelock
-import jax
 import numpy as np
 
 from lookax.errors import BadInputError
-from lookax.runs.programs.devices import is_first_process
+from lookax.runs.programs.distributed import is_first_process
 from lookax.runs.storage.config import read_yaml, write_yaml
-
-PACKAGES = (
-    "lookax",
-    "jax",
-    "jaxlib",
-    "equinox",
-    "optax",
-    "optimistix",
-    "lineax",
-    "numpy",
-    "scipy",
-    "orbax-checkpoint",
-    "matplotlib",
-)
 
 CONFIG = "config.yaml"
 
@@ -75,10 +54,10 @@ class RunFolder:
             raise BadInputError(f"{str(self.path)!r} {what}; name a run's, such as those in runs/")
         return read_yaml(self.path / CONFIG)
 
-    def add_provenance(self, *, devices: bool) -> None:
-        """Adds an entry to `provenance.json`: what it is run with from now on, and on which `devices`."""
+    def add_provenance(self, entry: Mapping[str, Any]) -> None:
+        """Adds an entry to `provenance.json`: what it is run with from now on."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write_json("provenance.json", [*self.provenance(), provenance(devices=devices)])
+        self._write_json("provenance.json", [*self.provenance(), entry])
 
     def provenance(self) -> list[dict[str, Any]]:
         """The entries of `provenance.json`, oldest first; the last is of the latest time that it was resumed."""
@@ -173,26 +152,6 @@ class RunFolder:
         return json.loads(file.read_text()) if file.exists() else None
 
 
-def provenance(*, devices: bool) -> dict[str, Any]:
-    """Versions, source revision where there is one, command line and time; devices, if asked for, which starts JAX."""
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": {package: metadata.version(package) for package in PACKAGES},
-        "revision": _revision(),
-    } | ({"devices": [device.device_kind for device in jax.devices()]} if devices else {})
-
-
-@functools.cache
-def _revision() -> str | None:
-    """The commit of the source tree that this file stands in; `None` where it is installed, or git is not."""
-    source = Path(__file__).parents[4]
-    if not (source / ".git").exists():
-        return None
-    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
-    except OSError:
-        return None
+def updates_in(path: Path) -> list[int]:
+    """Updates that have a checkpoint in a folder, in order; none if there is no such folder."""
+    return sorted(int(folder.name) for folder in path.glob("*") if folder.name.isdecimal()) if path.is_dir() else []

@@ -10,8 +10,6 @@ import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2, summary_pb2
 
-from lookax.errors import BadInputError
-
 FEW = 8
 """Most numbers of one metric that get a curve each; of more, such as tables of policies, none does."""
 
@@ -68,12 +66,12 @@ class WeightsAndBiases:
     """A run of a project on Weights & Biases; offline where its `WANDB_MODE` says so.
 
     **Arguments:** the `project`; the run's `name`, `settings` and folder, which also names it, so that it is resumed.
-
-    **Raises:** `ValueError` where the extra `wandb` is not installed.
     """
 
     def __init__(self, project: str, name: str, settings: Mapping[str, Any], path: Path):
-        self._run = _wandb().init(
+        import wandb  # An extra.
+
+        self._run = wandb.init(
             project=project, name=name, config=dict(settings), dir=path, id=_identity(path), resume="allow"
         )
 
@@ -87,11 +85,6 @@ class WeightsAndBiases:
     def close(self) -> None:
         """Writes what is left."""
         self._run.finish()
-
-
-def check_wandb() -> None:
-    """Raises `ValueError` where the extra `wandb` is not installed."""
-    _wandb()
 
 
 def curves(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -111,14 +104,6 @@ def curves_by_seed(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         elif values.ndim == 3 and values.shape[2] <= FEW:
             found |= {f"{name}/{i + 1}": values[:, :, i] for i in range(values.shape[2])}
     return found
-
-
-def _wandb() -> Any:
-    try:
-        import wandb
-    except ImportError:
-        raise BadInputError("wandb_project: Weights & Biases is not installed; `pip install lookax[wandb]`") from None
-    return wandb
 
 
 def _identity(path: Path) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 
 from lookax.errors import BadInputError
 
@@ -54,22 +53,12 @@ class MetricsFile:
         self._file.close()
 
 
-def read_metrics(path: Path) -> pd.DataFrame:
-    """A run's metrics as a frame, also while it runs or after it crashed: a row per update and seed.
-
-    Metrics of several numbers are nested lists. Those that are not evaluated before the first update are missing there.
-
-    **Arguments:** `path` to a run's folder, or to its `metrics.jsonl`.
-    """
-    return pd.DataFrame.from_records(_rows(path / "metrics.jsonl" if path.is_dir() else path))
-
-
 def read_history(path: Path) -> History:
     """A run's metrics as arrays `[updates, seeds, …]`, up to the last update that is complete.
 
     Metrics that are evaluated before the first update too have one entry more, at the front.
     """
-    rows = _rows(path / "metrics.jsonl" if path.is_dir() else path)
+    rows = rows_of(path / "metrics.jsonl" if path.is_dir() else path)
     seeds = len({row["seed"] for row in rows})
     updates = [rows[i : i + seeds] for i in range(0, len(rows) - len(rows) % max(seeds, 1), max(seeds, 1))]
     names = [name for name in (updates[-1][0] if updates else {}) if name not in ("update", "seed")]
@@ -119,8 +108,8 @@ def _last_lines(path: Path, number: int) -> list[bytes]:
             size *= 4
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """All lines that are complete."""
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The rows of a run's file of metrics: all lines that are complete."""
     return _parsed(path, path.read_bytes().split(b"\n")[:-1])
 
 

@@ -4,8 +4,6 @@ import functools
 import os
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -13,16 +11,17 @@ from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
 from lookax.errors import BadInputError
-from lookax.runs.programs.devices import agreed, is_first_process
+from lookax.experiments.studies.study import study_of
+from lookax.runs.programs.devices import agreed
+from lookax.runs.programs.distributed import is_first_process
 from lookax.runs.programs.lanes import Lanes
-from lookax.runs.storage.checkpoints import Checkpoints, DamagedError, Progress, updates_in
+from lookax.runs.storage.checkpoints import Checkpoints, DamagedError, Progress
 from lookax.runs.storage.config import as_fields, differing
+from lookax.runs.storage.folder import updates_in
 from lookax.runs.storage.loggers import Logger, TensorBoard, WeightsAndBiases, curves
 from lookax.runs.storage.metrics import History, MetricsFile
-from lookax.runs.storage.run import Run
-
-MAY_CHANGE = ("total_updates",)
-"""Settings that another number may be given for when a run is resumed."""
+from lookax.runs.storage.provenance import provenance
+from lookax.runs.storage.run import MAY_CHANGE, Run, refusal
 
 POINTS = 4
 """Most points that a curve gets at a time, of all the updates that are recorded at once."""
@@ -38,7 +37,7 @@ class Recorder:
     def __init__(self, runs: Sequence[Run]):
         self._runs = runs
         self._recording = recording = runs[0].recording
-        self._settings = [as_fields(run.experiment) for run in runs]
+        self._settings = [as_fields(run.settings) for run in runs]
         self._writing = is_first_process()
         self._checkpoints = (
             Checkpoints(runs[0].checkpoints, recording.keep_last, recording.keep_every) if self._writing else None
@@ -62,7 +61,7 @@ class Recorder:
             if found is not None and len(self._runs) > 1:
                 self.failures = {c: why for c, why in enumerate(found[1].failures) if why is not None}
             for c, run in enumerate(self._runs):
-                run.folder.add_provenance(devices=True)
+                run.folder.add_provenance(provenance(devices=True))
                 if c not in self.failures:
                     run.folder.forget_failure()
                 self._files.append(MetricsFile(run.folder.metrics, found[1].positions[c] if found else 0))
@@ -81,7 +80,7 @@ class Recorder:
             return
         for c, run in self._alive():
             own = {name: values[:, self._lanes(c)] for name, values in metrics.items()}
-            self._files[c].append(first_update, run.experiment.first_seed, own)
+            self._files[c].append(first_update, run.settings.first_seed, own)
             by_name = curves(own)
             number = len(next(iter(own.values())))
             speed = {"updates_per_second": number / seconds}
@@ -112,10 +111,10 @@ class Recorder:
         if not self._writing:
             return
         for c, run in self._alive():
-            for s in range(run.experiment.seeds):
-                one = jax.tree.map(lambda leaf, lane=c * run.experiment.seeds + s: leaf[lane], state)
-                if learned := run.experiment.describe(one):
-                    run.folder.write_policies(run.experiment.first_seed + s, learned)
+            for s in range(run.settings.seeds):
+                one = jax.tree.map(lambda leaf, lane=c * run.settings.seeds + s: leaf[lane], state)
+                if learned := study_of(run.settings).describe(one):
+                    run.folder.write_policies(run.settings.first_seed + s, learned)
 
     def bury(self, why: Mapping[int, str]) -> None:
         """Records that runs, by their places, have failed, and why."""
@@ -144,7 +143,7 @@ class Recorder:
         return [(c, run) for c, run in enumerate(self._runs) if c not in self.failures]
 
     def _lanes(self, c: int) -> slice:
-        seeds = self._runs[c].experiment.seeds
+        seeds = self._runs[c].settings.seeds
         return slice(c * seeds, (c + 1) * seeds)
 
     def _open_loggers(self, c: int, first_update: int) -> Sequence[Logger]:
@@ -160,7 +159,7 @@ def finished(runs: Sequence[Run]) -> dict[str, str] | None:
 
     **Raises:** `ValueError` if settings have changed since that may not.
     """
-    total = runs[0].experiment.total_updates
+    total = runs[0].settings.total_updates
     # Of several processes only the first sees the files for certain.
     if jax.process_count() > 1 or total not in updates_in(runs[0].checkpoints):
         return None
@@ -194,16 +193,7 @@ def _sizes(runs: Sequence[Run]) -> list[int]:
 
 def _check_settings(runs: Sequence[Run], progress: Progress) -> None:
     for run, before in zip(runs, progress.settings, strict=True):
-        now = as_fields(run.experiment)
+        now = as_fields(run.settings)
         changed = {name: pair for name, pair in differing(before, now).items() if name not in MAY_CHANGE}
         if changed:
             raise BadInputError(refusal(run.folder.path, changed))
-
-
-def refusal(path: Path, changed: dict[str, tuple[Any, Any]]) -> str:
-    """What to say of settings, was and is, that may not change when the run in a folder is resumed."""
-    fields = ", ".join(f"{name} (was {old}, is {new})" for name, (old, new) in changed.items())
-    return (
-        f"{fields}: may not change when {str(path)!r} is resumed; of its settings only {', '.join(MAY_CHANGE)} may; "
-        "put back what was, or start a new run"
-    )

@@ -1,6 +1,7 @@
 """What a run is: a preset's settings, a folder, and what is recorded in it when; and back from its folder."""
 
 import dataclasses
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,10 @@ from lookax.experiments.preset import Preset, Result
 from lookax.experiments.registry import PRESETS, look_up
 from lookax.runs.storage.config import as_fields, fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder
-from lookax.runs.storage.loggers import check_wandb
 from lookax.runs.storage.metrics import read_history
+
+MAY_CHANGE = ("total_updates",)
+"""Settings that another number may be given for when a run is resumed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Recording:
                 check_at_least(name, getattr(self, name), 1)
         check_at_least("keep_last", self.keep_last, 1)
         if self.wandb_project is not None:
-            check_wandb()
+            check_wandb_is_installed()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,24 +62,21 @@ class Run:
     place: int = 0
 
     @property
-    def experiment(self) -> Any:
+    def settings(self) -> Any:
         """The settings."""
-        return self.preset.experiment
+        return self.preset.settings
 
     def validate(self, file: Path) -> None:
-        """Raises `ValueError`, in one line that names the file of its configuration, if a setting is out of range.
-
-        This may start JAX, since some settings depend on the devices: processes join each other before.
-        """
+        """Raises `ValueError`, in one line that names the file of its configuration, if a setting is out of range."""
         try:
-            self.experiment.validate()
+            self.settings.validate()
             self.recording.validate()
         except BadInputError as mistake:
             raise BadInputError(f"{file}: {mistake}") from None
 
     def result(self) -> Result:
         """What it gave, as far as it has come."""
-        return Result(self.name, self.preset.experiment, read_history(self.folder.metrics))
+        return Result(self.name, self.preset.settings, read_history(self.folder.metrics))
 
     def write_config(self) -> None:
         """Writes its configuration into its folder."""
@@ -84,7 +84,7 @@ class Run:
             {
                 "name": self.name,
                 "preset": self.preset.name,
-                "settings": as_fields(self.preset.experiment),
+                "settings": as_fields(self.preset.settings),
                 "recording": dataclasses.asdict(self.recording),
                 "checkpoints": {"folder": _relative(self.checkpoints, self.folder.path), "place": self.place},
             }
@@ -123,14 +123,14 @@ def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Ru
         raise BadInputError(f"{file}: {unknown[0]} is not known; it may have {', '.join(_PARTS)}")
     try:
         preset = look_up("preset", str(content.get("preset")), PRESETS)
-        experiment = from_fields(preset.experiment, fields_of("settings", content), str(file))
+        settings = from_fields(preset.settings, fields_of("settings", content), str(file))
         recording = from_fields(Recording(), fields_of("recording", content), str(file))
         place = from_fields(_Place(), fields_of("checkpoints", content), str(file))
     except BadInputError as mistake:
         raise BadInputError(f"{file}: {mistake}") from None
     return Run(
         str(content.get("name", preset.name)),
-        dataclasses.replace(preset, experiment=experiment),
+        dataclasses.replace(preset, settings=settings),
         folder,
         recording,
         (folder.path / place.folder).resolve(),
@@ -162,3 +162,18 @@ _PARTS = ("name", "preset", "settings", "recording", "checkpoints")
 
 def _relative(path: Path, start: Path) -> str:
     return os.path.relpath(path.resolve(), start.resolve())
+
+
+def refusal(path: Path, changed: dict[str, tuple[Any, Any]]) -> str:
+    """What to say of settings, was and is, that may not change when the run in a folder is resumed."""
+    fields = ", ".join(f"{name} (was {old}, is {new})" for name, (old, new) in changed.items())
+    return (
+        f"{fields}: may not change when {str(path)!r} is resumed; of its settings only {', '.join(MAY_CHANGE)} may; "
+        "put back what was, or start a new run"
+    )
+
+
+def check_wandb_is_installed() -> None:
+    """Raises `ValueError` where the extra `wandb` is not installed."""
+    if importlib.util.find_spec("wandb") is None:
+        raise BadInputError("wandb_project: Weights & Biases is not installed; `pip install lookax[wandb]`")

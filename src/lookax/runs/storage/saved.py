@@ -9,9 +9,10 @@ import jax
 from jaxtyping import PyTree
 
 from lookax.errors import BadInputError
-from lookax.experiments.studies.memory_shaping import MemoryShaping
+from lookax.experiments.studies.study import GameStudy, study_of
 from lookax.runs.programs.lanes import Lanes
-from lookax.runs.storage.checkpoints import Checkpoints, DamagedError, updates_in
+from lookax.runs.storage.checkpoints import Checkpoints, DamagedError
+from lookax.runs.storage.folder import updates_in
 from lookax.runs.storage.run import Run, read_run
 
 
@@ -31,8 +32,8 @@ class Saved:
     @property
     def seeds(self) -> range:
         """The random seeds, in the order of the state."""
-        first = self.run.experiment.first_seed
-        return range(first, first + self.run.experiment.seeds)
+        first = self.run.settings.first_seed
+        return range(first, first + self.run.settings.seeds)
 
 
 def read_saved(run: Run, update: int | None, devices: Sequence[Any] | None = None) -> Saved:
@@ -47,7 +48,7 @@ def read_saved(run: Run, update: int | None, devices: Sequence[Any] | None = Non
         raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint yet")
     if update is not None and update not in existing:
         raise BadInputError(f"update: {update} has no checkpoint; there are those of {', '.join(map(str, existing))}")
-    lanes = Lanes([run.experiment], devices)
+    lanes = Lanes([run.settings], devices)
     checkpoints = Checkpoints(run.checkpoints)
     try:
         if update is None:
@@ -62,21 +63,22 @@ def read_saved(run: Run, update: int | None, devices: Sequence[Any] | None = Non
         raise BadInputError(f"{str(run.folder.path)!r} has no checkpoint that is sound")
     state, progress = found
     # Others may learn together with it.
-    first = run.place * run.experiment.seeds
-    state = jax.tree.map(lambda leaf: leaf[first : first + run.experiment.seeds], state)
+    first = run.place * run.settings.seeds
+    state = jax.tree.map(lambda leaf: leaf[first : first + run.settings.seeds], state)
     return Saved(run, progress.update, state, lanes)
 
 
-def read_agents(path: Path, update: int | None) -> Saved:
-    """The same of the run in a folder, whose agents have a memory.
+def read_players(path: Path, update: int | None) -> tuple[Saved, GameStudy]:
+    """The same of the run in a folder, and its study, whose players meet in games.
 
-    **Raises:** `ValueError` besides if it is a run of another experiment.
+    **Raises:** `ValueError` besides if they do not.
     """
     run = read_run(path)
-    if not isinstance(run.experiment, MemoryShaping):
+    study = study_of(run.settings)
+    if not isinstance(study, GameStudy):
         raise BadInputError(
-            f"{str(path)!r} is a run of {run.preset.name}, and not of agents with a memory that play sampled games; "
+            f"{str(path)!r} is a run of {run.preset.name}, whose players do not meet in sampled games; "
             "`lookax evaluate` shows what such runs have learned"
         )
-    # One device: what is computed is small, and to deal games out is to trace an update.
-    return read_saved(run, update, jax.devices()[:1])
+    # One device: what is computed is small, and to spread games over several is to trace an update.
+    return read_saved(run, update, jax.devices()[:1]), study

@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
 from lookax.experiments.studies.algorithms import OPTIMISERS
-from lookax.experiments.studies.memory_shaping import MemoryShaping
+from lookax.experiments.studies.recurrent_shaping import RecurrentShapingStudy
+from lookax.experiments.studies.study import study_of, validate
 
 KEY = jax.random.key(8)
-TINY = MemoryShaping(
+TINY = RecurrentShaping(
     game="prisoners-dilemma",
     horizon=3,
     batch_size=4,
@@ -36,8 +38,8 @@ def changed(before, after):
 @pytest.mark.parametrize(("name", "inner_steps"), [("naive", 0), ("lola-dice", 1)])
 def test_simpler_opponents_take_one_step_without_divergences(name, inner_steps):
     settings = dataclasses.replace(TINY, opponent=name, opponent_model=True)
-    settings.validate()
-    pair = settings.pair()
+    validate(settings)
+    pair = RecurrentShapingStudy(settings).pair()
     first, second = pair.updates
     assert first is not None
     assert second is not None
@@ -59,7 +61,7 @@ def test_models_are_fitted_by_the_optimiser_of_the_policies(optimiser):
     settings = dataclasses.replace(
         TINY, optimiser=optimiser, opponent_model=True, model_learning_rate=0.3, model_critic_learning_rate=0.7
     )
-    imitation = settings.pair().imitations[0]
+    imitation = RecurrentShapingStudy(settings).pair().imitations[0]
     assert imitation is not None
     for ours, rate in ((imitation.optimiser, 0.3), (imitation.critic_optimiser, 0.7)):
         both = ours, OPTIMISERS[optimiser](rate)
@@ -70,21 +72,21 @@ def test_models_are_fitted_by_the_optimiser_of_the_policies(optimiser):
 @pytest.mark.slow
 def test_a_naive_opponent_learns():
     settings = dataclasses.replace(TINY, opponent="naive", outer_steps=1)
-    state = settings.init(KEY)
-    after, _ = quick(lambda key, state: settings.pair().update(key, state))(KEY, state)
+    state = study_of(settings).init(KEY)
+    after, _ = quick(lambda key, state: RecurrentShapingStudy(settings).pair().update(key, state))(KEY, state)
     assert all(any(changed(a.policy, b.policy)) for a, b in zip(state.agents, after.agents, strict=True))
 
 
 def test_an_agent_from_a_file_is_the_second_player_that_was_written_and_stays_as_it_is(tmp_path):
-    learned = TINY.init(jax.random.key(1))
+    learned = study_of(TINY).init(jax.random.key(1))
     path = tmp_path / "seed-0.json"
-    path.write_text(json.dumps(TINY.describe(learned)))
+    path.write_text(json.dumps(study_of(TINY).describe(learned)))
     settings = dataclasses.replace(TINY, opponent=str(path))
-    settings.validate()
-    state = settings.init(KEY)
+    validate(settings)
+    state = study_of(settings).init(KEY)
     assert not any(changed(state.agents[1], learned.agents[1]))
     assert any(changed(state.agents[0], learned.agents[0]))
-    after, metrics = quick(settings.update)(KEY, state)
+    after, metrics = quick(study_of(settings).update)(KEY, state)
     assert not any(changed(state.agents[1], after.agents[1]))
     assert any(changed(state.agents[0].policy, after.agents[0].policy))
     assert all(np.isfinite(metric).all() for metric in metrics.values())
@@ -92,14 +94,14 @@ def test_an_agent_from_a_file_is_the_second_player_that_was_written_and_stays_as
 
 def test_a_strategy_in_the_second_seat_is_not_written(tmp_path):
     settings = dataclasses.replace(TINY, opponent="tit-for-tat")
-    settings.validate()
-    state = settings.init(KEY)
-    written = settings.describe(state)
+    validate(settings)
+    state = study_of(settings).init(KEY)
+    written = study_of(settings).describe(state)
     assert list(written) == ["player1"]
     path = tmp_path / "seed-0.json"
     path.write_text(json.dumps(written))
     with pytest.raises(ValueError, match=r"opponent: .* cannot be read as a run's seed-….json") as error:
-        dataclasses.replace(TINY, opponent=str(path)).validate()
+        validate(dataclasses.replace(TINY, opponent=str(path)))
     assert "\n" not in str(error.value)
 
 
@@ -124,15 +126,15 @@ def test_files_that_hold_no_agent_are_told_in_a_line(text, complaint, tmp_path):
     if text is not None:
         path.write_text(text)
     with pytest.raises(ValueError, match=f"opponent: '{path}'.*{complaint}") as error:
-        dataclasses.replace(TINY, opponent=str(path)).validate()
+        validate(dataclasses.replace(TINY, opponent=str(path)))
     assert "\n" not in str(error.value)
 
 
 def test_an_agent_of_another_size_is_told_in_a_line(tmp_path):
     path = tmp_path / "agent.json"
-    path.write_text(json.dumps(TINY.describe(TINY.init(KEY))))
+    path.write_text(json.dumps(study_of(TINY).describe(study_of(TINY).init(KEY))))
     with pytest.raises(ValueError, match=rf"opponent: '{path}': network: .* has shape .*; it must be ") as error:
-        dataclasses.replace(TINY, opponent=str(path), hidden_size=3).validate()
+        validate(dataclasses.replace(TINY, opponent=str(path), hidden_size=3))
     assert "\n" not in str(error.value)
 
 
@@ -145,7 +147,7 @@ def test_lanes_learn_what_they_would_alone(opponent):
     )
 
     def learn(key):
-        return settings.pair().update(key, settings.init(key))
+        return RecurrentShapingStudy(settings).pair().update(key, study_of(settings).init(key))
 
     keys, alone = jax.random.split(KEY, 2), quick(learn)
     together = quick(jax.vmap(learn))(keys)
@@ -159,7 +161,13 @@ def test_lanes_learn_what_they_would_alone(opponent):
     [
         {"game": "coin", "shared_encoder": True, "tremble_probability": 0.1, "defector_fraction": 0.5},
         {"game": "two-coins", "opponent": "tit-for-tat", "opponent_model": True, "num_layers": 2},
-        {"game": "contribution", "opponent": "lola-dice", "baseline": "none", "memory": "none", "num_layers": 0},
+        {
+            "game": "contribution",
+            "opponent": "lola-dice",
+            "baseline": "none",
+            "recurrent_unit": "none",
+            "num_layers": 0,
+        },
         {"game": "matching-pennies", "start": "all-cooperate", "keep_optimisers": True, "critic_after_loop": True},
         {"baseline": "zero", "reversed_divergence": True, "optimiser": "rmsprop", "adjoint": "none", "inner_steps": 0},
     ],
@@ -167,15 +175,15 @@ def test_lanes_learn_what_they_would_alone(opponent):
 )
 def test_every_combination_keeps_its_form_from_one_update_to_the_next(changes):
     settings = dataclasses.replace(TINY, **changes)
-    settings.validate()
-    state = jax.eval_shape(settings.init, KEY)
-    after, metrics = jax.eval_shape(settings.update, KEY, state)
+    validate(settings)
+    state = jax.eval_shape(study_of(settings).init, KEY)
+    after, metrics = jax.eval_shape(study_of(settings).update, KEY, state)
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
         lambda leaf: (leaf.shape, leaf.dtype), state
     )
     assert set(metrics) == {"gradient_norm"} | ({"model_cross_entropy"} if settings.opponent_model else set())
-    metrics = jax.eval_shape(settings.evaluate, KEY, after)
+    metrics = jax.eval_shape(study_of(settings).evaluate, KEY, after)
     names = {"score", "against_always_defect", "against_always_cooperate", "against_tit_for_tat"}
     assert {name: metrics[name].shape for name in names} == dict.fromkeys(names, (2,))
     further = {"coins", "own_coin_share"} if "coin" in settings.game else set()
@@ -218,14 +226,16 @@ NAN = float("nan")
 )
 def test_values_out_of_range_are_named(field, value, rule):
     with pytest.raises(ValueError, match=f"^{field}: .* is not allowed; it must be {rule}") as error:
-        dataclasses.replace(TINY, **{field: value}).validate()
+        validate(dataclasses.replace(TINY, **{field: value}))
     assert str(value) in str(error.value)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.usefixtures("types_unchecked")
-@pytest.mark.parametrize("field", ["baseline", "memory", "initialiser", "adjoint"])
+@pytest.mark.parametrize("field", ["baseline", "recurrent_unit", "initialiser", "adjoint"])
 def test_names_that_there_are_not_are_refused_before_anything_is_compiled(field):
     settings = dataclasses.replace(TINY, **{field: "other"})
     with pytest.raises(ValueError, match=f"^{field}: 'other' is not allowed; it must be one of "):
-        jax.eval_shape(lambda key: settings.pair().update(key, settings.init(key)), KEY)
+        jax.eval_shape(
+            lambda key: RecurrentShapingStudy(settings).pair().update(key, study_of(settings).init(key)), KEY
+        )

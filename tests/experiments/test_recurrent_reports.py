@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lookax.experiments.figures import pola_figure4, pola_figure5
+from lookax.experiments.figures import pola_figure4 as published_figure4
+from lookax.experiments.figures import pola_figure5 as published_figure5
 from lookax.experiments.preset import Result
-from lookax.experiments.reports.memory import Published, Reading, coin_maps, draw_memory, draw_run, memory_table
+from lookax.experiments.presets import pola_figure4, pola_figure5
+from lookax.experiments.reports.recurrent import Published, Reading, coin_maps, draw_run, draw_scores, score_table
 
-SETTINGS = pola_figure4.LAPTOP_FIGURE.presets[0].experiment
+SETTINGS = pola_figure4.LAPTOP_FIGURE.presets[0].settings
 
 
 def result(name, self_play, defected=0.0, outer_steps=20, **more):
@@ -26,7 +28,7 @@ def result(name, self_play, defected=0.0, outer_steps=20, **more):
 
 def test_a_table_has_scores_with_intervals_at_the_end():
     # Student's t of three seeds, 4.303, times the standard error 0.01 / √3.
-    table = memory_table([result("a-b", 0.3)], {})
+    table = score_table([result("a-b", 0.3)], {})
     assert table.columns[:2] == ["setting", "self-play"]
     assert table.columns[2:] == [
         "against always-defect", "against always-cooperate", "against tit-for-tat",
@@ -37,7 +39,7 @@ def test_a_table_has_scores_with_intervals_at_the_end():
 
 def test_reciprocal_pairs_are_counted_at_the_end_and_ever():
     reciprocal = np.array([[False, False, False], [True, True, False], [True, False, False]])
-    table = memory_table([result("one", 0.3, reciprocal=reciprocal), result("other", 0.3)], {})
+    table = score_table([result("one", 0.3, reciprocal=reciprocal), result("other", 0.3)], {})
     assert table.columns[-1] == "reciprocal at the end (ever)"
     assert [row[-1] for row in table.rows] == ["1 of 3 (2)", "–"]
 
@@ -50,7 +52,7 @@ def test_it_agrees_where_no_difference_is_larger_than_chance_explains(self_play,
     # Half of our interval is 0.0248, of the published one 0.02: differences up to 0.0319, and 0.002 of reading off.
     # Against always-defect we always get 0, and the published interval counts alone.
     published = Published(Reading(self_play, 0.02), Reading(defected, 0.01))
-    table = memory_table([result("one", 0.3)], {"one": published})
+    table = score_table([result("one", 0.3)], {"one": published})
     assert table.verdicts == [agrees]
     assert table.rows[0][1].endswith(f"({self_play} ± 0.02)")
 
@@ -60,7 +62,7 @@ def test_one_seed_has_no_interval_and_is_judged_by_the_published_spread(self_pla
     # Another seed lies within 0.02 · √11 = 0.0663 of the published mean; ours is at 0.29.
     three = result("one", 0.3)
     one = dataclasses.replace(three, history={name: values[:, :1] for name, values in three.history.items()})
-    table = memory_table([one], {"one": Published(Reading(self_play, 0.02), Reading(0.0, 0.01))})
+    table = score_table([one], {"one": Published(Reading(self_play, 0.02), Reading(0.0, 0.01))})
     assert table.rows[0][1] == f"0.290 ({self_play} ± 0.02)"
     assert table.verdicts == [agrees]
 
@@ -71,14 +73,14 @@ def test_naive_learners_agree_with_no_row_of_pola(figure, seeds):
     # Nobody cooperates, and half of the coins that they pick up are of their own colour.
     nothing = np.zeros((2, seeds, 2))
     scores = {"score": nothing, "against_always_defect": nothing, "own_coin_share": nothing + 0.5}
-    naive = [Result(preset.name, preset.experiment, scores) for preset in figure.presets]
+    naive = [Result(preset.name, preset.settings, scores) for preset in figure.presets]
     table = figure.report.table(naive)
     pola = ["pola-dice" in row[0] or "pola-om" in row[0] for row in table.rows]
     assert sum(pola) == 2
     assert [verdict for verdict, is_pola in zip(table.verdicts, pola, strict=True) if is_pola] == [False, False]
 
 
-@pytest.mark.parametrize("figure", [pola_figure4, pola_figure5])
+@pytest.mark.parametrize("figure", [published_figure4, published_figure5])
 def test_who_always_defects_is_told_from_pola_by_always_defect_alone(figure):
     for name, published in figure.REFERENCES.items():
         if "pola-dice" in name or "pola-om" in name:
@@ -88,7 +90,7 @@ def test_who_always_defects_is_told_from_pola_by_always_defect_alone(figure):
 def test_published_lola_of_figure4_is_told_from_naive_learners():
     nothing = np.zeros((2, 10, 2))
     [lola] = [preset for preset in pola_figure4.FIGURE.presets if preset.name.endswith("lola-dice")]
-    result = Result(lola.name, lola.experiment, {"score": nothing, "against_always_defect": nothing})
+    result = Result(lola.name, lola.settings, {"score": nothing, "against_always_defect": nothing})
     assert pola_figure4.FIGURE.report.table([result]).verdicts == [False]
 
 
@@ -97,7 +99,7 @@ def test_own_coins_are_told_where_there_are_coins():
     coins = np.arange(4.0).reshape(2, 2)
     one = result("one", 0.3, own_coin_share=share, coins=np.broadcast_to(coins, (3, 3, 2, 2)))
     published = Published(Reading(0.3, 0.02), Reading(0.0, 0.02), Reading(0.5, 0.02))
-    table = memory_table([one], {"one": published})
+    table = score_table([one], {"one": published})
     assert table.rows[0][-1] == "0.750 [0.750, 0.750] (0.5 ± 0.02)"
     assert table.verdicts == [False]
     [heat_map] = coin_maps(one, [])
@@ -106,7 +108,7 @@ def test_own_coins_are_told_where_there_are_coins():
 
 
 def test_lines_are_drawn_by_outer_steps_and_named_by_what_tells_them_apart():
-    drawing = draw_memory([result("figure-small-pola-dice", 0.3), result("figure-small-lola-dice", 0.2, outer_steps=1)])
+    drawing = draw_scores([result("figure-small-pola-dice", 0.3), result("figure-small-lola-dice", 0.2, outer_steps=1)])
     pola, lola = drawing.axes[0].lines
     np.testing.assert_array_equal(pola.get_xdata(), [0, 20, 40])
     np.testing.assert_allclose(np.asarray(pola.get_ydata()), [0.0, 0.15, 0.3], atol=1e-12)

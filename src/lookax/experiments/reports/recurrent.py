@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
-from lookax.experiments.preset import HeatMap, Report, Result, Table
+from lookax.experiments.preset import HeatMap, Result, Table
 from lookax.experiments.reports.exact import tidy
 from lookax.experiments.reports.intervals import Interval, half_width
 from lookax.experiments.reports.sampled import draw_band
-from lookax.experiments.studies.memory_shaping import AGAINST, against_metric
+from lookax.experiments.studies.recurrent_shaping import AGAINST, against_metric
 
 COLOURS = ("#0072b2", "#009e73", "#d55e00", "#56b4e9", "#000000", "#cc79a7")
 
@@ -65,8 +65,9 @@ def _metrics(results: Sequence[Result]) -> dict[str, str]:
     return names
 
 
-def memory_table(results: Sequence[Result], references: Mapping[str, Published]) -> Table:
+def score_table(results: Sequence[Result], references: Mapping[str, Published] | None = None) -> Table:
     """Per setting: scores at the last update with intervals over seeds, and how many pairs are reciprocal."""
+    references = references or {}
     metrics = _metrics(results)
     reciprocal = any("reciprocal" in result.history for result in results)
     rows, verdicts = [], []
@@ -108,7 +109,7 @@ def _reciprocal(result: Result) -> str:
     return f"{int(pairs[-1].sum())} of {pairs.shape[1]} ({int(pairs.any(axis=0).sum())})"
 
 
-def draw_memory(results: Sequence[Result]) -> Drawing:
+def draw_scores(results: Sequence[Result]) -> Drawing:
     """A panel per metric: means over seeds by outer steps of the policies, a line per setting."""
     metrics = _metrics(results)
     drawing = Drawing(figsize=(3.2 * len(metrics), 3.5), layout="constrained")
@@ -117,7 +118,7 @@ def draw_memory(results: Sequence[Result]) -> Drawing:
     for panel, (metric, title) in zip(panels, metrics.items(), strict=True):
         for result, name, colour in zip(results, names, COLOURS, strict=False):
             if metric in result.history:
-                steps = result.experiment.outer_steps
+                steps = result.settings.outer_steps
                 draw_band(panel, by_seed(result, metric), 0, steps, color=colour, label=name)
         panel.set(xlabel="outer steps", title=title)
         tidy(panel)
@@ -145,7 +146,7 @@ def draw_run(results: Sequence[Result]) -> Drawing:
         panel.plot(values.mean(axis=1), color=COLOURS[0], linewidth=2)
         panel.set(xlabel="updates", title=title)
         tidy(panel)
-    drawing.suptitle(f"{result.name}, seeds: {result.experiment.seeds}")
+    drawing.suptitle(f"{result.name}, seeds: {result.settings.seeds}")
     return drawing
 
 
@@ -156,9 +157,3 @@ def coin_maps(result: Result, learned: Sequence[Mapping[str, object]]) -> Sequen
         return ()
     coins = result.history["coins"][-1].mean(axis=0)
     return (HeatMap("coins per game", ("red picks up", "blue picks up"), ("red coins", "blue coins"), coins),)
-
-
-HEADLINE = ("score", "against_always_defect", "own_coin_share")
-
-RUN = Report(draw_run, lambda results: memory_table(results, {}), HEADLINE, coin_maps)
-"""Of a single run."""

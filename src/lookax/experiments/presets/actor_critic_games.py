@@ -7,8 +7,8 @@ Learning Environment can be named; those that the code names are Qbert and Pong.
 import dataclasses
 
 from lookax.experiments.preset import Figure, Preset
-from lookax.experiments.reports.actor_critics import REPORT
-from lookax.experiments.studies.actor_critics import ActorCriticLearning
+from lookax.experiments.run_reports import ACTOR_CRITICS
+from lookax.experiments.settings.actor_critics import ActorCriticLearning
 
 # Sigmoids of the logits that the published code starts from: 4.6, 2.944, 0 and −4.6.
 MGRL = ActorCriticLearning(
@@ -17,8 +17,13 @@ MGRL = ActorCriticLearning(
 A2C = ActorCriticLearning(meta=False, total_updates=125_000)
 
 ATARI = tuple(
-    Preset(f"{name}-atari", f"{description} on an Atari game, Qbert unless --game says otherwise", experiment, REPORT)
-    for name, description, experiment in (
+    Preset(
+        f"{name}-atari",
+        f"{description} on an Atari game, Qbert unless --game says otherwise",
+        settings,
+        ACTOR_CRITICS,
+    )
+    for name, description, settings in (
         ("a2c", "A2C", A2C),
         ("mgrl", "Meta-gradients through three updates", MGRL),
         ("mgrl-lvc", "Meta-gradients through three updates, with LVC", dataclasses.replace(MGRL, surrogate="lvc")),
@@ -28,15 +33,15 @@ ATARI = tuple(
 SMALL = {"console": "minatar", "game": "breakout", "learning_rate": 0.004, "seeds": 8}
 
 MINATAR = tuple(
-    Preset(f"{preset.name.removesuffix('-atari')}-minatar", description, experiment, REPORT)
-    for preset, description, experiment in (
+    Preset(f"{preset.name.removesuffix('-atari')}-minatar", description, settings, ACTOR_CRITICS)
+    for preset, description, settings in (
         (
             preset,
             preset.description.replace("an Atari game, Qbert", "a MinAtar game, Breakout"),
-            dataclasses.replace(preset.experiment, **SMALL, total_updates=updates),
+            dataclasses.replace(preset.settings, **SMALL, total_updates=updates),
         )
         for preset, updates in zip(ATARI, (6_000, 2_000, 2_000), strict=True)
     )
 )
 
-FIGURE = Figure("meta-gradients-minatar", "A2C, MGRL and MGRL with LVC on MinAtar's Breakout", MINATAR, REPORT)
+FIGURE = Figure("meta-gradients-minatar", "A2C, MGRL and MGRL with LVC on MinAtar's Breakout", MINATAR, ACTOR_CRITICS)

@@ -1,30 +1,29 @@
 """Starting points for one's own experiments: every learner on the iterated prisoner's dilemma."""
 
 from lookax.experiments.preset import Preset
-from lookax.experiments.reports.exact import RUN
-from lookax.experiments.reports.sampled import RUN as SAMPLED_RUN
-from lookax.experiments.studies.algorithms import (
+from lookax.experiments.run_reports import EXACT, SAMPLED
+from lookax.experiments.settings.algorithms import (
     GradientSteps,
     LOLASettings,
     NaiveSettings,
     POLASettings,
     ProximalPoint,
 )
-from lookax.experiments.studies.exact_shaping import ExactShaping
-from lookax.experiments.studies.sampled_shaping import SampledShaping
+from lookax.experiments.settings.exact_shaping import ExactShaping
+from lookax.experiments.settings.sampled_shaping import SampledShaping
 
 PRESETS = (
     Preset(
         "ipd-naive",
         "Naive learners: they end in mutual defection",
         ExactShaping(NaiveSettings(learning_rate=1.0), total_updates=200),
-        RUN,
+        EXACT,
     ),
     Preset(
         "ipd-lola",
         "LOLA through one gradient step of the opponent",
         ExactShaping(LOLASettings(GradientSteps(inner_learning_rate=3.0), learning_rate=1.0), total_updates=200),
-        RUN,
+        EXACT,
     ),
     Preset(
         "ipd-lola-taylor",
@@ -32,7 +31,7 @@ PRESETS = (
         ExactShaping(
             LOLASettings(GradientSteps(inner_learning_rate=1.0), learning_rate=1.0, taylor=True), total_updates=200
         ),
-        RUN,
+        EXACT,
     ),
     Preset(
         "ipd-pola",
@@ -40,7 +39,7 @@ PRESETS = (
         ExactShaping(
             POLASettings(GradientSteps(inner_learning_rate=5.0), learning_rate=0.3, outer_beta=0.1), total_updates=10
         ),
-        RUN,
+        EXACT,
     ),
     Preset(
         "ipd-pola-implicit",
@@ -49,7 +48,7 @@ PRESETS = (
             POLASettings(ProximalPoint(inner_beta=3.0), learning_rate=1.0, outer_beta=None, outer_steps=1),
             total_updates=50,
         ),
-        RUN,
+        EXACT,
     ),
     Preset(
         "ipd-lola-dice",
@@ -57,6 +56,6 @@ PRESETS = (
         SampledShaping(
             inner_estimator="self-normalised-dice", outer_estimator="self-normalised-dice", total_updates=120
         ),
-        SAMPLED_RUN,
+        SAMPLED,
     ),
 )

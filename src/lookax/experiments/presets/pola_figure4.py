@@ -1,0 +1,111 @@
+"""Figure 4 of POLA (Zhao et al. 2022): agents with a memory in the iterated prisoner's dilemma, from sampled games.
+
+At published scale, presets do what the published commands do: Adam starts afresh at every update, and models of
+opponents are fitted with the step sizes of policies (the code never reads those that its commands give).
+
+At laptop scale games and networks are small: eight seeds learn within minutes on two cores. Learners are as published
+there, too; in two more presets hands tremble, and some games are against a defector (docs/agents-with-memory.md says
+why).
+"""
+
+import dataclasses
+
+from lookax.experiments import run_reports
+from lookax.experiments.preset import Figure, Preset, Report
+from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
+
+PREFIX = "pola-figure4"
+
+POLA = RecurrentShaping(total_updates=101)
+LOLA = dataclasses.replace(
+    POLA,
+    outer_steps=1,
+    inner_steps=1,
+    inner_learning_rate=0.05,
+    outer_beta=None,
+    inner_beta=None,
+    total_updates=20_001,
+)
+
+PRESETS = tuple(
+    Preset(f"{PREFIX}-{name}", f"{description}, iterated prisoner's dilemma", settings, run_reports.RECURRENT)
+    for name, description, settings in (
+        ("pola-dice", "POLA-DiCE", POLA),
+        ("pola-om", "POLA-DiCE with models of the opponent", dataclasses.replace(POLA, opponent_model=True)),
+        ("lola-dice", "LOLA-DiCE", LOLA),
+    )
+)
+
+
+LAPTOP_POLA = RecurrentShaping(
+    start="all-cooperate",
+    discount=0.9,
+    horizon=20,
+    batch_size=256,
+    outer_steps=20,
+    inner_steps=1,
+    learning_rate=0.01,
+    critic_learning_rate=0.01,
+    inner_learning_rate=0.1,
+    inner_critic_learning_rate=0.01,
+    outer_beta=10.0,
+    inner_beta=None,
+    model_batches=40,
+    model_learning_rate=0.01,
+    model_critic_learning_rate=0.01,
+    hidden_size=16,
+    evaluation_games=256,
+    total_updates=100,
+    seeds=8,
+)
+LAPTOP_POLA_OM = dataclasses.replace(LAPTOP_POLA, opponent_model=True)
+LAPTOP_LOLA = dataclasses.replace(LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, total_updates=1000)
+
+TREMBLING = {"tremble_probability": 0.05, "defector_fraction": 0.125}
+
+LAPTOP_PRESETS = tuple(
+    Preset(
+        f"{PREFIX}-laptop-{name}",
+        f"{description}, iterated prisoner's dilemma, small",
+        settings,
+        run_reports.RECURRENT,
+    )
+    for name, description, settings in (
+        ("pola-dice", "POLA-DiCE", LAPTOP_POLA),
+        ("pola-om", "POLA-DiCE with models of the opponent", LAPTOP_POLA_OM),
+        (
+            "pola-dice-tremble-defectors",
+            "POLA-DiCE with trembling hands and some games against a defector",
+            dataclasses.replace(LAPTOP_POLA, **TREMBLING),
+        ),
+        (
+            "pola-om-tremble-defectors",
+            "POLA-DiCE with models, trembling hands and some games against a defector",
+            dataclasses.replace(LAPTOP_POLA_OM, **TREMBLING),
+        ),
+        ("lola-dice", "LOLA-DiCE", LAPTOP_LOLA),
+        ("naive", "naive learners", dataclasses.replace(LAPTOP_LOLA, inner_steps=0)),
+    )
+)
+
+LAPTOP_FIGURE = Figure(
+    f"{PREFIX}-laptop",
+    "POLA and LOLA with memory in the iterated prisoner's dilemma, small games and networks",
+    LAPTOP_PRESETS,
+    Report(
+        "lookax.experiments.reports.recurrent:draw_scores",
+        "lookax.experiments.reports.recurrent:score_table",
+        run_reports.RECURRENT.headline,
+    ),
+)
+
+FIGURE = Figure(
+    PREFIX,
+    "POLA and LOLA with memory in the iterated prisoner's dilemma, at published scale (days on a processor)",
+    PRESETS,
+    Report(
+        "lookax.experiments.reports.recurrent:draw_scores",
+        "lookax.experiments.figures.pola_figure4:table",
+        run_reports.RECURRENT.headline,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Settings of experiments: data alone, which nothing needs JAX for."""

@@ -1,0 +1,108 @@
+"""What can be run: a protocol that whatever computes an experiment's settings satisfies."""
+
+import pkgutil
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from jaxtyping import Array, PyTree
+
+from lookax.games.arcade.environment import Environment
+from lookax.games.game import Game, Policies
+from lookax.learners.learner import Metrics
+
+
+@runtime_checkable
+class Study(Protocol):
+    """Settings, and what they compute: a first state, the next one, and what a state is worth.
+
+    Settings name their study by a class attribute, `study = "package.module:Class"`, so that they are data alone.
+
+    **Attributes:**
+
+    - `settings`: a frozen dataclass with `total_updates`, `seeds`, `first_seed` and `validate()`.
+    - `precision`: what everything is computed in.
+    - `settings_in_lanes`: whether settings that share a program are lanes of one call of it, or take turns with it, as
+      seeds never do.
+    - `spreads_games`: whether it pays to spread the games of a seed over processors, where there are more of them than
+      seeds.
+    """
+
+    precision: ClassVar[Literal["float32", "float64"]]
+    settings_in_lanes: ClassVar[bool]
+    spreads_games: ClassVar[bool]
+
+    @property
+    def settings(self) -> Any:
+        """What it computes."""
+        ...
+
+    def validate(self) -> None:
+        """Raises `ValueError`, in one line with field, value and what is allowed, for settings that cannot be run.
+
+        What settings check of themselves is not looked at again: this is about files, games and devices.
+        """
+        ...
+
+    def init(self, key: Array) -> PyTree:
+        """The first state."""
+        ...
+
+    def update(self, key: Array, state: PyTree) -> tuple[PyTree, Metrics]:
+        """The next state, and metrics of the update."""
+        ...
+
+    def evaluate(self, key: Array, state: PyTree) -> Metrics:
+        """Metrics of a state; what is drawn for them is drawn from the key, another one for each seed."""
+        ...
+
+    def describe(self, state: PyTree) -> dict[str, Any]:
+        """A state's policies as JSON can hold them."""
+        ...
+
+
+@runtime_checkable
+class GameStudy(Study, Protocol):
+    """A study whose players play games with each other: what cross-play and inspection need besides.
+
+    Its settings have a `horizon`, the number of steps of a game.
+    """
+
+    def game(self) -> Game:
+        """What is played."""
+        ...
+
+    def rules(self) -> dict[str, Any]:
+        """The settings that say what is played and for how long, by name; runs of other ones cannot meet."""
+        ...
+
+    def policies(self, state: PyTree) -> Policies:
+        """The policies in a state, one per player."""
+        ...
+
+    def evaluate(self, key: Array, state: PyTree, against: Sequence[str] = ()) -> Metrics:
+        """Metrics of a state, among them `against_…`, the scores of each seat against these strategies."""
+        ...
+
+
+@runtime_checkable
+class EnvironmentStudy(Study, Protocol):
+    """A study of an actor-critic in an environment: what `lookax play` needs besides."""
+
+    def environment(self) -> Environment:
+        """What is played."""
+        ...
+
+    def network(self, state: PyTree) -> Any:
+        """The actor-critic in a state."""
+        ...
+
+
+def study_of(settings: Any) -> Study:
+    """What computes an experiment's settings."""
+    return pkgutil.resolve_name(settings.study)(settings)
+
+
+def validate(settings: Any) -> None:
+    """Raises `ValueError`, in one line with field, value and what is allowed, for settings that cannot be run."""
+    settings.validate()
+    study_of(settings).validate()

@@ -1,0 +1,78 @@
+"""Which settings a sweep learns with: a preset with every combination of some fields' values."""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lookax.errors import BadInputError
+from lookax.experiments.preset import Preset
+from lookax.experiments.registry import PRESETS, look_up
+from lookax.runs.storage.config import as_fields, from_fields
+from lookax.runs.storage.run import Recording
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """A preset with every combination of some fields' values.
+
+    **Attributes:** the `preset`, with the settings that all have in common; `values` by field, as the command line
+    takes them; what is recorded when.
+
+    **Raises:** `ValueError`, in one line, for an unknown field or a value that is not allowed.
+    """
+
+    preset: Preset
+    values: Mapping[str, Sequence[str]]
+    recording: Recording
+
+    def __post_init__(self):
+        self.combinations()
+
+    def combinations(self) -> dict[str, Preset]:
+        """The preset with each combination of values, by a name that says which; the last field varies fastest."""
+        found: dict[str, Preset] = {}
+        for combination in itertools.product(*self.values.values()):
+            fields = dict(zip(self.values, combination, strict=True))
+            experiment = from_fields(self.preset.settings, fields, "lookax sweep")
+            experiment.validate()
+            settled = as_fields(experiment)
+            name = ",".join(f"{field}={_as_file_name(settled[field])}" for field in fields)
+            if name in found:
+                raise BadInputError(f"set: {name} is there twice")
+            found[name] = dataclasses.replace(self.preset, settings=experiment)
+        return found
+
+
+def stored_sweep(content: Mapping[str, Any]) -> Sweep:
+    """The sweep that a folder's configuration tells of.
+
+    **Raises:** `ValueError`, in one line, for what makes no sense.
+    """
+    preset = look_up("preset", str(content["sweep"]), PRESETS)
+    experiment = from_fields(preset.settings, content["settings"], "lookax sweep")
+    recording = from_fields(Recording(), content["recording"], "lookax sweep")
+    return Sweep(dataclasses.replace(preset, settings=experiment), content["set"], recording)
+
+
+def parse_set(words: Sequence[str]) -> dict[str, list[str]]:
+    """Values by field, from words such as `learning_rate=0.1,0.3`.
+
+    **Raises:** `ValueError`, in one line, for words of another form and fields that are there twice.
+    """
+    values: dict[str, list[str]] = {}
+    for word in words:
+        field, equals, listed = word.partition("=")
+        field = field.removeprefix("--").replace("-", "_")
+        if not equals or not field or not all(listed.split(",")):
+            raise BadInputError(f"set: {word!r} is not allowed; it must be field=value,value,…")
+        if field in values:
+            raise BadInputError(f"set: {field} is there twice")
+        values[field] = listed.split(",")
+    return values
+
+
+def _as_file_name(value: Any) -> str:
+    text = "-".join(map(str, value)) if isinstance(value, list) else str(value)
+    return re.sub(r"[^\w.+-]+", "_", text)
