@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figure3 import cpu_seconds
-from lookax.experiments.studies.study import study_of
 from lookax.experiments.registry import PRESETS
+from lookax.experiments.studies.study import study_of
 from lookax.runs.programs.lanes import Lanes
 
 # Preset: CPU-seconds of the original for 3 MDPs.

@@ -17,8 +17,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rich.console import Console
 from rich.table import Table
 
-from lookax.experiments.studies.recurrent_shaping import RecurrentShapingStudy
 from lookax.experiments.registry import PRESETS
+from lookax.experiments.studies.recurrent_shaping import RecurrentShapingStudy
 from lookax.rollouts.sharding import games_over
 from lookax.runs.programs.devices import use_cores
 
@@ -45,7 +45,7 @@ def measured(case: str, steps: int) -> dict[str, float]:
         if imitation is not None:
             return imitation.fit(key, 0, state.agents, state.models[0])
         assert update is not None
-        return update.update(key, 0, *state.agents, state.optimisers[0])
+        return update.update(key, 0, state.agents[0], state.agents[1], state.optimisers[0])
 
     began = time.perf_counter()
     with games_over(NamedSharding(Mesh(np.array(jax.devices()), ("games",)), PartitionSpec("games"))):

@@ -20,8 +20,8 @@ from jaxtyping import ScalarLike
 from rich.console import Console
 from rich.table import Table
 
-from lookax.experiments.studies.study import study_of
 from lookax.experiments.registry import PRESETS
+from lookax.experiments.studies.study import study_of
 from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.emulators import Playing
 from lookax.learners.mgrl import Inner, Outer, meta_gradient, recorded_meta_gradient

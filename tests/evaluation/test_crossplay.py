@@ -35,6 +35,8 @@ def test_pairings_that_share_an_agent_count_once():
 def test_strategies_meet():
     game = MatrixGame(contribution_payoffs(1.33))
     play = jax.jit(functools.partial(cross_scores, game, horizon=10, batch_size=2))
-    scores = play(strategy("grim", game, 0), strategy("always-defect", game, 1), jax.random.split(jax.random.key(0), 3))
+    scores = play(
+        strategy("grim", game, 0), (strategy("always-defect", game, 1),), jax.random.split(jax.random.key(0), 3)
+    )
     # Exploited at the first step alone.
     np.testing.assert_allclose(scores, [[-0.0335, 0.0665]] * 3, rtol=1e-6)

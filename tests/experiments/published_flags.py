@@ -176,6 +176,7 @@ def lola_dice(flags: Namespace, inner: str, hessian: str, outer: str) -> Fields:
         "ratio_ceiling": None,
         "self_normalised": False,
         "adjoint": "forward-over-reverse",
+        "correlations": True,
     }
 
 

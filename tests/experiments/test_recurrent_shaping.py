@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +40,7 @@ def changed(before, after):
 def test_simpler_opponents_take_one_step_without_divergences(name, inner_steps):
     settings = dataclasses.replace(TINY, opponent=name, opponent_model=True)
     validate(settings)
-    pair = RecurrentShapingStudy(settings).pair()
+    pair: Any = RecurrentShapingStudy(settings).pair()
     first, second = pair.updates
     assert first is not None
     assert second is not None

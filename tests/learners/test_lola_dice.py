@@ -315,3 +315,31 @@ def test_the_critic_learns_from_outer_games_and_helps(two_players):
 def test_a_negative_number_of_steps_is_refused(two_players):
     with pytest.raises(ValueError, match="steps: -1 is not allowed; it must be at least 0"):
         learner_of(two_players, inner_steps=-1)
+
+
+class Keyed(PlayedReturn):
+    """Games, and the `keys` that they were played by."""
+
+    keys: list[bytes] = eqx.field(static=True, kw_only=True)
+
+    def prepare(self, play, policies, values, buffer, key):
+        jax.debug.callback(lambda data: self.keys.append(np.asarray(data).tobytes()), jax.random.key_data(key))
+        return super().prepare(play, policies, values, buffer, key)
+
+
+class Listed(list[bytes]):
+    """A list that is told from others by which one it is."""
+
+    __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
+
+
+def test_all_games_are_played_by_keys_of_their_own(two_players):
+    keys = Listed()
+    of = lambda: Keyed(estimator="dice", batch_size=2, horizon=2, keys=keys)
+    learner = learner_of(two_players, of(), of(), of(), inner_steps=2)
+    state = learner.init(KEY)
+    quick = {"xla_backend_optimization_level": 0}
+    jax.block_until_ready(jax.jit(lambda key, state: learner.update(key, state), compiler_options=quick)(KEY, state))
+    jax.effects_barrier()
+    # Of each player two steps of its opponent, games for their derivative, and those after them.
+    assert len(keys) == 2 * (2 + 2 + 1) == len(set(keys))

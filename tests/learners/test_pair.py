@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,6 +64,32 @@ def test_one_program_for_both_does_what_one_for_each_does():
     np.testing.assert_allclose(told["model_cross_entropy"], told_each["model_cross_entropy"], rtol=1e-9)
     for before, after in zip((*state.agents, *state.models), (*together.agents, *together.models), strict=True):
         assert np.abs(flat(before) - flat(after)).max() > 1e-3
+
+
+class Follower(eqx.Module):
+    """Goes where the other agent is, which takes no compiling."""
+
+    def init(self, agent):
+        del agent
+        return ()
+
+    def update(self, key, player, agent, opponent, states):
+        del key, player
+        policy = jax.tree.map(lambda mine, theirs: mine + 2 * theirs, agent.policy, opponent.policy)
+        return Agent(policy, agent.critic), states, {"gradient_norm": jnp.zeros(())}
+
+    def swapped(self, swapped):
+        del swapped
+        return self
+
+
+def test_each_is_updated_against_where_the_other_was():
+    pair = Pair(initial=initial, updates=(Follower(), Follower()))
+    state = quick(lambda key: pair.init(key))(KEY)
+    after, _ = quick(lambda key, state: pair.update(key, state))(KEY, state)
+    for player in (0, 1):
+        mine, theirs = (flat(state.agents[i].policy) for i in (player, 1 - player))
+        np.testing.assert_allclose(flat(after.agents[player].policy), mine + 2 * theirs, rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -19,7 +19,8 @@ import yaml
 from lookax.cli import main
 from lookax.runs.programs import stopping
 from lookax.runs.programs.lanes import Lanes
-from lookax.runs.storage.checkpoints import Checkpoints, Progress
+from lookax.runs.storage import checkpoints as checkpoints_module
+from lookax.runs.storage.checkpoints import Checkpoints, DamagedError, Progress
 from lookax.runs.storage.folder import RunFolder, updates_in
 from lookax.runs.storage.run import read_run
 from tests.faults import child
@@ -97,6 +98,17 @@ def test_whichever_file_of_a_checkpoint_is_damaged_a_sound_state_is_read(damage,
         checkpoints.close()
     assert 0 < sound < len(files)
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_state_that_is_not_what_was_written_is_not_read(tmp_path, monkeypatch):
+    # What checksums of its files do not see.
+    with monkeypatch.context() as changed:
+        changed.setattr(checkpoints_module, "_digest", lambda *_: "another")
+        saved(tmp_path)
+    checkpoints = Checkpoints(tmp_path)
+    with pytest.raises(DamagedError, match="has changed since it was written"):
+        checkpoints.read(2, STATE)
+    checkpoints.close()
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_written_anew(folder, undisturbed, caplog):

@@ -39,6 +39,13 @@ def test_one_game_of_two_steps_by_hand():
     np.testing.assert_allclose(result, 2 * 3 + 0.9 * 0.5 * 5 + 1 * (1 - 2) + 0.9 * -1 * (1 - 0.25))
 
 
+def test_doubly_robust_by_hand():
+    # v₁ = V₁ + ρ₁ (r₁ − Q₁) = −1 + (5 − 2)/4 = −0.25; v₀ = V₀ + ρ₀ (r₀ + γ v₁ − Q₀) = 1 + 2 (3 − 0.225 − 4).
+    log_ratios, values, action_values = np.log([2.0, 0.25]), np.array([1.0, -1.0]), np.array([4.0, 2.0])
+    result = quick(doubly_robust, log_ratios, np.zeros(2), np.array([3.0, 5.0]), values, action_values, DISCOUNT)
+    np.testing.assert_allclose(result, 1 + 2 * (3 - 0.9 * 0.25 - 4))
+
+
 def test_two_games_self_normalised_by_hand():
     # Weights 1 and 3 at the first step, 1 and 6 at the second: normalised 1/2, 3/2 and 2/7, 12/7.
     log_ratios = np.log([[1.0, 3.0], [1.0, 2.0]])

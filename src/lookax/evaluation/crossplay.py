@@ -1,5 +1,6 @@
 """Cross-play: agents that have not learned together play with each other."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -32,14 +33,14 @@ def independent(values: np.ndarray, first: int | None, second: int | None) -> np
 
 
 def cross_scores(
-    game: Game, first: Any, second: Any, keys: Key[Array, " P"], horizon: int, batch_size: int
+    game: Game, first: Any, others: Sequence[Any], keys: Key[Array, " P"], horizon: int, batch_size: int
 ) -> Float[Array, "P N"]:
-    """All players' mean reward per step in P matches, of policies in the first and in the second seat, `[P, …]` each.
+    """All players' mean reward per step in P matches, of policies in the first seat and in each other one, `[P, …]`.
 
-    The two may be of different kinds; fixed strategies have no arrays, and so are the same in every match.
+    They may be of different kinds; fixed strategies have no arrays, and so are the same in every match.
     """
 
-    def one(first: Any, second: Any, key: Key[Array, ""]) -> Float[Array, " N"]:
-        return scores(match(game, (first, second), key, horizon, batch_size))
+    def one(first: Any, others: Sequence[Any], key: Key[Array, ""]) -> Float[Array, " N"]:
+        return scores(match(game, (first, *others), key, horizon, batch_size))
 
-    return jax.vmap(one)(first, second, keys)
+    return jax.vmap(one)(first, others, keys)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
-from lookax.policies.actor import MixedActors, OneByOne, actor_of, actors_of
+from lookax.policies.actor import Actor, MixedActors, OneByOne, actor_of, actors_of
 from lookax.policies.strategies import strategy
 from lookax.rollouts.games import Games, actor_rollout
 
@@ -27,17 +27,17 @@ def scores(games: Games) -> Float[Array, " N"]:
 def scores_against(
     names: Sequence[str], game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int
 ) -> Float[Array, "names N"]:
-    """Each player's score from its own seat, against each of these fixed strategies in the other one.
+    """Each player's score from its own seat, against each of these fixed strategies in all other ones.
 
     **Arguments:** `batch_size`: how many games are played against each.
     """
     by_player = []
     for player, policy in enumerate(players):
-        there = MixedActors(
-            tuple(OneByOne(strategy(name, game, 1 - player)) for name in names), (1 / len(names),) * len(names)
-        )
-        own = actor_of(game, policy, player)
-        actors = (own, there) if player == 0 else (there, own)
+        actors: list[Actor] = [
+            MixedActors(tuple(OneByOne(strategy(name, game, seat)) for name in names), (1 / len(names),) * len(names))
+            for seat in range(game.num_players)
+        ]
+        actors[player] = actor_of(game, policy, player)
         own_key = jax.random.fold_in(key, player)
         games = actor_rollout(game, actors, own_key, horizon=horizon, batch_size=batch_size * len(names))
         by_player.append(games.rewards[:, player].mean(axis=0).reshape(len(names), batch_size).mean(axis=1))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -12,10 +12,34 @@ from jaxtyping import Array, Bool, Int, Key, PyTree
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.agent import Agent
 from lookax.learners.opponents.imitation import Imitation
-from lookax.learners.pola_dice import POLADiCEUpdate
 
 Updated = tuple[Agent, PyTree, Any, Metrics]
 """A player's agent, optimisers' states and model after an update, and metrics of it."""
+
+
+@runtime_checkable
+class AgentUpdate(Protocol):
+    """How one agent of a pair learns, such as [`POLADiCEUpdate`][lookax.learners.pola_dice.POLADiCEUpdate]."""
+
+    def init(self, agent: Agent) -> PyTree:
+        """The optimisers' first states."""
+        ...
+
+    def update(
+        self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, states: Any
+    ) -> tuple[Agent, PyTree, Metrics]:
+        """A player's agent, its optimisers' states, and metrics, among them `gradient_norm`.
+
+        **Arguments:** the `opponent` as it is before it learns itself, or the player's model of it.
+        """
+        ...
+
+    def swapped(self, swapped: Bool[Array, ""]) -> "AgentUpdate":
+        """The same in a game with [`SwappedSeats`][lookax.games.swapped_seats.SwappedSeats].
+
+        What learns in the second seat is thus computed by the program of the first.
+        """
+        ...
 
 
 class PairState(eqx.Module):
@@ -47,7 +71,7 @@ class Pair(eqx.Module):
 
     _: dataclasses.KW_ONLY
     initial: Callable[[Key[Array, ""]], tuple[tuple[Agent, Agent], tuple[Agent, Agent]]] = eqx.field(static=True)
-    updates: tuple[POLADiCEUpdate | None, POLADiCEUpdate | None]
+    updates: tuple[AgentUpdate | None, AgentUpdate | None]
     imitations: tuple[Imitation | None, Imitation | None] = (None, None)
 
     def init(self, key: Key[Array, ""]) -> PairState:

@@ -216,9 +216,51 @@ class MixedActors(eqx.Module):
         return [0, *inner, batch_size]
 
 
+class Memoryless(eqx.Module):
+    """A policy of one observation in a seat of a game; its hidden state is what it sees at present.
+
+    **Attributes:**
+
+    - `policy`: from an observation `[D]` to logits `[A]`, such as a network's or any other function.
+    - `observe`: from the game's state to an observation.
+    - `first`: zeros of an observation's shape.
+    """
+
+    policy: Callable[[Float[Array, " D"]], Float[Array, " A"]]
+    observe: Callable[[Any], Float[Array, " D"]]
+    first: Float[Array, " D"]
+
+    @classmethod
+    def of(cls, game: Game, policy: Any, player: int) -> "Memoryless":
+        """The policy in a seat of a game, which it observes as the game says."""
+        like = jax.eval_shape(lambda key: game.observe(game.reset(key), player), jax.random.key(0))
+        return cls(policy, jax.tree_util.Partial(game.observe, player=player), jnp.zeros(like.shape, like.dtype))
+
+    def initial_hidden_state(self) -> Float[Array, " D"]:
+        """Zeros: nothing has been seen."""
+        return self.first
+
+    def update_hidden_state(self, hidden_state: Float[Array, " D"], seen: Seen) -> Float[Array, " D"]:
+        """The observation of the present state."""
+        del hidden_state
+        return self.observe(seen.state).astype(self.first.dtype)
+
+    def act(self, hidden_state: Float[Array, " D"]) -> Float[Array, " A"]:
+        """Action logits on the observation."""
+        return self.policy(hidden_state)
+
+
 def actor_of(game: Game, policy: Any, player: int) -> Actor:
-    """Any policy as a player's actor: a network, or a fixed strategy."""
-    return policy.actor(game, player) if isinstance(policy, Network) else OneByOne(policy)
+    """Any policy as a player's actor.
+
+    - One with a method `actor(game, player)`, such as a recurrent network or a table: what that returns.
+    - One with `initial_hidden_state()`, `update_hidden_state(hidden_state, seen)` and `act(hidden_state)` of a single
+      game, such as a fixed strategy: by itself in every game.
+    - Any other function of an observation: without a memory.
+    """
+    if hasattr(policy, "actor"):
+        return policy.actor(game, player)
+    return OneByOne(policy if hasattr(policy, "update_hidden_state") else Memoryless.of(game, policy, player))
 
 
 def actors_of(game: Game, policies: Sequence[Any]) -> tuple[Actor, ...]:

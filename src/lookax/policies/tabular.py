@@ -1,10 +1,18 @@
 """Policies that hold one row of logits per state."""
 
+import abc
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Int, Key, ScalarLike
+
+from lookax.errors import BadInputError
+from lookax.games.game import Game
+from lookax.games.matrix_game import MatrixGame
+from lookax.games.observations import state_one_hot
+from lookax.policies.actor import Actor, Memoryless, OneByOne
 
 
 def with_reference_action(free_logits: Float[Array, "... F"]) -> Float[Array, "... A"]:
@@ -16,7 +24,25 @@ def with_reference_action(free_logits: Float[Array, "... F"]) -> Float[Array, ".
     return jnp.concatenate([jnp.zeros_like(free_logits[..., :1]), free_logits], axis=-1)
 
 
-class TabularPolicy(eqx.Module):
+class StatePolicy(eqx.Module):
+    """A policy of observations that are one-hots of a matrix game's state, in the player's own view."""
+
+    @abc.abstractmethod
+    def __call__(self, observation: Float[Array, " S"]) -> Float[Array, " A"]:
+        """Action logits of one observation."""
+
+    def actor(self, game: Game, player: int) -> Actor:
+        """The policy in a seat of a matrix game.
+
+        **Raises:** `ValueError` for another game.
+        """
+        if not isinstance(game, MatrixGame):
+            raise BadInputError("policy: a table is of a matrix game's states; in other games networks can play")
+        rows = jnp.asarray(state_one_hot(game, player), float)
+        return OneByOne(Memoryless(self, jax.tree_util.Partial(_row, rows), jnp.zeros_like(rows[0])))
+
+
+class TabularPolicy(StatePolicy):
     """π(·|s) = softmax(0, θₛ), for observations that are one-hots of the state.
 
     **Attributes:** `logits` θ, `[S, F]`, F = A − 1.
@@ -29,7 +55,7 @@ class TabularPolicy(eqx.Module):
         return with_reference_action(observation @ self.logits)
 
 
-class SoftmaxTabularPolicy(eqx.Module):
+class SoftmaxTabularPolicy(StatePolicy):
     """π(·|s) = softmax(θₛ), with a logit for every action.
 
     The constant that softmax ignores is a direction in which nothing changes; gradients have no component along it.
@@ -54,7 +80,7 @@ def preconditioner(num_states: int) -> np.ndarray:
     return matrix
 
 
-class PreconditionedTabularPolicy(eqx.Module):
+class PreconditionedTabularPolicy(StatePolicy):
     """π(·|s) = softmax(0, (Aθ)ₛ), with A from [`preconditioner`][lookax.policies.tabular.preconditioner].
 
     It can express the same policies as [`TabularPolicy`][lookax.policies.tabular.TabularPolicy], but gradients act on
@@ -75,3 +101,7 @@ def normal_logits(
 ) -> Float[Array, "S F"]:
     """Free logits drawn from N(0, σ²)."""
     return jax.random.normal(key, (num_states, num_actions - 1)) * standard_deviation
+
+
+def _row(rows: Float[Array, "S S"], state: Int[Array, ""]) -> Float[Array, " S"]:
+    return rows[state]

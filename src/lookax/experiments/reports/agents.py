@@ -11,9 +11,7 @@ from matplotlib.image import AxesImage
 from lookax.evaluation.reciprocity import history_names
 from lookax.experiments.preset import HeatMap, Table
 from lookax.experiments.reports.intervals import half_width
-from lookax.experiments.studies.recurrent_shaping import against_metric
-
-SEATS = ("first seat", "second seat")
+from lookax.experiments.studies.study import against_metric
 
 STEPS = ("DD", "DC", "CD", "CC")
 """What happened at a step: mine, theirs."""
@@ -52,20 +50,19 @@ def draw_histories(title: str, cooperation: np.ndarray) -> Drawing:
 
 
 def opponents_table(quantities: Mapping[str, np.ndarray], strategies: Sequence[str]) -> Table:
-    """All players' scores `[seeds, 2]` against each other and against strategies: means with 95 % intervals."""
+    """All players' scores `[seeds, N]` against each other and against strategies: means with 95 % intervals."""
     metrics = {"each other": "score"} | {name: against_metric(name) for name in strategies}
-    rows = [
-        [name, *(mean_and_half(quantities[metric][:, seat]) for seat in range(2))] for name, metric in metrics.items()
-    ]
+    rows = [[name, *(mean_and_half(scores) for scores in quantities[metric].T)] for name, metric in metrics.items()]
     notes = ["Mean reward per step of the agent in its own seat."]
-    return Table(("against", *SEATS), rows, [None] * len(rows), notes)
+    seats = [f"seat {player + 1}" for player in range(quantities["score"].shape[1])]
+    return Table(("against", *seats), rows, [None] * len(rows), notes)
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Matches of those in the first seat, a row, with those in the second, a column.
+    """Matches of those in the first seat, a row, with those in all other ones, a column.
 
-    **Attributes:** `means` of all players' rewards per step, `[2]`, and half of the width of their 95 % intervals:
+    **Attributes:** `means` of all players' rewards per step, `[N]`, and half of the width of their 95 % intervals:
     `halves`.
     """
 
@@ -74,12 +71,12 @@ class Cell:
 
     @classmethod
     def of(cls, scores: np.ndarray) -> "Cell":
-        """Of scores `[seeds, 2]`."""
+        """Of scores `[seeds, N]`."""
         return cls(scores.mean(axis=0), half_width(scores.T))
 
 
 def crossplay_table(names: Sequence[str], cells: Sequence[Sequence[Cell]], notes: Sequence[str]) -> Table:
-    """What those in the first seat are paid, in rows, by those in the second one, in columns."""
+    """What those in the first seat are paid, in rows, by those in all other ones, in columns."""
     rows = [
         [name, *(_with_half(float(cell.means[0]), float(cell.halves[0])) for cell in row)]
         for name, row in zip(names, cells, strict=True)

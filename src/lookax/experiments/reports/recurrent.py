@@ -12,7 +12,7 @@ from lookax.experiments.preset import HeatMap, Result, Table
 from lookax.experiments.reports.exact import tidy
 from lookax.experiments.reports.intervals import Interval, half_width
 from lookax.experiments.reports.sampled import draw_band
-from lookax.experiments.studies.recurrent_shaping import AGAINST, against_metric
+from lookax.experiments.studies.study import AGAINST, against_metric
 
 COLOURS = ("#0072b2", "#009e73", "#d55e00", "#56b4e9", "#000000", "#cc79a7")
 

@@ -92,6 +92,9 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
         reference = references.get(result.name)
         cells = [str(Interval.of(scores(result)[-1])), str(Interval.of(scores(result)[1:].mean(axis=0)))]
         for metric in CORRELATIONS:
+            if metric not in result.history:
+                cells.append("–")
+                continue
             theirs = "" if reference is None else f" ({reference.correlations[metric].mean():.3f})"
             cells.append(f"{Interval.of(correlations(result, metric))}{theirs}")
         games = result.history.get("effective_sample_size")
@@ -132,7 +135,8 @@ def least_p(result: Result, reference: Reference) -> float | None:
         return None
     ours = scores(result)[1::EVERY]
     pairs = [(own, theirs, SCORE_ERROR) for own, theirs in zip(ours, reference.scores, strict=False)]
-    pairs += [(correlations(result, metric), theirs, 0.0) for metric, theirs in reference.correlations.items()]
+    known = {metric: theirs for metric, theirs in reference.correlations.items() if metric in result.history}
+    pairs += [(correlations(result, metric), theirs, 0.0) for metric, theirs in known.items()]
     return min(_p(*pair) for pair in pairs)
 
 
@@ -146,9 +150,13 @@ def draw_run(results: Sequence[Result]) -> Drawing:
     curves.set(xlabel="updates", ylabel="reward per step")
     tidy(curves)
     for (metric, label), colour in zip(CORRELATIONS.items(), ("#0072b2", "#d55e00"), strict=True):
-        draw_band(quality, smoothed(result.history[metric].mean(axis=-1)), SMOOTHED, color=colour, label=label)
+        if metric in result.history:
+            draw_band(quality, smoothed(result.history[metric].mean(axis=-1)), SMOOTHED, color=colour, label=label)
     quality.set(xlabel="updates", ylabel="correlation", ylim=(-0.25, 1.05))
-    quality.legend(frameon=False, fontsize=8)
+    if quality.lines:
+        quality.legend(frameon=False, fontsize=8)
+    else:
+        quality.set_axis_off()
     game = RepeatedGameStudy(result.settings).matrix_game()
     draw_cooperation(policies, result.history["cooperation"][-1], state_names(game))
     drawing.suptitle(f"{result.name}, seeds: {result.settings.seeds}")

@@ -58,6 +58,8 @@ class SampledShaping(RepeatedGame):
     """Off-policy weights are divided by their mean."""
     adjoint: AdjointName = "forward-over-reverse"
     """How the opponents' steps are differentiated."""
+    correlations: bool = True
+    """At every update, correlate the gradients with exact ones."""
 
     game: MatrixGameName = dataclasses.field(default="prisoners-dilemma", kw_only=True)
     """What is played at every step."""

@@ -16,6 +16,7 @@ from lookax.evaluation.matches import coins, match, own_coin_share, scores, scor
 from lookax.evaluation.reciprocity import is_reciprocal
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
 from lookax.experiments.studies.algorithms import optimiser_of
+from lookax.experiments.studies.study import AGAINST, against_metric
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Policies
 from lookax.games.matrix_game import MatrixGame
@@ -33,14 +34,6 @@ from lookax.policies.recurrent import network
 from lookax.policies.serialisation import as_written, from_written
 from lookax.policies.strategies import Strategy, strategy, strategy_names
 from lookax.rollouts.microbatches import Play
-
-AGAINST = ("always-defect", "always-cooperate", "tit-for-tat")
-"""Strategies that agents are evaluated against after every update."""
-
-
-def against_metric(strategy: str) -> str:
-    """The name of the metric that tells how agents fare against a strategy."""
-    return f"against_{strategy.replace('-', '_')}"
 
 
 @dataclasses.dataclass(frozen=True)

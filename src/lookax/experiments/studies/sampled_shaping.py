@@ -1,18 +1,22 @@
 """Opponent shaping with sampled games: LOLA-DiCE, each of its parts exact, sampled or off-policy."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Key
 
+from lookax.evaluation.matches import scores_against
 from lookax.evaluation.shaping_gradients import gradient_correlations
 from lookax.experiments.settings.sampled_shaping import PARTS, InnerEstimator, SampledShaping
 from lookax.experiments.studies.algorithms import optimiser_of
 from lookax.experiments.studies.repeated_game import RepeatedGameStudy, quantities
+from lookax.experiments.studies.study import against_metric
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Policies
+from lookax.games.matrix_game import MatrixGame
 from lookax.learners.learner import Metrics
 from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
 from lookax.learners.objectives.critic import TabularCritic
@@ -27,6 +31,9 @@ from lookax.learners.objectives.replay import ReplayBuffer, replay_buffer
 from lookax.lookahead.adjoints import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
+
+GAMES = 500
+"""Games that are played for every score against a strategy."""
 
 WITH_BASELINE = ("dice-baseline", "loaded-dice", "off-policy-dice-baseline")
 """Estimators that use a critic's values."""
@@ -73,7 +80,7 @@ class SampledShapingStudy(RepeatedGameStudy):
         return self.learner().init(key)
 
     def update(self, key: Key[Array, ""], state: LOLADiCEState) -> tuple[LOLADiCEState, Metrics]:
-        """One update of all players, and how its gradients correlate with exact ones.
+        """One update of all players and, if asked for, how its gradients correlate with exact ones.
 
         `correlation`, `inner_correlation`, `outer_correlation` `[N]` are those of
         [`gradient_correlations`][lookax.evaluation.shaping_gradients.gradient_correlations]; with off-policy estimates,
@@ -81,26 +88,53 @@ class SampledShapingStudy(RepeatedGameStudy):
         and `capped_weights` how many of their weights were above the cap of [`lookax.surrogates.off_policy`][].
         """
         learner = self.learner()
-        found, buffer = learner.look_ahead(key, state)
-        gradients, games = learner.gradients(learner.outer, found, key, state)
-        after, metrics = learner.step(gradients, games, buffer, state)
-        metrics |= gradient_correlations(learner, gradients, found, key, state)
+        if self.settings.correlations:
+            # The learner's update in its parts, so that what they made need not be made again.
+            found, buffer = learner.look_ahead(key, state)
+            gradients, games = learner.gradients(learner.outer, found, key, state)
+            after, metrics = learner.step(gradients, games, buffer, state)
+            metrics |= gradient_correlations(learner, gradients, found, key, state)
+        else:
+            after, metrics = learner.update(key, state)
         if self.settings.is_off_policy():
-            metrics["effective_sample_size"] = buffer_sample_size(self.exact_play(None), state.policies, buffer.games)
+            metrics["effective_sample_size"] = buffer_sample_size(
+                self.exact_play(None), state.policies, after.buffer.games
+            )
             replayed = learner.inner if isinstance(learner.inner, ReplayedReturn) else learner.hessian
             assert isinstance(replayed, ReplayedReturn)
-            metrics["capped_weights"] = replayed.capped_weights(self.exact_play(None), state.policies, buffer.games)
+            metrics["capped_weights"] = replayed.capped_weights(
+                self.exact_play(None), state.policies, after.buffer.games
+            )
         return after, metrics
 
-    def evaluate(self, key: Key[Array, ""], state: LOLADiCEState) -> Metrics:
+    def game(self) -> MatrixGame:
+        """The game."""
+        return self.matrix_game()
+
+    def rules(self) -> dict[str, Any]:
+        """The settings that say what is played and for how long, by name."""
+        names = ["game", *(("contribution_factor", "scaled") if self.settings.game == "contribution" else ())]
+        names += ["num_players", "memory_length", "start", "horizon"]
+        return {name: getattr(self.settings, name) for name in names}
+
+    def policies(self, state: LOLADiCEState) -> Policies:
+        """Those that learn."""
+        return state.policies
+
+    def evaluate(self, key: Key[Array, ""], state: LOLADiCEState, against: Sequence[str] = ()) -> Metrics:
         """Exact returns of an infinite horizon, cooperation, tit-for-tat, and all players' `score` `[N]`.
 
-        That is the mean reward per step, not discounted, in games of `horizon` steps. Nothing is drawn.
+        That is the mean reward per step, not discounted, in games of `horizon` steps. Nothing is drawn but games
+        `against` strategies, if there are any, whose scores are `against_…` `[N]`.
         """
-        del key
         play = self.exact_play(None)
         undiscounted = ExactPlay(play.game, play.observations, 1.0, self.settings.horizon)
-        return quantities(play, state.policies) | {"score": undiscounted.values(state.policies) / self.settings.horizon}
+        metrics = quantities(play, state.policies)
+        metrics["score"] = undiscounted.values(state.policies) / self.settings.horizon
+        if against:
+            own = scores_against(against, self.game(), state.policies, key, self.settings.horizon, GAMES)
+            metrics |= {against_metric(name): score for name, score in zip(against, own, strict=True)}
+        return metrics
 
     def _critic(self) -> TabularCritic | None:
         if not any(getattr(self.settings, f"{part}_estimator") in WITH_BASELINE for part in PARTS):

@@ -10,6 +10,14 @@ from lookax.games.arcade.environment import Environment
 from lookax.games.game import Game, Policies
 from lookax.learners.learner import Metrics
 
+AGAINST = ("always-defect", "always-cooperate", "tit-for-tat")
+"""Strategies that agents are evaluated against, in games that have them."""
+
+
+def against_metric(strategy: str) -> str:
+    """The name of the metric that says how agents fare against a strategy."""
+    return f"against_{strategy.replace('-', '_')}"
+
 
 @runtime_checkable
 class Study(Protocol):

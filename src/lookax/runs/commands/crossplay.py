@@ -9,14 +9,13 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
 from lookax.errors import BadInputError, check, check_at_least
 from lookax.evaluation.crossplay import cross_scores, independent, pairings
 from lookax.experiments.reports.agents import Cell, crossplay_table, draw_crossplay
-from lookax.experiments.studies.recurrent_shaping import AGAINST
+from lookax.experiments.studies.study import AGAINST
 from lookax.games.game import Policies
-from lookax.policies.strategies import strategy
+from lookax.policies.strategies import strategy, strategy_names
 from lookax.runs.commands import terminal
 from lookax.runs.commands.listing import told_apart
 from lookax.runs.storage.config import differing
@@ -38,16 +37,16 @@ class Side:
     seeds: int | None = None
     first_seed: int = 0
 
-    def taken(self, seat: int, places: np.ndarray) -> PyTree:
-        """Policies in a seat, of seeds at these places."""
-        return jax.tree.map(lambda leaf: leaf[places], self.policies[seat])
+    def taken(self, places: np.ndarray) -> Policies:
+        """Policies of all seats, of seeds at these places."""
+        return jax.tree.map(lambda leaf: leaf[places], tuple(self.policies))
 
 
 @dataclasses.dataclass(frozen=True)
 class Met:
-    """What came of matches of one side in the first seat with another, or itself, in the second.
+    """What came of matches of one side in the first seat with another, or itself, in all other ones.
 
-    **Attributes:** `pairs` of seeds' places, `[pairings, 2]`; all players' `scores`, `[pairings, 2]`; the `cell`.
+    **Attributes:** `pairs` of seeds' places, `[pairings, 2]`; all players' `scores`, `[pairings, N]`; the `cell`.
     """
 
     pairs: np.ndarray
@@ -135,7 +134,11 @@ def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
                 Side(name, other.policies(own.state), own.run.settings.seeds, own.seeds[0])
                 for name, (own, other) in zip(told_apart([own.run for own in saved]), read, strict=True)
             ),
-            *(Side(name, (strategy(name, game, 0), strategy(name, game, 1))) for name in AGAINST),
+            *(
+                Side(name, tuple(strategy(name, game, seat) for seat in range(game.num_players)))
+                for name in AGAINST
+                if name in strategy_names(game)
+            ),
         ]
         # A program for each two kinds of policies: runs of networks of the same sizes share theirs.
         play = jax.jit(functools.partial(cross_scores, game, horizon=study.settings.horizon, batch_size=games))
@@ -143,7 +146,7 @@ def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
         def met(first: Side, second: Side) -> Met:
             pairs = pairings(first.seeds, second.seeds, itself=first is second)
             keys = jax.random.split(jax.random.key(0), len(pairs))
-            scores = np.asarray(play(first.taken(0, pairs[:, 0]), second.taken(1, pairs[:, 1]), keys))
+            scores = np.asarray(play(first.taken(pairs[:, 0])[0], second.taken(pairs[:, 1])[1:], keys))
             return Met(pairs, scores, Cell.of(independent(scores, first.seeds, second.seeds)))
 
         return CrossPlay(
