@@ -33,7 +33,7 @@ from lookax.options import (
     SweepOptions,
 )
 from lookax.runs.commands import terminal
-from lookax.runs.commands.arguments import described_fields, parse
+from lookax.runs.commands.arguments import parse, settings_table
 from lookax.runs.commands.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
@@ -118,13 +118,16 @@ def _show(arguments: Sequence[str]) -> int:
     [name] = _take(arguments, 1)
     preset = _preset(name)
     terminal.say(f"{preset.name}: {preset.description}")
-    rows = [[f"--{field}", value, help_text] for field, value, help_text in described_fields(preset.settings)]
-    terminal.print_table(Table(("field", "value", "meaning"), rows, [None] * len(rows)), prose=True)
+    terminal.print_table(settings_table(preset.settings), prose=True)
     return 0
 
 
 def _run(arguments: Sequence[str]) -> int:
     run, rest, file = _run_named(arguments)
+    if any(word in HELP for word in rest):
+        terminal.say(f"usage: lookax run {run.preset.name} [--field value …]\n\n{run.preset.description}")
+        terminal.print_table(settings_table(RunOptions(run.settings, run.recording)), prose=True)
+        return 0
     options = parse(RunOptions(run.settings, run.recording), rest, "lookax run")
     options.distribution.validate()
     if file is not None:

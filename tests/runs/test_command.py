@@ -11,6 +11,7 @@ import yaml
 from lookax.cli import main
 from lookax.experiments.preset import Collection, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.experiments.settings.groups import GROUPS, OTHER, group_of
 from lookax.options import RunOptions
 from lookax.runs.commands.arguments import described_fields, parse
 from lookax.runs.commands.terminal import print_table
@@ -116,6 +117,21 @@ def test_show_tells_fields_values_and_meanings(capsys):
         assert text in printed
 
 
+def test_every_field_is_in_one_group():
+    grouped = [field for fields in GROUPS.values() for field in fields]
+    assert len(set(grouped)) == len(grouped)
+    for preset in PRESETS.values():
+        for field in described_fields(RunOptions(preset.settings)):
+            assert group_of(field.name) != OTHER, field.name
+
+
+def test_help_of_a_preset_has_all_that_may_be_said(capsys):
+    assert main(["run", "ipd-lola-dice", "--help"]) == 0
+    printed = capsys.readouterr().out
+    for text in ("usage: lookax run ipd-lola-dice", "--seeds", "--checkpoint-minutes", "--out", "Or exact, dice,"):
+        assert text in printed
+
+
 def test_help_and_no_words_print_the_usage(capsys):
     for words in (["--help"], [], ["run", "--help"], ["list", "-h"]):
         assert main(words) == 0
@@ -128,10 +144,10 @@ def test_help_and_no_words_print_the_usage(capsys):
 def test_every_field_that_is_shown_is_accepted(name):
     experiment = PRESETS[name].settings
     words = []
-    for field, value, meaning in described_fields(experiment):
-        assert meaning
-        if value != "None" and field not in ("taylor", "scaled", "restart", "stop-values"):
-            words += [f"--{field}", *value.strip("(),").split(", ")]
+    for field in described_fields(experiment):
+        assert field.meaning
+        if field.value is not None and not isinstance(field.value, bool):
+            words += [field.option, *str(field.value).strip("(),").split(", ")]
     assert parse(RunOptions(experiment), words, "lookax run").settings == experiment
 
 
@@ -142,6 +158,9 @@ def test_tables_are_whole_on_a_narrow_terminal(capsys, monkeypatch):
     rows = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
     assert max(map(len, rows)) <= 60
     assert any(row.split()[:2] == ["--inner-learning-rate", "3.0"] for row in rows)
+    # What the preset sets comes first, then the rest by groups.
+    text = "\n".join(rows)
+    assert text.index("--inner-learning-rate") < text.index("--seeds") < text.index("--game") < text.index("--policy")
     wide = ["x" * 40, "y" * 40, "z" * 40]
     print_table(Table(("a", "b", "c"), [wide], [True]))
     rows = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()

@@ -19,7 +19,9 @@ def test_agents_in_a_matrix_game(memory_run, tmp_path, capsys):
     assert main(["inspect", str(folder)]) == 0
     printed = capsys.readouterr().out
     assert "pola-figure4-pola-dice after update 1 of 1, means over seeds 0 … 1" in printed
-    for name in ("start", "DC-CC", "each other", "grim", "win-stay-lose-shift", "random"):
+    for name in ("start", "DC-CC"):
+        assert re.search(rf"^ +{name} +\d\.\d{{3}} \[\d\.\d{{3}}, \d\.\d{{3}}\] ", printed, re.MULTILINE), name
+    for name in ("each other", "grim", "win-stay-lose-shift", "random"):
         assert re.search(rf"^ +{name} +-?\d\.\d{{3}} ± \d\.\d{{3}} +-?\d\.\d{{3}} ± ", printed, re.MULTILINE), name
     assert "one game of seed 0" in printed
     with Image.open(folder / "inspection-1.png") as drawing:

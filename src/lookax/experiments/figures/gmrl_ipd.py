@@ -61,7 +61,8 @@ def draw(results: Sequence[Result]) -> Drawing:
                 style = {"color": colour, "markersize": 3.5, "markerfacecolor": "none", "linewidth": 0.8}
                 panels[0][column].errorbar(places, theirs.mean(axis=1), half_width(theirs), fmt="o", **style)
             for row, metric in enumerate(CORRELATIONS, start=1):
-                draw_band(panels[row][column], smoothed(result.history[metric].mean(-1)), SMOOTHED, color=colour)
+                values = smoothed(result.history[metric].mean(-1))
+                draw_band(panels[row][column], values, SMOOTHED, metric=metric, color=colour)
         panels[0][column].set_title(title)
         panels[0][column].legend(frameon=False, fontsize=8, loc="lower right")
         panels[-1][column].set_xlabel("updates")

@@ -42,7 +42,8 @@ def draw(results: Sequence[Result]) -> Drawing:
             if metric in result.history:
                 values = result.history[metric]
                 first = 1 - (len(values) - len(result.history["entropy"]))
-                draw_band(panel, values, first, result.settings.frames_per_update(), color=colour, label=result.name)
+                steps = result.settings.frames_per_update()
+                draw_band(panel, values, first, steps, metric, color=colour, label=result.name)
         panel.set(xlabel="frames", title=title)
         tidy(panel)
     for panel in panels[len(metrics) :]:
@@ -62,7 +63,7 @@ def table(results: Sequence[Result]) -> Table:
     """Per setting: the score at the end with an interval over seeds, how many games ended, and the numbers found."""
     rows = []
     for result in results:
-        found = [str(Interval.of(result.history[name][-1])) if name in result.history else "–" for name in TUNED]
+        found = [str(Interval.of(result.history[name][-1], name)) if name in result.history else "–" for name in TUNED]
         games = int(result.history["episodes"].sum())
         rows.append([result.name, str(Interval.of(closing_scores(result))), str(games), *found])
     notes = ["Mean return of the latest 100 games, over the last tenth of updates; means over seeds, 95 % intervals."]

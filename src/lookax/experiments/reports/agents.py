@@ -10,7 +10,7 @@ from matplotlib.image import AxesImage
 
 from lookax.evaluation.reciprocity import history_names
 from lookax.experiments.preset import HeatMap, Table
-from lookax.experiments.reports.intervals import half_width
+from lookax.experiments.reports.intervals import Interval, half_width
 from lookax.experiments.studies.study import against_metric
 
 STEPS = ("DD", "DC", "CD", "CC")
@@ -20,7 +20,7 @@ STEPS = ("DD", "DC", "CD", "CC")
 def history_table(cooperation: np.ndarray) -> Table:
     """P(C | history) of both players, `[seeds, 2, histories]`: means over seeds with 95 % intervals."""
     rows = [
-        [name, *(mean_and_half(cooperation[:, player, i]) for player in range(2))]
+        [name, *(str(Interval.of(cooperation[:, player, i], "cooperation")) for player in range(2))]
         for i, name in enumerate(history_names())
     ]
     notes = ["P(C | history), history: mine, theirs at each step, earlier steps first."]

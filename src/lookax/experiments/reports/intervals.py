@@ -13,22 +13,50 @@ AGREEMENT = 0.99
 """Of tests whether our numbers and published ones are of one kind: each says "no" by chance once in a hundred times."""
 
 
+BOUNDS = {
+    "correlation": (-1.0, 1.0),
+    "inner_correlation": (-1.0, 1.0),
+    "outer_correlation": (-1.0, 1.0),
+    "cooperation": (0.0, 1.0),
+    "own_coin_share": (0.0, 1.0),
+    "discount": (0.0, 1.0),
+    "gae_lambda": (0.0, 1.0),
+    "value_coefficient": (0.0, 1.0),
+    "entropy_coefficient": (0.0, 1.0),
+    "entropy": (0.0, np.inf),
+    "gradient_norm": (0.0, np.inf),
+    "variance": (0.0, np.inf),
+    "effective_sample_size": (0.0, np.inf),
+}
+"""Between which numbers metrics lie that cannot be just any."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A mean over seeds, and Student's 95 % interval of it (none with one seed)."""
+    """A mean over seeds, and Student's 95 % interval of it (none with one seed), within the quantity's bounds."""
 
     mean: float
     low: float
     high: float
 
     @classmethod
-    def of(cls, values: np.ndarray) -> "Interval":
-        """Of one value per seed."""
-        mean, half = float(values.mean()), float(half_width(values))
-        return cls(mean, mean - half, mean + half)
+    def of(cls, values: np.ndarray, metric: str = "") -> "Interval":
+        """Of one value per seed of a metric."""
+        low, high = ends(values, metric)
+        return cls(float(values.mean()), float(low), float(high))
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]" if np.isfinite(self.low) else f"{self.mean:.3f}"
+
+
+def ends(values: np.ndarray, metric: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of Student's 95 % intervals of means over seeds, the last axis; NaN with one seed.
+
+    What lies outside of what a bounded metric can be is cut off, which takes nothing from its confidence.
+    """
+    means, halves = values.mean(axis=-1), half_width(values)
+    low, high = BOUNDS.get(metric.split("/")[0], (-np.inf, np.inf))
+    return np.asarray(np.maximum(means - halves, low)), np.asarray(np.minimum(means + halves, high))
 
 
 def half_width(values: np.ndarray) -> np.ndarray:

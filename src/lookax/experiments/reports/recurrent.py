@@ -79,7 +79,9 @@ def score_table(results: Sequence[Result], references: Mapping[str, Published] |
                 continue
             ours = by_seed(result, metric)[-1]
             theirs = getattr(references.get(result.name), {"score": "self_play"}.get(metric, metric), None)
-            cells.append(f"{Interval.of(ours)}{'' if theirs is None else f' ({theirs.mean} ± {theirs.half_width})'}")
+            cells.append(
+                f"{Interval.of(ours, metric)}{'' if theirs is None else f' ({theirs.mean} ± {theirs.half_width})'}"
+            )
             if theirs is not None:
                 verdict = verdict is not False and theirs.agrees_with(ours)
         if reciprocal:
@@ -119,7 +121,7 @@ def draw_scores(results: Sequence[Result]) -> Drawing:
         for result, name, colour in zip(results, names, COLOURS, strict=False):
             if metric in result.history:
                 steps = result.settings.outer_steps
-                draw_band(panel, by_seed(result, metric), 0, steps, color=colour, label=name)
+                draw_band(panel, by_seed(result, metric), 0, steps, metric, color=colour, label=name)
         panel.set(xlabel="outer steps", title=title)
         tidy(panel)
     panels[0].set_ylabel("reward per step")

@@ -15,7 +15,7 @@ from scipy import stats
 from lookax.evaluation.policies import state_names
 from lookax.experiments.preset import Result, Table
 from lookax.experiments.reports.exact import draw_cooperation, tidy
-from lookax.experiments.reports.intervals import Interval, deviation, half_width
+from lookax.experiments.reports.intervals import Interval, deviation, ends
 from lookax.experiments.studies.repeated_game import RepeatedGameStudy
 from lookax.surrogates.off_policy import LOG_WEIGHT_CAP
 
@@ -96,7 +96,7 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
                 cells.append("–")
                 continue
             theirs = "" if reference is None else f" ({reference.correlations[metric].mean():.3f})"
-            cells.append(f"{Interval.of(correlations(result, metric))}{theirs}")
+            cells.append(f"{Interval.of(correlations(result, metric), metric)}{theirs}")
         games = result.history.get("effective_sample_size")
         cells.append("–" if games is None else f"{games.mean():.0f} of {result.settings.buffer_size}")
         p = None if reference is None else least_p(result, reference)
@@ -151,7 +151,8 @@ def draw_run(results: Sequence[Result]) -> Drawing:
     tidy(curves)
     for (metric, label), colour in zip(CORRELATIONS.items(), ("#0072b2", "#d55e00"), strict=True):
         if metric in result.history:
-            draw_band(quality, smoothed(result.history[metric].mean(axis=-1)), SMOOTHED, color=colour, label=label)
+            values = smoothed(result.history[metric].mean(axis=-1))
+            draw_band(quality, values, SMOOTHED, metric=metric, color=colour, label=label)
     quality.set(xlabel="updates", ylabel="correlation", ylim=(-0.25, 1.05))
     if quality.lines:
         quality.legend(frameon=False, fontsize=8)
@@ -170,13 +171,15 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     return (sums[window:] - sums[:-window]) / window
 
 
-def draw_band(axes: Axes, values: np.ndarray, first: int, steps: int = 1, **style: Any) -> None:
-    """Means over seeds of `[updates, seeds]` in a band of Student's 95 % interval; updates of so many steps each."""
+def draw_band(axes: Axes, values: np.ndarray, first: int, steps: int = 1, metric: str = "", **style: Any) -> None:
+    """Means over seeds of a metric `[updates, seeds]` in a band of Student's 95 % interval.
+
+    **Arguments:** the number of the `first` update; how many `steps` an update is drawn as.
+    """
     taken, means = steps * (first + np.arange(len(values))), values.mean(axis=1)
     axes.plot(taken, means, linewidth=1.4, **style)
     if values.shape[1] > 1:
-        half = half_width(values)
-        axes.fill_between(taken, means - half, means + half, color=style["color"], alpha=0.15, linewidth=0)
+        axes.fill_between(taken, *ends(values, metric), color=style["color"], alpha=0.15, linewidth=0)
     tidy(axes)
 
 

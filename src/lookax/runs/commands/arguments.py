@@ -13,6 +13,8 @@ import docstring_parser
 import tyro
 
 from lookax.errors import BadInputError
+from lookax.experiments.preset import Table
+from lookax.experiments.settings.groups import GROUPS, OTHER, group_of
 from lookax.experiments.settings.numbers import holds_settings
 
 Parsed = TypeVar("Parsed")
@@ -44,30 +46,78 @@ def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
             raise
         raise BadInputError(_one_line(complaint.getvalue())) from None
     if unknown:
-        raise BadInputError(_unknown(unknown[0], field_names(default)))
+        raise BadInputError(_unknown(unknown[0], [field.name for field in described_fields(default)]))
     return parsed
 
 
-def field_names(settings: Any) -> list[str]:
-    """The names of the settings' fields, those of nested settings in their place."""
-    return [name.replace("-", "_") for name, _, _ in described_fields(settings)]
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A field of settings, for people.
+
+    **Attributes:** its `name`; its `value`; what it is for; the `choices` that there are, none where any value of its
+    type will do; whether the value is the `default`.
+    """
+
+    name: str
+    value: Any
+    meaning: str
+    choices: tuple[str, ...]
+    default: bool
+
+    @property
+    def option(self) -> str:
+        """What it is called on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def explanation(self) -> str:
+        """The meaning, and other choices than the present one."""
+        others = [choice for choice in self.choices if choice != self.value]
+        return f"{self.meaning} Or {', '.join(others)}." if others else self.meaning
 
 
-def described_fields(settings: Any) -> list[tuple[str, str, str]]:
-    """Name on the command line, value and meaning of every field, those of nested settings in their place.
+def described_fields(settings: Any) -> list[Field]:
+    """Every field, those of nested settings in their place.
 
     Settings that a preset does without (None) are left out, as on the command line.
     """
     meanings = _meanings(type(settings))
     hints = typing.get_type_hints(type(settings))
-    rows = []
+    found = []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if dataclasses.is_dataclass(value):
-            rows += described_fields(value)
+            found += described_fields(value)
         elif value is not None or not holds_settings(hints[field.name]):
-            rows.append((field.name.replace("_", "-"), str(value), meanings[field.name] or ""))
-    return rows
+            default = value == field.default
+            found.append(Field(field.name, value, meanings[field.name] or "", _choices(hints[field.name]), default))
+    return found
+
+
+def settings_table(settings: Any) -> Table:
+    """All fields by group: first those that a preset sets, then those that have their defaults."""
+    rows: list[list[str]] = []
+
+    def add(group: str, fields: Sequence[Field]) -> None:
+        for number, field in enumerate(fields):
+            rows.append(["" if number else group, field.option, str(field.value), field.explanation])
+
+    fields = described_fields(settings)
+    place = {name: i for i, name in enumerate(name for names in GROUPS.values() for name in names)}
+    fields.sort(key=lambda field: place.get(field.name, len(place)))
+    add("set here", [field for field in fields if not field.default])
+    for group in (*GROUPS, OTHER):
+        add(group, [field for field in fields if field.default and group_of(field.name) == group])
+    return Table(("", "field", "value", "meaning"), rows, [None] * len(rows))
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The strings that a type allows, if it allows no others."""
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)
+    options = typing.get_args(hint)
+    literal = [choice for option in options for choice in _choices(option)]
+    return tuple(literal) if literal and len(literal) == sum(len(_choices(option)) or 1 for option in options) else ()
 
 
 @functools.cache

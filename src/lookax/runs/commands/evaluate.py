@@ -10,7 +10,7 @@ import numpy as np
 
 from lookax.errors import BadInputError
 from lookax.experiments.preset import HeatMap, Result, Table
-from lookax.experiments.reports.intervals import Count, half_width
+from lookax.experiments.reports.intervals import Count, ends
 from lookax.experiments.studies.study import study_of
 from lookax.runs.commands import terminal
 from lookax.runs.storage.loggers import curves_by_seed
@@ -39,10 +39,10 @@ class Evaluation:
         rows, notes = [], []
         for name, values in self.quantities.items():
             numbers = curves_by_seed({name: values[None]})
-            rows += [[label, *_cells(by_seed[0])] for label, by_seed in numbers.items()]
+            rows += [[label, *_cells(label, by_seed[0])] for label, by_seed in numbers.items()]
             if not numbers:
                 notes.append(f"{name}: {' × '.join(map(str, values.shape[1:]))} numbers per seed")
-        columns = ("quantity", f"mean of {self.run.settings.seeds} seeds", "± (95 %)")
+        columns = ("quantity", f"mean of {self.run.settings.seeds} seeds", "95 % interval")
         return Table(columns, rows, [None] * len(rows), notes)
 
     def heat_maps(self) -> Sequence[HeatMap]:
@@ -87,9 +87,9 @@ def run_evaluate(path: Path, update: int | None) -> None:
         terminal.say(f"not written seed by seed: {reason.strerror or reason}")
 
 
-def _cells(values: np.ndarray) -> tuple[str, str]:
-    """A mean over seeds, and half of the width of its interval."""
+def _cells(name: str, values: np.ndarray) -> tuple[str, str]:
+    """A mean over seeds, and its interval."""
     if values.dtype == bool:
         return str(Count.of(values)), ""
-    half = float(half_width(values))
-    return f"{values.mean():.4g}", f"{half:.2g}" if np.isfinite(half) else "–"
+    low, high = ends(values, name)
+    return f"{values.mean():.4g}", f"[{low:.4g}, {high:.4g}]" if np.isfinite(low) else "–"

@@ -13,7 +13,8 @@ from lookax.errors import check
 from lookax.evaluation.matches import match
 from lookax.evaluation.reciprocity import cooperation_after
 from lookax.experiments.preset import Result
-from lookax.experiments.reports.agents import draw_histories, history_table, mean_and_half, opponents_table
+from lookax.experiments.reports.agents import draw_histories, history_table, opponents_table
+from lookax.experiments.reports.intervals import Interval
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
@@ -102,9 +103,8 @@ def run_inspect(path: Path, update: int | None, seed: int | None) -> None:
         terminal.say(heat_map.title)
         terminal.print_table(heat_map.table())
     if "own_coin_share" in quantities:
-        terminal.say(
-            f"share of coins that were of their picker's colour: {mean_and_half(quantities['own_coin_share'])}"
-        )
+        share = Interval.of(quantities["own_coin_share"], "own_coin_share")
+        terminal.say(f"share of coins that were of their picker's colour: {share}")
     terminal.print_table(opponents_table(quantities, strategy_names(game)))
     if isinstance(game, CoinGame | MatrixGame):
         what = "each player's last action"

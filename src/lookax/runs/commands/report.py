@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 from lookax import __version__
 from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Result
-from lookax.experiments.reports.intervals import Count, half_width
+from lookax.experiments.reports.intervals import Count, ends
 from lookax.runs.commands.arguments import described_fields
 from lookax.runs.commands.listing import Standing, preset_and_name, standings, told_apart
 from lookax.runs.storage.config import as_fields
@@ -164,7 +164,7 @@ def _curves(told: Sequence[Told]) -> tuple[list[dict[str, Any]], int]:
     found = []
     for name in names:
         own = {
-            str(number): _curve(curves[name], one.last, points)
+            str(number): _curve(name, curves[name], one.last, points)
             for number, (one, curves) in enumerate(zip(told, by_run, strict=True))
             if name in curves
         }
@@ -173,23 +173,17 @@ def _curves(told: Sequence[Told]) -> tuple[list[dict[str, Any]], int]:
     return found, points
 
 
-def _curve(values: np.ndarray, last: int, points: int) -> dict[str, list[float | int | None]]:
+def _curve(name: str, values: np.ndarray, last: int, points: int) -> dict[str, list[float | int | None]]:
     """Of values `[updates, seeds]` up to the last update, as many as there are points for."""
     chosen = np.unique(np.linspace(0, len(values) - 1, min(points, len(values))).round().astype(int))
     means = values[chosen].mean(axis=1)
-    lows, highs = _shares(values[chosen]) if values.dtype == bool else _means(values[chosen])
+    lows, highs = _shares(values[chosen]) if values.dtype == bool else ends(values[chosen], name)
     return {
         "updates": (last + 1 - len(values) + chosen).tolist(),
         "means": _short(means),
         "lows": _short(lows),
         "highs": _short(highs),
     }
-
-
-def _means(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of Student's intervals of means over seeds, the last axis."""
-    means, halves = values.mean(axis=1), half_width(values)
-    return means - halves, means + halves
 
 
 def _shares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -258,10 +252,10 @@ def _settings(runs: Sequence[Run]) -> dict[str, Any]:
     """Fields of settings and of what is recorded: those that differ, by run, and those that all share."""
     fields = [{"preset": run.preset.name} | as_fields(run.settings) | as_fields(run.recording) for run in runs]
     meanings = {
-        name.replace("-", "_"): meaning
+        field.name: field.meaning
         for run in runs
         for settings in (run.settings, run.recording)
-        for name, _, meaning in described_fields(settings)
+        for field in described_fields(settings)
     }
     names = dict.fromkeys(name for own in fields for name in own)
     texts = {name: [str(own[name]) if name in own else "–" for own in fields] for name in names}

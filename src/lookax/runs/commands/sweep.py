@@ -105,7 +105,7 @@ def _closing(runs: Sequence[Run], table: pd.DataFrame, failures: Mapping[str, st
     for run in runs:
         own = table.iloc[start : start + run.settings.seeds]
         start += run.settings.seeds
-        cells = [str(Interval.of(own[name].to_numpy(float))) for name in headline]
+        cells = [str(Interval.of(own[name].to_numpy(float), name)) for name in headline]
         rows.append([run.name, str(own["update"].iloc[-1]), *cells])
     notes = [
         "Last update's metrics: means over seeds with 95 % intervals. results.csv has every seed's.",
