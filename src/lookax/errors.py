@@ -12,7 +12,7 @@ class RunFailedError(ArithmeticError):
 
 
 class StoppedError(Exception):
-    """Work was told to stop, and has; the message says where.
+    """Work was asked to stop, and has; the message says where.
 
     **Arguments:** the `message`; the `number` of the signal, which says the exit status.
     """

@@ -35,11 +35,14 @@ def initial(key):
     return (first, second), (models[0], models[1])
 
 
-def test_one_program_for_both_does_what_one_for_each_does():
+@pytest.mark.parametrize("inner_steps", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_one_program_for_both_does_what_one_for_each_does(inner_steps):
     # Over all games nothing is drawn, so that seats do not matter to what is. Learners that are equal, but not one and
     # the same, are compiled one by one.
     play = KeyedGames(game=GAME, horizon=2, batch_size=16, keys=Keys())
-    learner = dataclasses.replace(learner_of(GAME, 2, inner_beta=0.5, outer_beta=0.8), play=play)
+    learner = dataclasses.replace(
+        learner_of(GAME, 2, inner_steps=inner_steps, inner_beta=0.5, outer_beta=0.8), play=play
+    )
     imitation = Imitation(
         play=learner.play,
         objectives=learner.objectives,
@@ -56,8 +59,8 @@ def test_one_program_for_both_does_what_one_for_each_does():
         play.keys.clear()
         after.append(jax.block_until_ready(quick(lambda key, state, pair=pair: pair.update(key, state))(KEY, state)))
         jax.effects_barrier()
-        # Of each player one batch for its model, one for the other's step, and one for its own.
-        assert len(play.keys) == 6
+        # Of each player one batch for its model, one for every step of the other, and one for its own.
+        assert len(play.keys) == 2 * (2 + inner_steps)
     (together, told), (each, told_each) = after
     # Both in double precision.
     np.testing.assert_allclose(flat(together), flat(each), rtol=1e-9, atol=1e-12)

@@ -41,17 +41,31 @@ def test_policies_of_states_act_on_what_they_see_of_each(game, kind):
         np.testing.assert_allclose(logits, expected, rtol=1e-6)
 
 
+class OwnCorner:
+    """A game that each player sees from its own corner; who plays 1 is paid 1."""
+
+    num_players, num_actions = 2, (2, 2)
+
+    def reset(self, key):
+        return jax.random.uniform(key, (3,))
+
+    def step(self, key, state, actions):
+        del key
+        return -state, actions.astype(float)
+
+    def observe(self, state, player):
+        return state[::-1] if player else state
+
+
 def test_a_plain_function_of_observations_plays():
-    game = OneCoinGame()
-    # Player 2 goes where its own observation says, whatever its weights.
-    weights = jnp.asarray(np.random.default_rng(0).normal(size=(4, game.observe(game.reset(KEY), 1).shape[0])))
+    game, weights = OwnCorner(), jnp.asarray(np.random.default_rng(0).normal(size=(2, 3)))
     plain = lambda observation: weights @ observation
     states = jax.vmap(game.reset, out_axes=-1)(jax.random.split(KEY, 5))
-    actor = actor_of(game, plain, 1)
-    hidden_state = actor.recurrence.update_hidden_state(actor.recurrence.initial_hidden_state(5), seen_in(states))
-    expected = jax.vmap(lambda state: plain(game.observe(state, 1)), -1, -1)(states)
-    np.testing.assert_allclose(actor.act(hidden_state), expected, rtol=1e-6)
-    games = jax.jit(lambda key: match(game, (plain, strategy("random", game, 1)), key, 3, 2))(KEY)
+    for player, seen in enumerate((states, states[::-1])):
+        actor = actor_of(game, plain, player)
+        hidden_state = actor.recurrence.update_hidden_state(actor.recurrence.initial_hidden_state(5), seen_in(states))
+        np.testing.assert_allclose(actor.act(hidden_state), weights @ seen, rtol=1e-6)
+    games = jax.jit(lambda key: match(game, (plain, plain), key, 3, 2))(KEY)
     assert games.actions.shape == (3, 2, 2)
 
 

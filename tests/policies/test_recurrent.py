@@ -14,7 +14,7 @@ from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.policies.actor import MixedActors, OneByOne
 from lookax.policies.mlp import Dense
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder, network
-from lookax.policies.serialisation import as_written, from_written
+from lookax.policies.serialisation import deserialise, serialise
 from lookax.policies.strategies import strategy
 from tests.networks import drawn_network
 
@@ -163,15 +163,15 @@ def test_parts_of_games_that_are_whole_stay_whole(fraction, first):
 
 def test_networks_survive_being_written():
     made: Any = drawn_network(0, 6, 2)
-    written = as_written(made)
+    written = serialise(made)
     assert sorted(written) == [
         *("encoder.gates.bias", "encoder.gates.weight", "encoder.layers.layers[0].bias"),
         *("encoder.layers.layers[0].weight", "head.bias", "head.weight", "unit.bias", "unit.weight"),
     ]
     like = jax.eval_shape(lambda: made)
-    for own, again in zip(jax.tree.leaves(made), jax.tree.leaves(from_written(written, like)), strict=True):
+    for own, again in zip(jax.tree.leaves(made), jax.tree.leaves(deserialise(written, like)), strict=True):
         np.testing.assert_array_equal(own, again)
-    assert as_written(None) == {}
+    assert serialise(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -188,5 +188,5 @@ def test_networks_survive_being_written():
 def test_what_does_not_fit_is_refused(change, complaint):
     made: Any = drawn_network(0, 6, 2)
     with pytest.raises(ValueError, match=f"^{complaint}") as error:
-        from_written(as_written(made) | change, made)
+        deserialise(serialise(made) | change, made)
     assert "\n" not in str(error.value)

@@ -28,16 +28,16 @@ def full_games(
     """
 
     @jax.jit
-    def go_on(place: EnvState, key: Key[Array, ""]):
-        place, rollout, finished = act(environment, network, place, key, STEPS, greedy=greedy)
-        return place, rollout.observations[:-1, 0], finished
+    def go_on(env_state: EnvState, key: Key[Array, ""]):
+        env_state, rollout, finished = act(environment, network, env_state, key, STEPS, greedy=greedy)
+        return env_state, rollout.observations[:-1, 0], finished
 
     reset_key, key = jax.random.split(key)
-    place = jax.jit(lambda key: first_env_state(environment, key, games))(reset_key)
+    env_state = jax.jit(lambda key: first_env_state(environment, key, games))(reset_key)
     returns, frames = np.full(games, np.nan), []
     while np.isnan(returns).any():
         key, own = jax.random.split(key)
-        place, seen, finished = go_on(place, own)
+        env_state, seen, finished = go_on(env_state, own)
         ended, values = np.asarray(finished.ended), np.asarray(finished.returns)
         if np.isnan(returns[0]):
             length = int(ended[:, 0].argmax()) + 1 if ended[:, 0].any() else STEPS

@@ -58,5 +58,5 @@ class SwappedSeats(eqx.Module):
         return state, jnp.where(self.swapped, rewards[::-1], rewards)
 
     def observe(self, state: Any, player: int) -> Float[Array, " D"]:
-        """What the player sees from its place."""
+        """What the player sees from its seat."""
         return jnp.where(self.swapped, self.game.observe(state, 1 - player), self.game.observe(state, player))

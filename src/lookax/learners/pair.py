@@ -96,8 +96,8 @@ class Pair(eqx.Module):
         else:
             after = [self._player(i, jax.random.fold_in(key, i), state) for i in (0, 1)]
         agents, optimisers, models, metrics = zip(*after, strict=True)
-        told = {name: jnp.stack([own[name] for own in metrics]) for name in metrics[0]}
-        return PairState(agents, optimisers, models), told
+        stacked = {name: jnp.stack([own[name] for own in metrics]) for name in metrics[0]}
+        return PairState(agents, optimisers, models), stacked
 
     def _player(self, i: int, key: Key[Array, ""], state: PairState) -> Updated:
         """One player's part of an update."""

@@ -48,7 +48,7 @@ class Convolution(eqx.Module):
 
 
 class DiscountEmbedding(eqx.Module):
-    """e(γ) = Wγ + b: what a critic is told of the discount that its values are of (Xu et al. 2018)."""
+    """e(γ) = Wγ + b: the critic's input for the discount that its values are of (Xu et al. 2018)."""
 
     weight: Float[Array, " E"]
     bias: Float[Array, " E"]
@@ -63,7 +63,7 @@ class ActorCritic(eqx.Module):
 
         h = ReLU(W_h · ReLU(convolutions of the frame)),    logits = W_a h,    V = W_v h
 
-    or, for a critic that is told the discount, V_γ = W_v ReLU(W_c [h, e(γ)]).
+    or, for a critic with the discount as an input, V_γ = W_v ReLU(W_c [h, e(γ)]).
 
     **Attributes:** `convolutions`; `hidden` W_h; `actor` W_a; `critic` W_v; `embedding` e and `merged` W_c, or `None`.
     """
@@ -117,7 +117,7 @@ def actor_critic(
     """A fresh network: orthogonal weights with gain √2 (actor 0.01, critic 1, embedding 1), biases zero.
 
     **Arguments:** height, width and channels of a `frame`; channels, side and stride of the `convolutions`; whether the
-    critic is told the discount.
+    critic has the discount as an input.
 
     **Raises:** `ValueError` for a stride that does not divide its side, or frames too small.
     """

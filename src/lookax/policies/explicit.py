@@ -1,4 +1,4 @@
-"""Policies written out as JSON, so that algorithms can be started from the same point.
+"""Policies serialised as JSON, so that algorithms can be started from the same point.
 
 One object with one key, a list over players in it:
 
@@ -34,21 +34,21 @@ def read_policies(path: Path, maker: PolicyMaker) -> Policies:
     **Raises:** `ValueError` naming the file if it is not readable, not of the form above or of another shape.
     """
     try:
-        written = json.loads(Path(path).read_text())
+        serialised = json.loads(Path(path).read_text())
     except (OSError, ValueError, RecursionError) as reason:
         raise BadInputError(f"{FIELD}: {str(path)!r} cannot be read as JSON ({reason})") from None
     try:
-        return parse_policies(written, maker)
+        return parse_policies(serialised, maker)
     except BadInputError as reason:
         raise BadInputError(f"{FIELD}: {str(path)!r} {reason}") from None
 
 
-def parse_policies(written: Any, maker: PolicyMaker) -> Policies:
+def parse_policies(serialised: Any, maker: PolicyMaker) -> Policies:
     """As [`read_policies`][lookax.policies.explicit.read_policies], from the parsed JSON."""
     allowed = ("logits", "probabilities") if maker.is_tabular else ("layers",)
-    if not isinstance(written, dict) or len(written) != 1 or next(iter(written)) not in allowed:
+    if not isinstance(serialised, dict) or len(serialised) != 1 or next(iter(serialised)) not in allowed:
         raise BadInputError(f"must be an object with one key, {' or '.join(allowed)}, for {maker.kind} policies")
-    [(key, players)] = written.items()
+    [(key, players)] = serialised.items()
     if not isinstance(players, list) or len(players) != maker.game.num_players:
         raise BadInputError(f"must list {maker.game.num_players} players under {key!r}")
     like = jax.eval_shape(maker.initial, jax.random.key(0))
@@ -105,11 +105,11 @@ def _network(key: str, given: Any, like: Any, player: int) -> Policy:
     if not isinstance(given, list) or len(given) != len(network.layers):
         raise BadInputError(f"must have {len(network.layers)} {what}")
     layers = []
-    for i, (written, layer) in enumerate(zip(given, network.layers, strict=True)):
-        if not isinstance(written, dict) or set(written) != {"weight", "bias"}:
+    for i, (serialised, layer) in enumerate(zip(given, network.layers, strict=True)):
+        if not isinstance(serialised, dict) or set(serialised) != {"weight", "bias"}:
             raise BadInputError(f"has {what} that are not objects with the keys weight and bias")
-        weight = _numbers(written["weight"], f"weights of layer {i} of player {player}", layer.weight.shape)
-        bias = _numbers(written["bias"], f"biases of layer {i} of player {player}", layer.bias.shape)
+        weight = _numbers(serialised["weight"], f"weights of layer {i} of player {player}", layer.weight.shape)
+        bias = _numbers(serialised["bias"], f"biases of layer {i} of player {player}", layer.bias.shape)
         layers.append(Dense(jnp.asarray(weight), jnp.asarray(bias)))
     given_network = MLPPolicy(tuple(layers), network.activation)
     if isinstance(like, PreconditionedMLPPolicy):

@@ -25,7 +25,7 @@ def orthogonal(key: Key[Array, ""], outputs: int, inputs: int, gain: float = 1.0
     def step(_: Int[Array, ""], x: Float[Array, "n m"]) -> Float[Array, "n m"]:
         return 1.5 * x - 0.5 * (x @ x.T) @ x
 
-    # GPUs multiply with ten bits of mantissa unless told otherwise: rows would be orthonormal to 10⁻³ only.
+    # GPUs multiply with ten bits of mantissa unless set otherwise: rows would be orthonormal to 10⁻³ only.
     with jax.default_matmul_precision("highest"):
         found = jax.lax.fori_loop(0, ITERATIONS, step, start)
     return gain * (found if outputs <= inputs else found.T)

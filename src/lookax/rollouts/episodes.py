@@ -21,8 +21,11 @@ class Finished(eqx.Module):
 class Episodes(eqx.Module):
     """Episodes that have ended.
 
-    **Attributes:** their number, `count`; returns of the latest ones, `recent`, in a ring; since the latest update, the
-    number of `ended` ones and the sum of their `returns`.
+    **Attributes:**
+
+    - `count`: how many.
+    - `recent`: returns of the latest ones, in a circular buffer.
+    - `ended`, `returns`: how many have ended since the latest update, and the sum of their returns.
     """
 
     count: Int[Array, ""]
@@ -38,8 +41,8 @@ class Episodes(eqx.Module):
         """These, and what ended in one more rollout."""
         ended, returns = finished.ended.reshape(-1), finished.returns.reshape(-1)
         nth, number = jnp.cumsum(ended), ended.sum()
-        # One after the other into the ring, of more than it holds the latest, so that no two have one place; what has
-        # not ended gets a place outside, and is dropped.
+        # One after the other into the buffer, of more than it holds the latest, so that no two have one index; what has
+        # not ended gets an index outside, and is dropped.
         places = jnp.where(ended & (nth > number - RECENT), (self.count + nth - 1) % RECENT, RECENT)
         recent = self.recent.at[places].set(returns, mode="drop")
         return Episodes(self.count + number, recent, self.ended + number, self.returns + (ended * returns).sum())

@@ -29,13 +29,13 @@ def draw_steps(results: Sequence[Result]) -> Drawing:
     return _draw(results, lambda settings: settings.inner_steps, "inner steps K")
 
 
-def _draw(results: Sequence[Result], place: Callable[[MAMLGradient], float | int], label: str) -> Drawing:
+def _draw(results: Sequence[Result], x: Callable[[MAMLGradient], float | int], label: str) -> Drawing:
     drawing = Drawing(figsize=(9, 3.4), layout="constrained")
     panels = drawing.subplots(1, len(ROWS))
     for axes, (metric, quantity) in zip(panels, ROWS.items(), strict=True):
         for pattern, group in by(results, lambda result: pattern_of(result.settings)).items():
             style = {"label": pattern, "color": PATTERN_COLOURS[pattern], "marker": "o"}
-            band(axes, [place(result.settings) for result in group], group, metric, root=False, **style)
+            band(axes, [x(result.settings) for result in group], group, metric, root=False, **style)
         axes.set(xlabel=label, ylabel=quantity)
     panels[1].set_yscale("log")
     legend = drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)

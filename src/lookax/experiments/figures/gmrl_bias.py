@@ -36,17 +36,17 @@ def draw_compositional(results: Sequence[Result]) -> Drawing:
     drawing = Drawing(figsize=(10.5, 5.6), layout="constrained")
     rows = {"inner_error": "inner error, RMS", "bias": "bias of the meta-gradient, RMS"}
     panels = drawing.subplots(len(rows), len(SWEEPS), sharey="row")
-    for column, (sweep, (label, place)) in enumerate(SWEEPS.items()):
+    for column, (sweep, (label, x)) in enumerate(SWEEPS.items()):
         for row, (metric, quantity) in enumerate(rows.items()):
             axes = panels[row][column]
             own = [result for result in results if sweep_of(result) == sweep]
             for estimator, group in by(own, lambda result: estimator_of(result.settings)).items():
-                places = [place(result.settings) for result in group]
+                places = [x(result.settings) for result in group]
                 style = dict(STYLES[estimator])
                 style["label"] += f": {exponent(places, group, metric):+.2f}"
                 band(axes, places, group, metric, root=True, **style)
             axes.set(xscale="log", yscale="log", xlabel=label if row else "", ylabel=quantity if column == 0 else "")
-            ticks = sorted({place(result.settings) for result in own})
+            ticks = sorted({x(result.settings) for result in own})
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=8)
             axes.minorticks_off()
             axes.legend(frameon=False, fontsize=7, title="fitted exponent", title_fontsize=7)

@@ -49,11 +49,9 @@ def _draw_method(axes: Axes, results: Sequence[Result], label: str, colour: str,
     shares = [count.share for count in counts]
     below, above = zip(*([abs(bound - count.share) for bound in count.interval()] for count in counts), strict=True)
     axes.errorbar(places, shares, [below, above], color=colour, marker=marker, capsize=2, label=label)
-    known = [
-        (place, REFERENCES[r.name].found) for place, r in zip(places, results, strict=True) if r.name in REFERENCES
-    ]
+    known = [(x, REFERENCES[r.name].found) for x, r in zip(places, results, strict=True) if r.name in REFERENCES]
     axes.plot(
-        [place for place, _ in known],
+        [x for x, _ in known],
         [count.share for _, count in known],
         marker,
         markersize=11,

@@ -4,8 +4,8 @@ At published scale, presets do what the published commands do: Adam starts afres
 opponents are fitted with the step sizes of policies (the code never reads those that its commands give).
 
 At laptop scale games and networks are small: eight seeds learn within minutes on two cores. Learners are as published
-there, too; in two more presets hands tremble, and some games are against a defector (docs/agents-with-memory.md says
-why).
+there, too. In two more presets some actions are random ones, and some games are against a defector
+(docs/agents-with-memory.md says why).
 """
 
 import dataclasses
@@ -75,12 +75,12 @@ LAPTOP_PRESETS = tuple(
         ("pola-om", "POLA-DiCE with models of the opponent", LAPTOP_POLA_OM),
         (
             "pola-dice-tremble-defectors",
-            "POLA-DiCE with trembling hands and some games against a defector",
+            "POLA-DiCE with random actions now and then and some games against a defector",
             dataclasses.replace(LAPTOP_POLA, **TREMBLING),
         ),
         (
             "pola-om-tremble-defectors",
-            "POLA-DiCE with models, trembling hands and some games against a defector",
+            "POLA-DiCE with models, random actions now and then and some games against a defector",
             dataclasses.replace(LAPTOP_POLA_OM, **TREMBLING),
         ),
         ("lola-dice", "LOLA-DiCE", LAPTOP_LOLA),

@@ -1,4 +1,4 @@
-"""What agents with a memory do, told: after which history they cooperate, how they fare, and with whom."""
+"""Tables and drawings of agents: after which history they cooperate, and what they earn with whom."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

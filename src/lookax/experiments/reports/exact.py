@@ -67,9 +67,9 @@ class Reference:
 
 def read_references(figure: str) -> dict[str, Reference]:
     """References of a figure's presets from `pola_exact_references.json`, which says how they were measured."""
-    written = json.loads((Path(__file__).parents[1] / "figures" / "data" / "pola_exact.json").read_text())
+    data = json.loads((Path(__file__).parents[1] / "figures" / "data" / "pola_exact.json").read_text())
     references = {}
-    for name, setting in written["settings"].items():
+    for name, setting in data["settings"].items():
         if name.startswith(f"{figure}-"):
             runs, returns = setting["runs"], np.array(setting["returns"])
             references[name] = Reference(

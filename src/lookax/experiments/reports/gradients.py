@@ -149,7 +149,7 @@ def quality_table(results: Sequence[Result], references: Mapping[str, Reference]
 def band(
     axes: Axes, places: Sequence[float | int], results: Sequence[Result], metric: str, root: bool, **style: Any
 ) -> None:
-    """A metric's mean over MDPs by place, in a band of one standard error; its square root, if asked for."""
+    """A metric's mean over MDPs by x, in a band of one standard error; its square root, if asked for."""
     values = np.array([over_mdps(result, metric) for result in results])
     values = np.sqrt(np.maximum(values, 0)) if root else values
     means = values.mean(axis=1)
@@ -162,7 +162,7 @@ def band(
 
 
 def exponent(places: Sequence[float | int], results: Sequence[Result], metric: str) -> float:
-    """The slope of log √metric over log place, by least squares over means of √metric over MDPs."""
+    """The exponent b of √metric ∝ xᵇ, by least squares over means of √metric over MDPs."""
     roots = [np.sqrt(np.maximum(over_mdps(result, metric), 0)).mean() for result in results]
     return float(np.polyfit(np.log(places), np.log(roots), 1)[0])
 

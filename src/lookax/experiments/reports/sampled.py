@@ -105,13 +105,13 @@ def shaping_table(results: Sequence[Result], references: Mapping[str, Reference]
             cells.append("–" if p is None else f"{p:.2g}")
         rows.append([result.name, *cells])
         verdicts.append(None if p is None else p >= LEAST_P)
-    columns = ["setting", "score at the end", "mean over updates", "correlation", "… outer exact", "ring's worth"]
+    columns = ["setting", "score at the end", "mean over updates", "correlation", "… outer exact", "effective games"]
     if references:
         columns += ["reference", "least p"]
     notes = [
         "Score: mean reward per step. Means over seeds with 95 % intervals. "
         f"Correlations: of gradients with the exact one, mean over the first {FIRST} updates; then the same had the "
-        "outer part been exact. Ring's worth: effective sample size of replayed games.",
+        "outer part been exact. Effective games: effective sample size of those replayed.",
     ]
     capped = {result.name: int(np.sum(result.history.get("capped_weights", 0))) for result in results}
     notes += [

@@ -27,11 +27,11 @@ class ActorCriticLearning:
     meta: bool = True
     """Tune discount, λ and coefficients by meta-gradients (MGRL); without, they stay as they are (A2C)."""
     inner_steps: int = 3
-    """MGRL: how many updates K a window has, which a further rollout judges; one window is an update of the run."""
+    """MGRL: how many updates K a window has; one more rollout gives the outer objective. One window is an update."""
     surrogate: PolicySurrogate = "score-function"
     """MGRL: what updates are differentiated as; lvc has the better Hessian."""
     critic_discount_constant: bool = True
-    """MGRL: the discount that the critic is told is constant to derivatives, as published."""
+    """MGRL: the critic's discount input is constant to derivatives, as published."""
     meta_learning_rate: float = 0.001
     """MGRL: step size of the meta-parameters' optimiser, Adam on their logits."""
     outer_discount: float = 0.99
@@ -39,13 +39,13 @@ class ActorCriticLearning:
     outer_gae_lambda: float = 0.95
     """MGRL: λ of the outer objective."""
     outer_value_coefficient: float = 0.0
-    """MGRL: weight of the critic's error in the judgement."""
+    """MGRL: weight of the critic's error in the outer objective."""
     outer_entropy_coefficient: float = 0.0
-    """MGRL: weight of the entropy in the judgement."""
+    """MGRL: weight of the entropy in the outer objective."""
     outer_kl_coefficient: float = 0.0
-    """MGRL: weight of the KL divergence from the window's first policy in the judgement."""
+    """MGRL: weight of the KL divergence from the window's first policy in the outer objective."""
     bootstrap_step_size: float | None = None
-    """MGRL: windows are judged by how near they come to a target so far up that judgement (BMG); None: by it itself."""
+    """MGRL: match a target so far up the outer gradient (BMG); None: maximise the outer objective itself."""
     adjoint: AdjointName = "forward-over-reverse"
     """MGRL: how updates are differentiated."""
 

@@ -54,7 +54,7 @@ class ActorCriticStudy:
         return Atari(self.settings.game, self.settings.sticky_actions, self.settings.max_frames)
 
     def fresh_network(self, key: Key[Array, ""]) -> ActorCritic:
-        """The Nature network, or a small one for MinAtar; MGRL's critic is told the discount."""
+        """The Nature network, or a small one for MinAtar; MGRL's critic has the discount as an input."""
         environment, atari = self.environment(), self.settings.console == "atari"
         return actor_critic(
             key,

@@ -31,7 +31,7 @@ from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.actor import Network
 from lookax.policies.recurrent import network
-from lookax.policies.serialisation import as_written, from_written
+from lookax.policies.serialisation import deserialise, serialise
 from lookax.policies.strategies import Strategy, strategy, strategy_names
 from lookax.rollouts.microbatches import Play
 
@@ -57,7 +57,7 @@ class RecurrentShapingStudy:
             possible = 1 <= settings.defector_fraction * at_once <= at_once - 1
             check(possible, "defector_fraction", settings.defector_fraction, rule)
         self.learner()
-        if self._written_opponent() is not None:
+        if self._opponent_file() is not None:
             self._read_opponent()
         elif settings.opponent not in (ITSELF, *SIMPLER):
             rule = f"one of {', '.join((ITSELF, *SIMPLER, *names))} in this game, or an agent's FILE.json"
@@ -170,7 +170,7 @@ class RecurrentShapingStudy:
     def describe(self, state: PairState) -> dict[str, Any]:
         """Both policies and critics, where they are networks."""
         return {
-            f"player{i + 1}": {"policy": as_written(agent.policy), "critic": as_written(agent.critic)}
+            f"player{i + 1}": {"policy": serialise(agent.policy), "critic": serialise(agent.critic)}
             for i, agent in enumerate(state.agents)
             if isinstance(agent.policy, Network)
         }
@@ -201,7 +201,7 @@ class RecurrentShapingStudy:
         keys = jax.random.split(key, 4)
         agents = self.first_agent(keys[0], 0), self.first_agent(keys[1], 1)
         models = self.first_agent(keys[2], 1), self.first_agent(keys[3], 0)
-        if self._written_opponent() is not None:
+        if self._opponent_file() is not None:
             return (agents[0], self._read_opponent()), models
         if self.settings.opponent not in (ITSELF, *SIMPLER):
             return (agents[0], Agent(strategy(self.settings.opponent, self.game(), 1), None)), models
@@ -217,16 +217,16 @@ class RecurrentShapingStudy:
             steps=self.settings.model_steps,
         )
 
-    def _written_opponent(self) -> Path | None:
+    def _opponent_file(self) -> Path | None:
         return Path(self.settings.opponent) if self.settings.opponent.endswith(".json") else None
 
     def _read_opponent(self) -> Agent:
-        path = self._written_opponent()
+        path = self._opponent_file()
         try:
-            written = json.loads(Path(str(path)).read_text())["player2"]
+            serialised = json.loads(Path(str(path)).read_text())["player2"]
             like = jax.eval_shape(lambda key: self.first_agent(key, 1), jax.random.key(0))
-            critic = None if like.critic is None else from_written(written["critic"], like.critic)
-            return Agent(from_written(written["policy"], like.policy), critic)
+            critic = None if like.critic is None else deserialise(serialised["critic"], like.critic)
+            return Agent(deserialise(serialised["policy"], like.policy), critic)
         except BadInputError as reason:
             raise BadInputError(f"opponent: {str(path)!r}: {reason}") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:

@@ -102,16 +102,16 @@ class Atari:
         """Four frames of every game; the emulators draw what is random in it."""
         del key
         batch_size = len(actions)
-        told = jax.ShapeDtypeStruct((6, batch_size), jnp.float32)
+        others = jax.ShapeDtypeStruct((6, batch_size), jnp.float32)
 
         def step(
             seed: Array, number: Array, count: Array, actions: Array
         ) -> tuple[np.int32, np.int32, np.ndarray, np.ndarray]:
-            after, screens, told = EMULATORS.step(self, int(seed), int(number), int(count), np.asarray(actions))
-            return np.int32(after), np.int32(int(count) + 1), screens, told
+            after, screens, others = EMULATORS.step(self, int(seed), int(number), int(count), np.asarray(actions))
+            return np.int32(after), np.int32(int(count) + 1), screens, others
 
         # Number and count come back from the host, so that no step is made before the one that it follows.
-        shapes = COUNT, COUNT, self._screens(batch_size), told
+        shapes = COUNT, COUNT, self._screens(batch_size), others
         number, count, screens, made = io_callback(step, shapes, state.seed, state.number, state.count, actions)
         rewards, continues, played, returns, ended, begins = made
         earlier = jnp.where(begins[:, None, None, None] > 0, 0, state.frames[..., 1:])

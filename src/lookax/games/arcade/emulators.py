@@ -63,7 +63,7 @@ def cartridge(game: str) -> Cartridge:
     return Cartridge(height, width, len(actions), fire)
 
 
-class Told(NamedTuple):
+class EmulatorStep(NamedTuple):
     """What a game tells of a step, as in [`Step`][lookax.games.arcade.environment.Step].
 
     **Attributes:** the `screen`; `reward`, as the game counts it; `continues`; `played`; `returns` of a game that
@@ -114,17 +114,17 @@ class Game:
         self.no_ops: list[int] = []
         self.screen = self._next_episode()
 
-    def step(self, action: int) -> Told:
+    def step(self, action: int) -> EmulatorStep:
         """An action of the player, and all steps that nobody chooses until it is the player's turn again."""
         if self._cut:
-            return Told(self._next_episode(), 0.0, False, False, 0.0, False, True)
+            return EmulatorStep(self._next_episode(), 0.0, False, False, 0.0, False, True)
         screen, reward = self._hold(action)
         # After a cut the last screen is shown first, whose value counts for what was done.
         begins = self._over or self._lost
         if begins:
             screen = self._next_episode()
         ended, self._ended = self._ended, []
-        return Told(screen, reward, not begins, True, sum(ended), bool(ended), begins)
+        return EmulatorStep(screen, reward, not begins, True, sum(ended), bool(ended), begins)
 
     def _next_episode(self) -> Screen:
         screen = self._next_life()
@@ -178,17 +178,17 @@ class Playing:
         return np.stack([game.screen for game in self.games])
 
     def step(self, actions: np.ndarray) -> tuple[UInt8[np.ndarray, "B height width 3"], Float32[np.ndarray, "6 B"]]:
-        """A step of all games: screens, and all else that is told, in its order."""
-        told = list(_at_once(Game.step, self.games, actions.tolist()))
+        """A step of all games: screens, and everything else of it, in its order."""
+        steps = list(_at_once(Game.step, self.games, actions.tolist()))
         self.count += 1
-        screens, *others = zip(*told, strict=True)
+        screens, *others = zip(*steps, strict=True)
         return np.stack(screens), np.array(others, np.float32)
 
 
 class Emulators:
     """Games of all batches of a process: by name and settings, by seed, and by a number among those of one seed.
 
-    Of more games than `limit` those are dropped that have not been played for longest. Who comes back to them is told.
+    Of more games than `limit` those are dropped that have not been played for longest. To go on with them is an error.
     """
 
     def __init__(self, limit: int = MOST_GAMES):
@@ -236,7 +236,7 @@ class Emulators:
         if playing is not None:
             return number, *playing.step(actions)
         number, screens = self.begin(games, len(actions), seed, count + 1)
-        spent = Told(screens[0], 0.0, continues=False, played=False, returns=0.0, ended=False, begins=True)[1:]
+        spent = EmulatorStep(screens[0], 0.0, continues=False, played=False, returns=0.0, ended=False, begins=True)[1:]
         return number, screens, np.repeat(np.array(spent, np.float32)[:, None], len(actions), axis=1)
 
     def end(self) -> None:

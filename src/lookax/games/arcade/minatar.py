@@ -85,8 +85,8 @@ class MinAtar:
         frames, after = choose(terminated | state.cut, begun, gone_on)
         rewards, ended = jnp.where(played, rewards, 0), terminated | truncated
         returns = state.returns + rewards
-        told = Step(frames, rewards, played & ~terminated, played, jnp.where(ended, returns, 0), ended)
-        return MinAtarState(after, jnp.where(ended, 0, returns), truncated), told
+        seen = Step(frames, rewards, played & ~terminated, played, jnp.where(ended, returns, 0), ended)
+        return MinAtarState(after, jnp.where(ended, 0, returns), truncated), seen
 
 
 def _integers() -> Any:

@@ -1,4 +1,4 @@
-"""Command-line arguments into dataclasses, each mistake told in one line."""
+"""Command-line arguments into dataclasses, each mistake in one line."""
 
 import contextlib
 import dataclasses

@@ -17,7 +17,7 @@ from lookax.experiments.studies.study import AGAINST
 from lookax.games.game import Policies
 from lookax.policies.strategies import strategy, strategy_names
 from lookax.runs.commands import terminal
-from lookax.runs.commands.listing import told_apart
+from lookax.runs.commands.listing import distinct_names
 from lookax.runs.storage.config import differing
 from lookax.runs.storage.saved import Saved, read_players
 
@@ -132,7 +132,7 @@ def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
         sides = [
             *(
                 Side(name, other.policies(own.state), own.run.settings.seeds, own.seeds[0])
-                for name, (own, other) in zip(told_apart([own.run for own in saved]), read, strict=True)
+                for name, (own, other) in zip(distinct_names([own.run for own in saved]), read, strict=True)
             ),
             *(
                 Side(name, tuple(strategy(name, game, seat) for seat in range(game.num_players)))

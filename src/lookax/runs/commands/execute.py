@@ -49,7 +49,7 @@ def train_all(programs: Sequence[Sequence[Sequence[Run]]], watch: Watch, stop: S
     failures: dict[str, str] = {}
     for program in programs:
         failures |= train(program, watch, stop)
-        # JAX keeps compiled programs, each in a thousand pieces of memory: some sixty are as many as Linux allows.
+        # JAX keeps compiled programs, each in a thousand mappings of memory: some sixty are as many as Linux allows.
         jax.clear_caches()
     return failures
 

@@ -94,11 +94,11 @@ def listing(found: Sequence[tuple[Run, Standing]], path: Path) -> Table:
 
 def preset_and_name(run: Run) -> str:
     """The preset's name, and the run's where it has one of its own that its folder does not tell."""
-    told = run.name in (run.preset.name, run.folder.path.resolve().name)
-    return run.preset.name if told else f"{run.preset.name}: {run.name}"
+    same = run.name in (run.preset.name, run.folder.path.resolve().name)
+    return run.preset.name if same else f"{run.preset.name}: {run.name}"
 
 
-def told_apart(runs: Sequence[Run]) -> list[str]:
+def distinct_names(runs: Sequence[Run]) -> list[str]:
     """Names that tell runs from one another: their own, or the folders of those that share one."""
     names = Counter(run.name for run in runs)
     folders = [run.folder.path.resolve() for run in runs]

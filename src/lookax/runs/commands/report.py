@@ -17,7 +17,7 @@ from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Result
 from lookax.experiments.reports.intervals import Count, ends
 from lookax.runs.commands.arguments import described_fields
-from lookax.runs.commands.listing import Standing, preset_and_name, standings, told_apart
+from lookax.runs.commands.listing import Standing, distinct_names, preset_and_name, standings
 from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.loggers import curves_by_seed
@@ -38,8 +38,8 @@ TITLED = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
-    """A run that is told of.
+class ReportedRun:
+    """A run on the page.
 
     **Attributes:** the `run` and how far it has come: `standing`; its `history`, to which a run that goes on may have
     added since; the `last` update in it, -1 without any.
@@ -51,7 +51,7 @@ class Told:
     last: int
 
     @classmethod
-    def of(cls, run: Run, standing: Standing) -> "Told":
+    def of(cls, run: Run, standing: Standing) -> "ReportedRun":
         """A run as it stands."""
         if standing.update is None:
             return cls(run, standing, {}, -1)
@@ -67,18 +67,18 @@ def write_report(paths: Sequence[Path], out: Path) -> tuple[int, list[str]]:
     **Raises:** `ValueError` if a folder is none, there is no run in them, or the page cannot be written.
     """
     check(out.suffix == ".html", "out", str(out), "a file whose name ends in .html")
-    told, complaints = _gathered(paths)
-    if not told:
+    reported, complaints = _gathered(paths)
+    if not reported:
         where = ", ".join(repr(str(path)) for path in paths)
         raise BadInputError(complaints[0] if complaints else f"there are no runs in {where}; `lookax run` makes some")
     try:
-        out.write_text(page(_title(paths), told, complaints), encoding="utf-8")
+        out.write_text(page(_title(paths), reported, complaints), encoding="utf-8")
     except OSError as reason:
         raise BadInputError(f"out: {str(out)!r} cannot be written ({reason.strerror})") from None
-    return len(told), complaints
+    return len(reported), complaints
 
 
-def page(title: str, told: Sequence[Told], complaints: Sequence[str]) -> str:
+def page(title: str, reported: Sequence[ReportedRun], complaints: Sequence[str]) -> str:
     """The page of a title: its style, plotly.js and everything to be shown, in one text that asks for nothing else."""
     text = _file("page.html")
     for mark, content in {
@@ -86,7 +86,7 @@ def page(title: str, told: Sequence[Told], complaints: Sequence[str]) -> str:
         "<!-- plotly -->": get_plotlyjs(),
         "<!-- script -->": _file("page.js"),
         # Escaped: no name or message, whatever it holds, ends the element that the data stand in.
-        "<!-- data -->": orjson.dumps(_content(title, told, complaints)).decode().replace("<", r"\u003c"),
+        "<!-- data -->": orjson.dumps(_content(title, reported, complaints)).decode().replace("<", r"\u003c"),
     }.items():
         text = text.replace(mark, content, 1)
     return text
@@ -101,40 +101,40 @@ def _file(name: str) -> str:
     return (resources.files("lookax.runs.commands") / "report_page" / name).read_text(encoding="utf-8")
 
 
-def _gathered(paths: Sequence[Path]) -> tuple[list[Told], list[str]]:
-    found: dict[Path, Told] = {}
+def _gathered(paths: Sequence[Path]) -> tuple[list[ReportedRun], list[str]]:
+    found: dict[Path, ReportedRun] = {}
     complaints: list[str] = []
     for path in paths:
         runs, unreadable = standings(path)
         complaints += unreadable
         for run, standing in runs:
             try:
-                found[run.folder.path.resolve()] = Told.of(run, standing)
+                found[run.folder.path.resolve()] = ReportedRun.of(run, standing)
             except BadInputError as complaint:
                 complaints.append(str(complaint))
     return list(found.values()), complaints
 
 
-def _content(title: str, told: Sequence[Told], complaints: Sequence[str]) -> dict[str, Any]:
-    labels = told_apart([one.run for one in told])
-    curves, points = _curves(told)
+def _content(title: str, reported: Sequence[ReportedRun], complaints: Sequence[str]) -> dict[str, Any]:
+    labels = distinct_names([one.run for one in reported])
+    curves, points = _curves(reported)
     return {
         "title": title,
         "version": __version__,
         "made": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "complaints": complaints,
-        "runs": [_run(one, label) for one, label in zip(told, labels, strict=True)],
+        "runs": [_run(one, label) for one, label in zip(reported, labels, strict=True)],
         "points": points,
         "curves": curves,
-        "without_curves": _without_curves(told),
-        "maps": _maps(told),
-        "tables": _tables([one.run for one in told], labels),
-        "settings": _settings([one.run for one in told]),
-        "provenance": _provenance([one.run for one in told]),
+        "without_curves": _without_curves(reported),
+        "maps": _maps(reported),
+        "tables": _tables([one.run for one in reported], labels),
+        "settings": _settings([one.run for one in reported]),
+        "provenance": _provenance([one.run for one in reported]),
     }
 
 
-def _run(one: Told, label: str) -> dict[str, Any]:
+def _run(one: ReportedRun, label: str) -> dict[str, Any]:
     standing = one.standing
     return {
         "label": label,
@@ -149,13 +149,13 @@ def _run(one: Told, label: str) -> dict[str, Any]:
     }
 
 
-def _curves(told: Sequence[Told]) -> tuple[list[dict[str, Any]], int]:
+def _curves(reported: Sequence[ReportedRun]) -> tuple[list[dict[str, Any]], int]:
     """For every number that gets a curve, means over seeds and their intervals, by run and update.
 
     Headline metrics come first. And with how many points a curve is drawn at most.
     """
-    by_run = [curves_by_seed(one.history) for one in told]
-    metrics = dict.fromkeys(name for one in told for name in (*one.run.preset.report.headline, *one.history))
+    by_run = [curves_by_seed(one.history) for one in reported]
+    metrics = dict.fromkeys(name for one in reported for name in (*one.run.preset.report.headline, *one.history))
     order = {metric: place for place, metric in enumerate(metrics)}
     names = sorted(
         dict.fromkeys(name for curves in by_run for name in curves), key=lambda name: order[name.split("/")[0]]
@@ -165,7 +165,7 @@ def _curves(told: Sequence[Told]) -> tuple[list[dict[str, Any]], int]:
     for name in names:
         own = {
             str(number): _curve(name, curves[name], one.last, points)
-            for number, (one, curves) in enumerate(zip(told, by_run, strict=True))
+            for number, (one, curves) in enumerate(zip(reported, by_run, strict=True))
             if name in curves
         }
         are_shares = any(curves[name].dtype == bool for curves in by_run if name in curves)
@@ -205,20 +205,20 @@ def _short(numbers: np.ndarray) -> list[float | None]:
     return [float(f"{number:.6g}") if np.isfinite(number) else None for number in numbers]
 
 
-def _without_curves(told: Sequence[Told]) -> list[str]:
+def _without_curves(reported: Sequence[ReportedRun]) -> list[str]:
     """Metrics of more numbers than get a curve each, and how many those are."""
     found = {
         name: f"{name} ({' × '.join(map(str, values.shape[2:]))} numbers per seed)"
-        for one in told
+        for one in reported
         for name, values in one.history.items()
         if not curves_by_seed({name: values})
     }
     return list(found.values())
 
 
-def _maps(told: Sequence[Told]) -> list[dict[str, Any]]:
+def _maps(reported: Sequence[ReportedRun]) -> list[dict[str, Any]]:
     found = []
-    for number, one in enumerate(told):
+    for number, one in enumerate(reported):
         if not one.history:
             continue
         result = Result(one.run.name, one.run.settings, one.history)

@@ -24,7 +24,7 @@ from lookax.runs.storage.provenance import provenance
 from lookax.runs.storage.run import Run
 
 Engine = Callable[["Sweep", Path, Stop], dict[str, str]]
-"""Learns a sweep's runs, or goes on with them, in a folder, until told to stop; returns why runs failed, by names."""
+"""Learns a sweep's runs, or goes on with them, in a folder, until asked to stop; returns why runs failed, by names."""
 
 
 def programs_of(sweep: Sweep, path: Path) -> list[list[list[Run]]]:

@@ -51,19 +51,19 @@ def progress(total: int) -> Iterator[Watch]:
     )
     with Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=total, rate="", numbers="")
-        told = began = time.monotonic()
+        printed = began = time.monotonic()
         learned = done = 0
 
         def watch(runs: Sequence[Run], updates: int, metrics: Mapping[str, float], *, resumed: bool = False) -> None:
-            nonlocal told, done, learned
+            nonlocal printed, done, learned
             done += updates * len(runs)
             learned += 0 if resumed else updates * len(runs)
             rate = f"{learned / (time.monotonic() - began):.3g}/s" if learned else ""
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
             bar.update(task, completed=done, rate=rate, numbers=numbers)
-            if not errors.is_terminal and time.monotonic() - told >= SECONDS_PER_LINE:
-                told = time.monotonic()
-                left = datetime.timedelta(seconds=round((total - done) * (told - began) / max(learned, 1)))
+            if not errors.is_terminal and time.monotonic() - printed >= SECONDS_PER_LINE:
+                printed = time.monotonic()
+                left = datetime.timedelta(seconds=round((total - done) * (printed - began) / max(learned, 1)))
                 errors.print(
                     f"{done} of {total} updates, {rate}, {left} left; {runs[0].name}: {numbers}", soft_wrap=True
                 )
@@ -77,14 +77,14 @@ def print_table(table: Table, *, prose: bool = False) -> None:
     No line is ever cut: where the terminal is narrow a column of `prose`, the last, wraps, and other tables go over its
     edge. Of many rows those without a verdict are left out, if others have one.
     """
-    judged = any(verdict is not None for verdict in table.verdicts)
+    compared = any(verdict is not None for verdict in table.verdicts)
     grid = RichTable(box=box.SIMPLE_HEAD)
-    columns = (*table.columns, *(["agrees"] if judged else []))
+    columns = (*table.columns, *(["agrees"] if compared else []))
     for column in columns:
         grid.add_column(column, no_wrap=not (prose and column == columns[-1]))
-    chosen = [v is not None or not judged or len(table.rows) <= MANY for v in table.verdicts]
+    chosen = [v is not None or not compared or len(table.rows) <= MANY for v in table.verdicts]
     for row, verdict in itertools.compress(zip(table.rows, table.verdicts, strict=True), chosen):
-        grid.add_row(*map(escape, row), *([VERDICTS[verdict]] if judged else []))
+        grid.add_row(*map(escape, row), *([VERDICTS[verdict]] if compared else []))
     out = console()
     if not prose:
         out = Console(highlight=False, width=max(out.width, out.measure(grid).maximum, WIDE))

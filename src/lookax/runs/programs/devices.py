@@ -1,4 +1,4 @@
-"""Which device computes what: lanes are dealt out to all devices or, where they are few, the games of each lane are."""
+"""Which device computes what: lanes are sharded over all devices or, where they are few, the games of each lane are."""
 
 import contextlib
 import functools
@@ -29,7 +29,7 @@ def use_cores() -> None:
     """Makes a device of JAX of every core of the processor; to be called before anything starts JAX.
 
     A device works on one program at a time, and on small arrays with one core. Nothing happens if JAX has started
-    already, or was told how many there are.
+    already, or its configuration says how many there are.
     """
     if jax.config.values["jax_num_cpu_devices"] == -1 and "xla_force_host" not in os.environ.get("XLA_FLAGS", ""):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -59,12 +59,12 @@ def agreed(*numbers: int) -> tuple[int, ...]:
 class Devices:
     """Devices of all processes that share a number of lanes: arrays with a leading axis of lanes.
 
-    Lanes are dealt out in order, in blocks of as many, padded with copies of the last one; where there are more blocks
+    Lanes are sharded in order, in blocks of as many, padded with copies of the last one; where there are more blocks
     than devices, in several rounds. No device waits for another within a program, which computes one block. On
     processors the size of a block does not depend on how many devices there are, up to four, and so neither does what
     a lane computes, bit for bit: how XLA rounds depends on the sizes of arrays.
 
-    Where there are fewer lanes than devices, and lanes play batches of games, the games are dealt out instead; sums
+    Where there are fewer lanes than devices, and lanes play batches of games, the games are sharded instead; sums
     over a batch then come in another order, and results agree within rounding.
 
     **Arguments:** how many `lanes`; `plays`, a function that traces what they compute, to see whether it plays games;
@@ -85,10 +85,10 @@ class Devices:
             if sizes:
                 self._games = games
                 self._sharding = NamedSharding(games.mesh, PartitionSpec())
-        dealt_to = 1 if self._games else len(few)
-        parts = max(BLOCKS, dealt_to) if devices[0].platform == "cpu" and not self._games else dealt_to
+        shards = 1 if self._games else len(few)
+        parts = max(BLOCKS, shards) if devices[0].platform == "cpu" and not self._games else shards
         self._block = -(-lanes // parts)
-        self._round = self._block * dealt_to
+        self._round = self._block * shards
         replicated = NamedSharding(self._sharding.mesh, PartitionSpec())
         self._everywhere = jax.jit(lambda tree: tree, out_shardings=replicated)
 
@@ -120,7 +120,7 @@ class Devices:
         return in_rounds
 
     def put(self, tree: PyTree) -> Rounds:
-        """Arrays `[lanes, …]` of NumPy, dealt out: by round, arrays on the devices."""
+        """Arrays `[lanes, …]` of NumPy, sharded: by round, arrays on the devices."""
 
         def sharded(leaf: np.ndarray, start: int) -> Array:
             part = leaf[start : start + self._round]

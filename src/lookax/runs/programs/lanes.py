@@ -39,7 +39,7 @@ def grouped(settings: Sequence[Any]) -> list[list[list[int]]]:
 class Lanes:
     """C settings that differ in numbers alone, and all of their S seeds, learning at once; `[C · S]` leads every array.
 
-    Lane c · S + s computes what settings c alone would with seed s alone. States are arrays alone, dealt out to
+    Lane c · S + s computes what settings c alone would with seed s alone. States are arrays alone, sharded over
     devices; `fetch` brings them, and metrics, to the host, and `put` takes what was fetched back.
 
     **Arguments:** the `settings`; the `devices` to use, by default as many as are of use.
@@ -61,14 +61,14 @@ class Lanes:
             if devices is None:
                 devices = usable(len(numbers[1]), study.spreads_games)
             self._devices = Devices(len(numbers[1]), lambda: jax.eval_shape(self._steps_lanes, *self._shapes), devices)
-            self._numbers, self._seeds = self._dealt_out(numbers)
+            self._numbers, self._seeds = self._sharded(numbers)
         self._programs: dict[str, Callable[..., Any]] = {}
 
     def with_numbers_of(self, settings: Sequence[Any]) -> "Lanes":
         """As many other settings that differ from these in numbers alone, in the same compiled programs."""
         other = copy.copy(self)
         with jax.enable_x64(self._x64):
-            other._numbers, other._seeds = other._dealt_out(_numbers(settings))
+            other._numbers, other._seeds = other._sharded(_numbers(settings))
         return other
 
     def start(self) -> tuple[Rounds, Rounds]:
@@ -108,7 +108,7 @@ class Lanes:
         with jax.enable_x64(self._x64):
             return self._devices.put(state)
 
-    def _dealt_out(self, numbers: PyTree) -> tuple[Rounds, Rounds]:
+    def _sharded(self, numbers: PyTree) -> tuple[Rounds, Rounds]:
         typed = jax.tree.map(lambda value, like: value.astype(like.dtype), numbers, tuple(self._shapes[:2]))
         return self._devices.put(typed[0]), self._devices.put(typed[1])
 
@@ -150,7 +150,7 @@ class Lanes:
         return state, self._evaluate_one(numbers, seed, state)
 
     def _step_one(self, numbers: Sequence[Array], seed: Array, number: Array, state: PyTree) -> tuple[PyTree, Metrics]:
-        # A key of its own for every update, so that what a run draws does not depend on how it was cut into pieces.
+        # A key of its own for every update, so that what a run draws does not depend on how it was interrupted.
         after, metrics = self._study(numbers).update(jax.random.fold_in(jax.random.key(seed), number), state)
         # Of a quantity that both have, the learner's is that before the update.
         evaluation = self._evaluate_one(numbers, seed, after)

@@ -1,4 +1,4 @@
-"""Signals to stop: work is told, and finishes what it is at; work that does not react in time is made to leave."""
+"""Signals to stop: work is notified, and finishes its update; work that does not react in time is made to leave."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
-    """Whether somebody has asked to stop: `signal` is the signal's number, 0 until then.
+    """Whether a stop has been requested: `signal` is the signal's number, 0 until then.
 
     **Arguments:** the `folder` that is worked in, which is to be resumed.
     """
@@ -37,9 +37,9 @@ class Stop:
         """What to raise once the work has come to a stop."""
         return StoppedError(self._told(where), self.signal)
 
-    def watch(self, told: socket.socket) -> None:
+    def watch(self, receiver: socket.socket) -> None:
         """Waits for a signal's number to come, and for the work to notice; ends the process if it does not in time."""
-        while (number := told.recv(1)) and number[0] not in SIGNALS:
+        while (number := receiver.recv(1)) and number[0] not in SIGNALS:
             pass
         if not number:
             return
@@ -73,11 +73,11 @@ def stop_on_signals(folder: Path) -> Iterator[Stop]:
         yield stop
         return
     # Python handles signals between two of its instructions, of which there are none while XLA compiles: the number of
-    # the signal comes through a socket to a thread, which is told at once.
-    ours, told = socket.socketpair()
-    told.setblocking(False)
+    # the signal comes through a socket to a thread, which is notified at once.
+    ours, receiver = socket.socketpair()
+    receiver.setblocking(False)
     watcher = threading.Thread(target=stop.watch, args=(ours,), daemon=True)
-    before_fd = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    before_fd = signal.set_wakeup_fd(receiver.fileno(), warn_on_full_buffer=False)
     before = {number: signal.signal(number, _ignore_once) for number in SIGNALS}
     watcher.start()
     try:
@@ -87,11 +87,11 @@ def stop_on_signals(folder: Path) -> Iterator[Stop]:
             signal.signal(number, handler)
         signal.set_wakeup_fd(before_fd)
         stop.noticed.set()
-        told.close()
+        receiver.close()
         watcher.join()
         ours.close()
 
 
 def _ignore_once(number: int, _frame: object) -> None:
-    """The thread has been told; whoever asks a second time means at once."""
+    """The thread has been notified; whoever asks a second time means at once."""
     signal.signal(number, signal.SIG_DFL)

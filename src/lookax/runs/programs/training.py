@@ -1,4 +1,4 @@
-"""The loop over updates: learn, check, record; stop when told, and go on from where a run was."""
+"""The loop over updates: learn, check, record; stop on request, and go on from where a run was."""
 
 import dataclasses
 import time
@@ -48,7 +48,7 @@ def train(program: Sequence[Sequence[Run]], watch: Watch, stop: Stop) -> dict[st
 
     **Returns:** why runs failed, by their names: quantity, update and seed.
 
-    **Raises:** [`StoppedError`][lookax.errors.StoppedError] once told to stop, with a checkpoint
+    **Raises:** [`StoppedError`][lookax.errors.StoppedError] once asked to stop, with a checkpoint
     written. `OSError` where files cannot be written.
     """
     failures: dict[str, str] = {}
@@ -117,23 +117,23 @@ class _Learning:
                 self._recorder.record(self._update + 1, metrics, seconds)
                 self._update, self._state = self._update + number, state
             self._watch(self._runs, number if self._update else 0, self._headline(metrics))
-            # Waiting for other processes is done without the lock, so that nobody is kept from leaving.
-            told, due, count = agreed(
+            # Waiting for other processes is done without the lock, so that no process is kept from leaving.
+            requested, due, count = agreed(
                 self._stop.signal,
                 int(self._recorder.is_due(self._update)),
                 max(1, min(2 * count, int(number * BURST_SECONDS / seconds))),
             )
             over = self._update == self._total
-            if told and not over:
-                self._stop.signal = told
+            if requested and not over:
+                self._stop.signal = requested
                 self._stop.noticed.set()
-            if told or due or over:
+            if requested or due or over:
                 fetched = self._lanes.fetch(state)
                 with self._stop.lock:
                     if over:
                         self._recorder.write_policies(fetched)
                     self._recorder.checkpoint(self._update, fetched)
-            if told and not over:
+            if requested and not over:
                 raise self._stop.error(self._where())
 
     def _burst(self, count: int) -> tuple[Rounds, History, int] | None:
@@ -153,7 +153,7 @@ class _Learning:
                 return None
             # Which lane it was, XLA does not tell.
             why = f"a solver did not converge at update {self._update + 1} of some seed"
-            raise self._buried(dict.fromkeys(range(len(self._runs)), why)) from None
+            raise self._failed(dict.fromkeys(range(len(self._runs)), why)) from None
         bad = _not_finite(history, self._recorder.lanes())
         if bad and count > 1:
             return None
@@ -182,23 +182,23 @@ class _Learning:
         return min(count, until_due, self._total - self._update)
 
     def _fail(self, names: Mapping[int, str]) -> None:
-        """Buries the runs of lanes that have a metric, named, that is not finite after the next update."""
+        """Records failures: of lanes, the names of metrics that are not finite after the next update."""
         first_seed, seeds = self._runs[0].settings.first_seed, self._runs[0].settings.seeds
         why: dict[int, str] = {}
         for lane, name in names.items():
-            told = f"{name} is not finite at update {self._update + 1} of seed {first_seed + lane % seeds}"
-            why.setdefault(lane // seeds, told)
-        failed = self._buried(why)
+            reason = f"{name} is not finite at update {self._update + 1} of seed {first_seed + lane % seeds}"
+            why.setdefault(lane // seeds, reason)
+        failed = self._failed(why)
         if len(self._recorder.failures) == len(self._runs):
             raise failed
 
-    def _buried(self, why: Mapping[int, str]) -> _AllFailedError:
-        """Buries runs, by their places, and keeps what came before."""
+    def _failed(self, why: Mapping[int, str]) -> _AllFailedError:
+        """Records that runs, by their places, have failed, and keeps what came before."""
         before = self._lanes.fetch(self._state) if self._update >= 0 else None
         with self._stop.lock:
             if before is not None:
                 self._recorder.write_policies(before)
-            self._recorder.bury(why)
+            self._recorder.record_failures(why)
             if before is not None and len(self._recorder.failures) == len(self._runs):
                 self._recorder.checkpoint(self._update, before)
         return _AllFailedError()

@@ -1,4 +1,4 @@
-"""Who is told how runs go on."""
+"""What follows runs as they go on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable

@@ -116,7 +116,7 @@ class Recorder:
                 if learned := study_of(run.settings).describe(one):
                     run.folder.write_policies(run.settings.first_seed + s, learned)
 
-    def bury(self, why: Mapping[int, str]) -> None:
+    def record_failures(self, why: Mapping[int, str]) -> None:
         """Records that runs, by their places, have failed, and why."""
         self.failures |= {
             c: f"{self._runs[c].name}: {reason}; what came before is in {self._runs[c].folder.path}"
