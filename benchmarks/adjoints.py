@@ -14,7 +14,8 @@ from jax.flatten_util import ravel_pytree
 from rich.console import Console
 from rich.table import Table
 
-from lookax.lookahead.adjoints import ADJOINTS, Adjoint, FirstOrderAdjoint, ForwardAdjoint
+from lookax.lookahead.adjoint_names import ADJOINTS
+from lookax.lookahead.adjoints import Adjoint, FirstOrderAdjoint, ForwardAdjoint
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.mlp import MLPPolicy, mlp_policy
 

@@ -26,7 +26,8 @@ from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.emulators import Playing
 from lookax.learners.mgrl import Inner, Outer, meta_gradient, recorded_meta_gradient
 from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
-from lookax.lookahead.adjoints import ADJOINTS, ForwardOverReverseAdjoint
+from lookax.lookahead.adjoint_names import ADJOINTS
+from lookax.lookahead.adjoints import ForwardOverReverseAdjoint
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.recorded import recorded_step
 from lookax.policies.convolutional import Convolution, actor_critic

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lookax import __version__
-from lookax.errors import BadInputError, RunFailedError, StoppedError, check
+from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import (
     COLLECTIONS,
@@ -37,6 +37,7 @@ from lookax.runs.commands.arguments import parse, settings_table
 from lookax.runs.commands.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
+from lookax.runs.errors import RunFailedError, StoppedError
 from lookax.runs.programs.distributed import is_first_process
 from lookax.runs.storage.config import as_fields, differing, read_yaml
 from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in

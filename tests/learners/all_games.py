@@ -13,9 +13,9 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot
 from lookax.learners.objectives.agent import Agent, SampledObjectives
 from lookax.learners.pola_dice import POLADiCEUpdate
-from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
-from lookax.policies.actor import Network
+from lookax.policies.network import Network
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
 from lookax.rollouts.games import Games

@@ -13,8 +13,8 @@ import numpy as np
 from lookax.games.coin_game import OneCoinGame, OneCoinState
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
-from lookax.policies.actor import Network
 from lookax.policies.mlp import Dense
+from lookax.policies.network import Network
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder
 from lookax.rollouts.games import Games, observed_by
 from lookax.rollouts.microbatches import Play

@@ -19,7 +19,7 @@ from lookax.learners.objectives.critic import TabularCritic
 from lookax.learners.objectives.game_returns import PlayedReturn, ReplayedReturn, play_games
 from lookax.learners.objectives.replay import replay_buffer
 from lookax.learners.objectives.shaping import Shaping
-from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
 
 KEY = jax.random.key(2)

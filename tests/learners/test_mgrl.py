@@ -14,14 +14,15 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.learners.mgrl import BootstrappedOuter, Inner, Outer, meta_gradient, recorded_meta_gradient
+from lookax.learners.bmg import BootstrappedOuter
+from lookax.learners.mgrl import Inner, Outer, meta_gradient, recorded_meta_gradient
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
     PolicySurrogate,
     clipped_by_constant_norm,
     learning_optimiser,
 )
-from lookax.lookahead.adjoints import ADJOINTS as ALL_ADJOINTS
+from lookax.lookahead.adjoint_names import ADJOINTS as ALL_ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.recorded import recorded_step
 from lookax.policies.convolutional import actor_critic

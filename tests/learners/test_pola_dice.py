@@ -16,8 +16,8 @@ from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners.objectives.agent import Agent
 from lookax.learners.objectives.shaping import Shaping
 from lookax.lookahead.lookahead import Lookahead
-from lookax.policies.actor import Network
 from lookax.policies.factory import PolicyMaker
+from lookax.policies.network import Network
 from lookax.policies.recurrent import DenseLayers, LastSeen
 from lookax.policies.strategies import strategy
 from lookax.policies.tabular import with_reference_action

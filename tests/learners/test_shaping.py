@@ -6,7 +6,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lookax.learners.objectives.shaping import Shaping
-from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.proximal import ProximalPoint
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
 
 FULL = [adjoint for adjoint in ADJOINTS if adjoint != "none"]

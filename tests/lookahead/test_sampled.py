@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from lookax.lookahead.adjoints import ADJOINTS
+from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
 
 RATE = 0.1

@@ -66,38 +66,3 @@ class Seen(NamedTuple):
     state: PyTree
     actions: Int[Array, " N"]
     rewards: Float[Array, " N"]
-
-
-@runtime_checkable
-class DifferentiableGame(Protocol):
-    """A game of N players whose values are functions of their policies that can be differentiated to any order."""
-
-    @property
-    def num_players(self) -> int:
-        """N."""
-        ...
-
-    def values(self, policies: Policies) -> Float[Array, " N"]:
-        """Expected return Vᵢ of every player."""
-        ...
-
-    def divergence(
-        self, player: int, reference: Any, policy: Any, weights: Float[Array, " S"] | None = None
-    ) -> Float[Array, ""]:
-        """D(reference, policy) of one player's policies, a sum over states with weights 1 unless given."""
-        ...
-
-
-@runtime_checkable
-class DiscountedGame(DifferentiableGame, Protocol):
-    """One that is played from state to state, as [`ExactPlay`][lookax.games.exact_play.ExactPlay] is."""
-
-    @property
-    def num_states(self) -> int:
-        """S."""
-        ...
-
-    @property
-    def discount(self) -> Any:
-        """γ."""
-        ...

@@ -5,7 +5,7 @@ import dataclasses
 import equinox as eqx
 from jaxtyping import Array, Key
 
-from lookax.games.game import DifferentiableGame
+from lookax.games.differentiable import DifferentiableGame
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.shaping import Shaping
 from lookax.learners.simultaneous import Initial, OpponentModelling, PlayersState, beliefs, simultaneous_step

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from lookax.games.game import DiscountedGame, Policies, Policy
+from lookax.games.differentiable import DiscountedGame
+from lookax.games.game import Policies, Policy
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.critic import TabularCritic
 from lookax.learners.objectives.estimates import GameReturn

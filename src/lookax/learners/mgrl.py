@@ -116,28 +116,6 @@ class Outer(eqx.Module):
         return mean_over_played(kl_divergence(log_p, log_q), rollout.played.reshape(-1))
 
 
-class BootstrappedOuter(Outer):
-    """Bootstrapped meta-gradients (BMG, Flennerhag et al. 2022): J_out is how near a window comes to a target.
-
-        −Ê[KL(⊥π(θ̃) ‖ π(θ_K))],    θ̃ = θ_K + α ∇J(θ_K; τ)
-
-    The target is one step further up J, the objective of `Outer`; its policy is constant to derivatives.
-
-    **Attributes:**
-
-    - those of `Outer`, for J.
-    - `step_size`: α.
-    """
-
-    step_size: ScalarLike = 0.1
-
-    def objective(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
-        """The negative divergence."""
-        gradient = jax.grad(super().objective)(network, first, rollout)
-        target = jax.tree.map(lambda leaf, up: leaf + self.step_size * up, network, gradient)
-        return -self.divergence(jax.lax.stop_gradient(target), network, rollout)
-
-
 def meta_gradient(
     inner: Inner,
     lookahead: Lookahead,

@@ -1,7 +1,6 @@
 """POLA: proximal learning with opponent-learning awareness (Zhao et al. 2022)."""
 
 import dataclasses
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
 from lookax.choices import DivergenceWeights
-from lookax.games.exact_play import ExactPlay
+from lookax.errors import check
+from lookax.games.differentiable import DifferentiableGame, VisitedGame
 from lookax.games.game import Policies, Policy
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.shaping import Shaping
@@ -30,7 +30,7 @@ class POLA(eqx.Module):
 
     **Attributes:**
 
-    - `game`: whose values are differentiated; with weights by visitation, a matrix game's.
+    - `game`: whose values are differentiated.
     - `initial`: the first policies of all players, from a random key.
     - `optimiser`: of the outer steps; starts afresh at every update.
     - `shaping`: how a player looks ahead.
@@ -41,10 +41,12 @@ class POLA(eqx.Module):
     - `max_outer_steps`: give up after as many; the metric `outer_converged` says so.
     - `divergence_weights`: w(s) = 1, or the share of (discounted) visits to s under the policies before the update.
     - `opponent_model`: `None` where opponents' policies are known.
+
+    **Raises:** `ValueError` for weights by visitation in a game that has none.
     """
 
     _: dataclasses.KW_ONLY
-    game: ExactPlay
+    game: DifferentiableGame
     initial: Initial = eqx.field(static=True)
     optimiser: Optimiser = eqx.field(converter=as_optimiser)
     shaping: Shaping
@@ -54,6 +56,10 @@ class POLA(eqx.Module):
     max_outer_steps: int = eqx.field(static=True, default=5000)
     divergence_weights: DivergenceWeights = eqx.field(static=True, default="uniform")
     opponent_model: OpponentModelling | None = None
+
+    def __check_init__(self):
+        possible = self.divergence_weights == "uniform" or isinstance(self.game, VisitedGame)
+        check(possible, "divergence_weights", self.divergence_weights, "uniform in a game without `visitation`")
 
     def init(self, key: Key[Array, ""]) -> PlayersState:
         """First policies and models."""
@@ -74,8 +80,7 @@ class POLA(eqx.Module):
         return PlayersState(tuple(ascent.params for ascent in ascents), models=models), metrics
 
     def _proximal_update(self, i: int, belief: Belief) -> Ascent:
-        game: Any = belief[0]
-        start = belief[1]
+        game, start = belief
         weights = self._weights(game, start)
         shaped = self.shaping.objective(game, i, start, weights)
 
@@ -94,8 +99,9 @@ class POLA(eqx.Module):
         stop, max_steps = (still, self.max_outer_steps) if self.outer_steps is None else (never, self.outer_steps)
         return ascend(objective, start[i], optimiser=self.optimiser, stop=stop, max_steps=max_steps)
 
-    def _weights(self, game: ExactPlay, policies: Policies) -> Float[Array, " S"] | None:
+    def _weights(self, game: DifferentiableGame, policies: Policies) -> Float[Array, " S"] | None:
         if self.divergence_weights == "uniform":
             return None
+        assert isinstance(game, VisitedGame)
         visits = jax.lax.stop_gradient(game.visitation(policies))
         return visits / visits.sum()

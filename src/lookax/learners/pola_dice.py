@@ -21,7 +21,8 @@ from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.lookahead.total import Ahead, ahead, total_gradient
-from lookax.policies.actor import Actor, MixedActors, Network, OneByOne, TremblingActor, actors_of
+from lookax.policies.actor import Actor, MixedActors, OneByOne, TremblingActor, actors_of
+from lookax.policies.network import Network
 from lookax.rollouts.microbatches import Play
 
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Key, PyTree
 
-from lookax.games.game import DifferentiableGame, Policies
+from lookax.games.differentiable import DifferentiableGame
+from lookax.games.game import Policies
 from lookax.learners.learner import Metrics
 from lookax.lookahead.objectives import Objective
 from lookax.lookahead.optimiser import Optimiser

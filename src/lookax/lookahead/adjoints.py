@@ -21,8 +21,6 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
-from lookax.choices import AdjointName
-from lookax.errors import check
 from lookax.lookahead.objectives import ExplicitObjective
 
 Contexts = tuple[Any, Any]
@@ -148,24 +146,6 @@ class FirstOrderAdjoint(Adjoint):
         """⊥∇J."""
         del curvature
         return lambda params, contexts: jax.lax.stop_gradient(jax.grad(objective)(params, contexts[0]))
-
-
-ADJOINTS: dict[str, Adjoint] = {
-    "reverse": ReverseAdjoint(),
-    "checkpointed": CheckpointAdjoint(),
-    "forward-over-reverse": ForwardOverReverseAdjoint(),
-    "forward": ForwardAdjoint(),
-    "none": FirstOrderAdjoint(),
-}
-
-
-def adjoint_by_name(name: AdjointName) -> Adjoint:
-    """The adjoint of a name in settings.
-
-    **Raises:** `ValueError` for an unknown one.
-    """
-    check(name in ADJOINTS, "adjoint", name, f"one of {', '.join(ADJOINTS)}")
-    return ADJOINTS[name]
 
 
 def hessian_vector_product(

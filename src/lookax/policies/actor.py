@@ -4,7 +4,6 @@ Everything is of B games at once, whose axis is the last: products then have it 
 (`jax.vmap` over the last axis of functions of one game would move it to the front wherever a bias is added.)
 """
 
-import abc
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, ScalarLike
 
-from lookax.games.game import FiniteGame, Game, Seen
+from lookax.games.game import Game, Seen
 
 
 @runtime_checkable
@@ -45,71 +44,6 @@ class Actor(Protocol):
     def act(self, hidden_state: Any) -> Float[Array, "A B"]:
         """Outputs on a hidden state, `[…, B]`."""
         ...
-
-
-class Unit(eqx.Module):
-    """A unit with a hidden state of numbers, which encoded observations reach one after the other."""
-
-    @abc.abstractmethod
-    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
-        """The hidden state before anything was seen."""
-
-    @abc.abstractmethod
-    def update(self, hidden_state: Float[Array, "H B"], encoded: Float[Array, "E B"]) -> Float[Array, "H B"]:
-        """The hidden state after an encoded observation."""
-
-
-class Network(eqx.Module):
-    """A network that takes one observation after the other: an `encoder` of each, a recurrent `unit`, a `head`."""
-
-    encoder: Callable[[Float[Array, "D B"]], Float[Array, "E B"]]
-    unit: Unit
-    head: Callable[[Float[Array, "H B"]], Float[Array, "A B"]]
-
-    def actor(self, game: Game, player: int) -> Actor:
-        """The network as a player of a game; what it does can be differentiated in the network.
-
-        Where a game has finitely many states, all are encoded once, and play picks from them.
-        """
-        if isinstance(game, FiniteGame):
-            observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(game.num_states))
-            return _Seated(_OverStates(self.unit, self.encoder(observations)), self.head)
-        return _Seated(_OverObservations(self.unit, self.encoder, game, player), self.head)
-
-
-class _Seated(eqx.Module):
-    recurrence: Recurrence
-    head: Callable[[Float[Array, "H B"]], Float[Array, "A B"]]
-
-    def act(self, hidden_state: Float[Array, "H B"]) -> Float[Array, "A B"]:
-        return self.head(hidden_state)
-
-
-class _OverStates(eqx.Module):
-    unit: Unit
-    encoded: Float[Array, "E S"]
-
-    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
-        return self.unit.initial_hidden_state(batch_size)
-
-    def update_hidden_state(self, hidden_state: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
-        # By a product: a gather of columns costs as much as a whole step of a network on a processor.
-        state = jax.nn.one_hot(seen.state, self.encoded.shape[1], dtype=self.encoded.dtype, axis=0)
-        return self.unit.update(hidden_state, self.encoded @ state)
-
-
-class _OverObservations(eqx.Module):
-    unit: Unit
-    encoder: Callable[[Float[Array, "D B"]], Float[Array, "E B"]]
-    game: Game
-    player: int = eqx.field(static=True)
-
-    def initial_hidden_state(self, batch_size: int) -> Float[Array, "H B"]:
-        return self.unit.initial_hidden_state(batch_size)
-
-    def update_hidden_state(self, hidden_state: Float[Array, "H B"], seen: Seen) -> Float[Array, "H B"]:
-        observations = jax.vmap(lambda state: self.game.observe(state, self.player), -1, -1)(seen.state)
-        return self.unit.update(hidden_state, self.encoder(observations))
 
 
 class TremblingActor(eqx.Module):

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Key
 
 from lookax.choices import Initialiser, RecurrentUnit
 from lookax.errors import check
-from lookax.policies.actor import Network, Unit
 from lookax.policies.mlp import Dense, dense
+from lookax.policies.network import Network, Unit
 
 
 class GRU(Unit):

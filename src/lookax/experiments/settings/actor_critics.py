@@ -4,7 +4,8 @@ import dataclasses
 from typing import ClassVar
 
 from lookax.choices import AdjointName, Console, PolicySurrogate
-from lookax.errors import check, check_at_least, check_positive, check_seeds
+from lookax.errors import check, check_at_least, check_positive
+from lookax.experiments.settings.seeds import check_seeds
 
 
 @dataclasses.dataclass(frozen=True)

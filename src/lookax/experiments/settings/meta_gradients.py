@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from lookax.choices import AdjointName, Surrogate
-from lookax.errors import BadInputError, check, check_at_least, check_positive, check_seeds
+from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.experiments.settings.numbers import LaneInt
+from lookax.experiments.settings.seeds import check_seeds
 
 Estimator = Literal["exact", Surrogate]
 

@@ -14,8 +14,9 @@ from lookax.choices import (
     RecurrentUnit,
     Start,
 )
-from lookax.errors import check, check_at_least, check_positive, check_seeds
+from lookax.errors import check, check_at_least, check_positive
 from lookax.experiments.settings.numbers import StaticFloat
+from lookax.experiments.settings.seeds import check_seeds
 
 ITSELF = "itself"
 SIMPLER = ("naive", "lola-dice")

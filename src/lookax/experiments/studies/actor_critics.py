@@ -15,14 +15,15 @@ from lookax.games.arcade.emulators import MOST_GAMES
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import MinAtar
 from lookax.learners.a2c import A2C, A2CState
+from lookax.learners.bmg import BootstrappedOuter
 from lookax.learners.learner import Metrics
-from lookax.learners.mgrl import MGRL, BootstrappedOuter, Inner, MGRLState, Outer
+from lookax.learners.mgrl import MGRL, Inner, MGRLState, Outer
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
     coefficient_metrics,
     learning_optimiser,
 )
-from lookax.lookahead.adjoints import adjoint_by_name
+from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.convolutional import NATURE, SMALL, ActorCritic, actor_critic

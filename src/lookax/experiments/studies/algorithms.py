@@ -23,7 +23,7 @@ from lookax.learners.opponents.opponent_model import OpponentModel
 from lookax.learners.pola import POLA
 from lookax.learners.simultaneous import Initial
 from lookax.lookahead import proximal
-from lookax.lookahead.adjoints import adjoint_by_name
+from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.factory import PolicyMaker

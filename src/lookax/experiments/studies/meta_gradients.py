@@ -27,7 +27,8 @@ from lookax.learners.maml_rl import maml_gradient
 from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.objectives.estimates import ReturnEstimate
 from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
-from lookax.lookahead.adjoints import Adjoint, ForwardOverReverseAdjoint, adjoint_by_name
+from lookax.lookahead.adjoint_names import adjoint_by_name
+from lookax.lookahead.adjoints import Adjoint, ForwardOverReverseAdjoint
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.tabular import SoftmaxTabularPolicy

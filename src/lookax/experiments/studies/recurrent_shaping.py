@@ -26,10 +26,10 @@ from lookax.learners.objectives.agent import Agent, SampledObjectives
 from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pair import Pair, PairState
 from lookax.learners.pola_dice import POLADiCEUpdate
-from lookax.lookahead.adjoints import adjoint_by_name
+from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
-from lookax.policies.actor import Network
+from lookax.policies.network import Network
 from lookax.policies.recurrent import network
 from lookax.policies.serialisation import deserialise, serialise
 from lookax.policies.strategies import Strategy, strategy, strategy_names

@@ -28,7 +28,7 @@ from lookax.learners.objectives.game_returns import (
     play_games,
 )
 from lookax.learners.objectives.replay import ReplayBuffer, replay_buffer
-from lookax.lookahead.adjoints import adjoint_by_name
+from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 from lookax.categorical import kl_divergence
 from lookax.choices import Baseline
 from lookax.errors import check
-from lookax.policies.actor import Actor, Network
+from lookax.policies.actor import Actor
+from lookax.policies.network import Network
 from lookax.rollouts.games import Games, observed_by, replayed
 from lookax.rollouts.microbatches import in_microbatches, mean_over_games
 from lookax.surrogates.dice import dice, loaded_dice

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import equinox as eqx
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.games.game import DifferentiableGame, Policies, Policy
+from lookax.games.differentiable import DifferentiableGame
+from lookax.games.game import Policies, Policy
 from lookax.lookahead.objectives import Maximiser
 from lookax.lookahead.taylor import taylor
 

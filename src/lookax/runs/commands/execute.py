@@ -9,12 +9,12 @@ from typing import Any
 
 import jax
 
-from lookax.errors import RunFailedError
 from lookax.experiments.preset import Figure, Preset, Result, Table
 from lookax.experiments.registry import PRESETS, figure_of
 from lookax.experiments.studies.study import validate
 from lookax.runs.commands import terminal
 from lookax.runs.commands.reproduction import Reproduction
+from lookax.runs.errors import RunFailedError
 from lookax.runs.programs.distributed import is_first_process
 from lookax.runs.programs.stopping import Stop, stop_on_signals
 from lookax.runs.programs.training import arranged, train

@@ -5,10 +5,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from lookax.errors import BadInputError, RunFailedError, StoppedError
+from lookax.errors import BadInputError
 from lookax.runs.commands import terminal
 from lookax.runs.commands.combinations import Sweep, stored_sweep
 from lookax.runs.commands.sweep import Engine, programs_of
+from lookax.runs.errors import RunFailedError, StoppedError
 from lookax.runs.programs import compilation_cache
 from lookax.runs.programs.stopping import Stop, stop_on_signals
 from lookax.runs.programs.training import train

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lookax.errors import StoppedError
+from lookax.runs.errors import StoppedError
 
 GRACE = 5.0
 """Seconds for the update that is under way; compiling a program takes longer, and cannot be interrupted."""

@@ -48,7 +48,7 @@ def train(program: Sequence[Sequence[Run]], watch: Watch, stop: Stop) -> dict[st
 
     **Returns:** why runs failed, by their names: quantity, update and seed.
 
-    **Raises:** [`StoppedError`][lookax.errors.StoppedError] once asked to stop, with a checkpoint
+    **Raises:** [`StoppedError`][lookax.runs.errors.StoppedError] once asked to stop, with a checkpoint
     written. `OSError` where files cannot be written.
     """
     failures: dict[str, str] = {}
