@@ -24,7 +24,7 @@ from lookax.experiments.registry import PRESETS
 from lookax.experiments.studies.study import study_of
 from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.emulators import Playing
-from lookax.learners.mgrl import Inner, Outer, meta_gradient, recorded_meta_gradient
+from lookax.learners.mgrl import InnerObjective, OuterObjective, meta_gradient, recorded_meta_gradient
 from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
 from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.adjoints import ForwardOverReverseAdjoint
@@ -65,12 +65,12 @@ def measured(way: str, inner_steps: int) -> dict[str, float]:
     """CPU-seconds of a plain update and of a meta-gradient, and MiB: what a program needs beside what it is given."""
     optimiser = learning_optimiser(7e-4, 0.5, 1000)
     lookahead = Lookahead(optimiser, inner_steps, WAYS[way])
-    parts = Inner(), lookahead, Outer()
+    parts = InnerObjective(), lookahead, OuterObjective()
     network: Any = actor_critic(jax.random.key(0), (84, 84, 4), ACTIONS, critic_discount=True)
     learned: tuple[Any, Any] = network, lookahead.optimiser.init(network)
     rollouts = jax.vmap(rollout)(jnp.arange(inner_steps))
     last_rollout = rollout(100)
-    update = jax.jit(lambda now, tau: recorded_step(Inner().objective, *now, (META, tau), lookahead.optimiser))  # pyright: ignore[reportCallIssue]
+    update = jax.jit(lambda now, tau: recorded_step(InnerObjective().objective, *now, (META, tau), lookahead.optimiser))  # pyright: ignore[reportCallIssue]
     plain = seconds(lambda now, tau: update(now, tau)[0], learned, rollout(0))
     if way == "recorded":
         now, steps = jax.jit(lambda now, taus: jax.lax.scan(update, now, taus))(learned, rollouts)

@@ -41,6 +41,23 @@ def test_a_room_imports_from_those_before_it(room):
                 assert name.split(".")[1].removesuffix(".py") in (*before, "__version__"), f"{file} imports {name}"
 
 
+@pytest.mark.parametrize(
+    ("room", "parts"),
+    [
+        ("experiments", ("settings", "preset", "run_reports", "presets", "registry", "studies", "reports", "figures")),
+        ("runs", ("errors", "processes", "arguments", "storage", "programs", "commands")),
+    ],
+)
+def test_parts_of_a_room_import_from_those_before_them(room, parts):
+    for file in FILES:
+        own = file.relative_to(SOURCES).parts
+        if own[0] == room and own[1] != "__init__.py":
+            before = parts[: parts.index(own[1].removesuffix(".py")) + 1]
+            for name in imported(file):
+                if name.split(".")[1] == room and len(name.split(".")) > 2:
+                    assert name.split(".")[2] in before, f"{file} imports {name}"
+
+
 def test_settings_and_presets_need_nothing_that_computes():
     light = ("choices", "errors", "experiments.preset", "experiments.settings", "experiments.presets",
              "experiments.run_reports", "experiments.registry")  # fmt: skip

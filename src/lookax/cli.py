@@ -32,13 +32,13 @@ from lookax.options import (
     RunOptions,
     SweepOptions,
 )
+from lookax.runs.arguments import parse, settings_table
 from lookax.runs.commands import terminal
-from lookax.runs.commands.arguments import parse, settings_table
 from lookax.runs.commands.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
 from lookax.runs.errors import RunFailedError, StoppedError
-from lookax.runs.programs.distributed import is_first_process
+from lookax.runs.processes import is_first_process
 from lookax.runs.storage.config import as_fields, differing, read_yaml
 from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in
 from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_config, refusal
@@ -138,7 +138,7 @@ def _run(arguments: Sequence[str]) -> int:
 
     from lookax.experiments.studies.study import study_of
     from lookax.runs.commands.execute import run_preset
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     start(options.distribution)
     study_of(options.settings).validate()
@@ -169,7 +169,7 @@ def _reproduce(arguments: Sequence[str]) -> int:
 
 def _reproduced(reproduction: Reproduction, out: Path) -> int:
     from lookax.runs.commands.execute import reproduce
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     start()
     return 0 if reproduce(reproduction, out) else 1
@@ -189,9 +189,9 @@ def _sweep(arguments: Sequence[str]) -> int:
 
 
 def _swept(sweep: Sweep, out: Path, cluster: Cluster) -> int:
+    from lookax.runs.commands.ray_engine import on_ray
     from lookax.runs.commands.sweep import local, run_sweep
-    from lookax.runs.programs.ray_engine import on_ray
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     engine = local if cluster.engine == "local" else on_ray(cluster.address)
     start()
@@ -242,7 +242,7 @@ def _resume(arguments: Sequence[str]) -> int:
 
     from lookax.experiments.studies.study import study_of
     from lookax.runs.commands.execute import run_preset
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     start(options.distribution)
     study_of(options.settings).validate()
@@ -271,7 +271,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
     options = parse(EvaluateOptions(), rest, f"lookax evaluate {name}")
 
     from lookax.runs.commands.evaluate import run_evaluate
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     start()
     run_evaluate(Path(name), options.update)
@@ -283,7 +283,7 @@ def _inspect(arguments: Sequence[str]) -> int:
     options = parse(InspectOptions(), rest, f"lookax inspect {name}")
 
     from lookax.runs.commands.inspect import run_inspect
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     start()
     run_inspect(Path(name), options.update, options.seed)
@@ -295,7 +295,7 @@ def _play(arguments: Sequence[str]) -> int:
     options = parse(PlayOptions(), rest, f"lookax play {name}")
 
     from lookax.runs.commands.play import run_play
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     start()
     run_play(Path(name), options.update, options.games, options.greedy, options.video)
@@ -309,7 +309,7 @@ def _crossplay(arguments: Sequence[str]) -> int:
         raise BadInputError(NO_FOLDER)
 
     from lookax.runs.commands.crossplay import run_crossplay
-    from lookax.runs.programs.start import start
+    from lookax.runs.programs.jax_setup import start
 
     start()
     run_crossplay(folders, options.games, options.out)

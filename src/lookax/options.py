@@ -1,4 +1,4 @@
-"""The options of every command, as dataclasses that `lookax.runs.commands.arguments` reads words into."""
+"""The options of every command, as dataclasses that `lookax.runs.arguments` reads words into."""
 
 import dataclasses
 from pathlib import Path
@@ -8,7 +8,7 @@ import tyro
 
 from lookax.errors import check
 from lookax.experiments.registry import COLLECTIONS, FIGURES, AnySettings, look_up
-from lookax.runs.programs.distributed import Distribution
+from lookax.runs.processes import Distribution
 from lookax.runs.storage.run import Recording
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lookax.experiments.preset import Result
-from lookax.experiments.presets.actor_critic_games import A2C, FIGURE, MGRL
+from lookax.experiments.presets.gmrl_atari import A2C, FIGURE, MGRL
 from lookax.experiments.reports.actor_critics import draw, table
 from lookax.experiments.settings.actor_critics import ActorCriticLearning
 from lookax.experiments.studies.study import study_of, validate

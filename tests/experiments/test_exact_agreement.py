@@ -12,7 +12,7 @@ from lookax.experiments.preset import Result
 from lookax.experiments.registry import FIGURES, PRESETS
 from lookax.experiments.reports.exact import Reference
 from lookax.experiments.reports.intervals import Count
-from lookax.experiments.settings.algorithms import NaiveSettings
+from lookax.experiments.settings.exact_learners import NaiveSettings
 from lookax.experiments.settings.exact_shaping import ExactShaping
 from lookax.experiments.settings.numbers import numbers_of, with_numbers
 from lookax.experiments.studies.study import study_of, validate

@@ -14,11 +14,11 @@ from lookax.experiments.preset import Result
 from lookax.experiments.presets import gmrl_learning as gmrl_learning_presets
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
 from lookax.experiments.reports.gradients import QUANTITIES, Reference, distance, exponent, quality_table
-from lookax.experiments.settings.meta_gradients import LIRPGGradient, MAMLGradient
-from lookax.experiments.settings.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.settings.numbers import structure_of
-from lookax.experiments.studies.meta_gradients import MAMLGradientStudy
+from lookax.experiments.settings.tabular_meta_gradients import LIRPGGradient, MAMLGradient
+from lookax.experiments.settings.tabular_meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.studies.study import study_of, validate
+from lookax.experiments.studies.tabular_meta_gradients import MAMLGradientStudy
 from lookax.games.exact_mdp import expected_return, policy_log_probs
 from lookax.runs.commands import execute
 from lookax.runs.programs.lanes import Lanes, grouped

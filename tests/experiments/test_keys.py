@@ -10,7 +10,7 @@ import jax
 import pytest
 
 from lookax.experiments.settings.actor_critics import ActorCriticLearning
-from lookax.experiments.settings.algorithms import GradientSteps, LOLASettings, OpponentModelling
+from lookax.experiments.settings.exact_learners import GradientSteps, LOLASettings, OpponentModellingSettings
 from lookax.experiments.settings.exact_shaping import ExactShaping
 from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
 from lookax.experiments.settings.sampled_shaping import SampledShaping
@@ -48,7 +48,7 @@ WINDOWS: dict[str, Any] = {"console": "minatar", "game": "breakout", "batch_size
         ),
         ActorCriticLearning(**WINDOWS),
         ActorCriticLearning(**WINDOWS, meta=False),
-        ExactShaping(LOLASettings(GradientSteps(), opponent_modelling=OpponentModelling("mlp")), policy="mlp"),
+        ExactShaping(LOLASettings(GradientSteps(), opponent_modelling=OpponentModellingSettings("mlp")), policy="mlp"),
     ],
     ids=lambda experiment: type(experiment).__name__,
 )

@@ -6,17 +6,17 @@ import pytest
 
 from lookax.experiments.registry import FIGURES, PRESETS, figure_of, look_up
 from lookax.experiments.reports.intervals import Count
-from lookax.experiments.settings.algorithms import (
+from lookax.experiments.settings.exact_learners import (
     GradientSteps,
     LOLASettings,
     NaiveSettings,
     POLASettings,
-    ProximalPoint,
+    ProximalPointSettings,
 )
 from lookax.experiments.settings.exact_shaping import ExactShaping
-from lookax.experiments.settings.meta_gradients import MAMLGradient
 from lookax.experiments.settings.numbers import numbers_of, structure_of, with_numbers
 from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
+from lookax.experiments.settings.tabular_meta_gradients import MAMLGradient
 from lookax.experiments.studies.study import study_of, validate
 
 
@@ -90,7 +90,7 @@ POLA = POLASettings(GradientSteps())
         (ExactShaping(LOLASettings(GradientSteps(-0.1))), "inner_learning_rate: -0.1"),
         (ExactShaping(LOLASettings(GradientSteps(inner_steps=-1))), "inner_steps: -1"),
         (ExactShaping(LOLASettings(GradientSteps(inner_beta=-1.0))), "inner_beta: -1.0"),
-        (ExactShaping(POLASettings(ProximalPoint(0.0))), "inner_beta: 0.0"),
+        (ExactShaping(POLASettings(ProximalPointSettings(0.0))), "inner_beta: 0.0"),
         (ExactShaping(POLASettings(GradientSteps(), outer_beta=-1.0)), "outer_beta: -1.0"),
         (ExactShaping(POLASettings(GradientSteps(), outer_steps=0)), "outer_steps: 0"),
         (ExactShaping(POLASettings(GradientSteps(), tolerance=0.0)), "tolerance: 0.0"),
@@ -111,7 +111,7 @@ def test_values_out_of_range_are_named(settings, complaint):
             LOLA, memory_length=2, start="all-cooperate", policy="mlp", hidden_sizes=(4, 4), activation="leaky-relu"
         ),
         ExactShaping(POLA, horizon=6, discount=1.0, policy="preconditioned-mlp", initialiser="orthogonal"),
-        ExactShaping(POLASettings(ProximalPoint(), outer_steps=3, divergence_weights="visitation")),
+        ExactShaping(POLASettings(ProximalPointSettings(), outer_steps=3, divergence_weights="visitation")),
         ExactShaping(LOLASettings(GradientSteps(inner_optimiser="adam"), optimiser="rmsprop"), game="matching-pennies"),
         ExactShaping(NaiveSettings(), num_players=3, policy="mlp", memory_length=2),
         ExactShaping(LOLASettings(GradientSteps(), taylor=True), game="stag-hunt", start="all-defect"),

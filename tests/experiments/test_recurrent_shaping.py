@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
-from lookax.experiments.studies.algorithms import OPTIMISERS
+from lookax.experiments.studies.exact_learners import OPTIMISERS
 from lookax.experiments.studies.recurrent_shaping import RecurrentShapingStudy
 from lookax.experiments.studies.study import study_of, validate
 

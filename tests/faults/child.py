@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lookax.cli import main
+from lookax.runs.programs.recorder import Recorder
 from lookax.runs.storage.checkpoints import Checkpoints
-from lookax.runs.storage.recording import Recorder
 
 PHASES = {
     b"s": "before the first update",

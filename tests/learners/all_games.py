@@ -11,7 +11,7 @@ import optax
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot
-from lookax.learners.objectives.agent import Agent, SampledObjectives
+from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
@@ -20,7 +20,7 @@ from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
 from lookax.rollouts.games import Games
 from lookax.rollouts.microbatches import Play
-from lookax.surrogates.returns import discounts
+from lookax.surrogates.advantages import discounts
 
 DEFECTOR = "always-defect"
 

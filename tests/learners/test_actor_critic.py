@@ -11,7 +11,7 @@ import pytest
 
 from lookax.games.arcade.environment import Step
 from lookax.learners.a2c import A2C
-from lookax.learners.mgrl import MGRL, Inner, Outer
+from lookax.learners.mgrl import MGRL, InnerObjective, OuterObjective
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
     advantages,
@@ -188,9 +188,9 @@ def test_mgrl_learns_from_each_rollout_once_and_keeps_the_last(adjoint):
         meta=META,
         batch_size=3,
         steps=4,
-        inner=Inner(),
+        inner=InnerObjective(),
         lookahead=Lookahead(optimiser, 2, adjoint),
-        outer=Outer(),
+        outer=OuterObjective(),
         meta_optimiser=optax.adam(0.1),
     )
     state = learner.init(KEY)
@@ -215,9 +215,9 @@ def test_recorded_and_repeated_windows_learn_the_same():
             meta=META,
             batch_size=3,
             steps=4,
-            inner=Inner(surrogate="lvc"),
+            inner=InnerObjective(surrogate="lvc"),
             lookahead=Lookahead(optimiser, 3, adjoint),
-            outer=Outer(),
+            outer=OuterObjective(),
             meta_optimiser=optax.sgd(1.0),
         )
         after, _ = eqx.filter_jit(learner.update)(KEY, learner.init(KEY))

@@ -18,13 +18,13 @@ import pytest
 
 from lookax.choices import PolicyKind
 from lookax.experiments.registry import PRESETS
-from lookax.experiments.settings.algorithms import (
+from lookax.experiments.settings.exact_learners import (
     GradientSteps,
     LOLASettings,
     NaiveSettings,
-    OpponentModelling,
+    OpponentModellingSettings,
     POLASettings,
-    ProximalPoint,
+    ProximalPointSettings,
 )
 from lookax.experiments.settings.exact_shaping import ExactShaping
 from lookax.experiments.settings.numbers import numbers_of, with_numbers
@@ -50,7 +50,7 @@ def shaping(algorithm, policy: PolicyKind = "tabular", **settings):
 
 
 def lola(inner_learning_rate, learning_rate, inner_steps=1, model=None, taylor=False):
-    models = model and OpponentModelling(model)
+    models = model and OpponentModellingSettings(model)
     return LOLASettings(
         GradientSteps(inner_learning_rate, inner_steps), learning_rate, taylor=taylor, opponent_modelling=models
     )
@@ -64,16 +64,16 @@ def pola(inner_learning_rate, learning_rate, max_outer_steps=5000):
 
 def pola_of_models(model, inner_learning_rate):
     steps = GradientSteps(inner_learning_rate, 3, inner_beta=3.0)
-    return POLASettings(steps, 1.0, outer_beta=None, outer_steps=1, opponent_modelling=OpponentModelling(model))
+    return POLASettings(steps, 1.0, outer_beta=None, outer_steps=1, opponent_modelling=OpponentModellingSettings(model))
 
 
 def proximal(learning_rate, max_outer_steps):
-    lookahead = ProximalPoint(inner_beta=2.0, inner_tolerance=1e-12)
+    lookahead = ProximalPointSettings(inner_beta=2.0, inner_tolerance=1e-12)
     return POLASettings(lookahead, learning_rate, outer_beta=2.0, max_outer_steps=max_outer_steps)
 
 
 STEPS_OF_BOTH = POLASettings(GradientSteps(1.0, 2, inner_beta=1.0), 0.2, outer_beta=2.0, outer_steps=3)
-PROXIMAL_LOLA = LOLASettings(ProximalPoint(inner_beta=2.0, inner_tolerance=1e-12), 1.0)
+PROXIMAL_LOLA = LOLASettings(ProximalPointSettings(inner_beta=2.0, inner_tolerance=1e-12), 1.0)
 THREE = {"num_players": 3, "contribution_factor": 1.6}
 
 SETTINGS = {

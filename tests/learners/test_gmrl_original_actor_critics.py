@@ -18,7 +18,7 @@ import lookax.learners.a2c
 import lookax.learners.mgrl
 from lookax.games.arcade.environment import Step
 from lookax.learners.a2c import A2C
-from lookax.learners.mgrl import MGRL, Inner, Outer
+from lookax.learners.mgrl import MGRL, InnerObjective, OuterObjective
 from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
 from lookax.lookahead.adjoints import ForwardOverReverseAdjoint
 from lookax.lookahead.lookahead import Lookahead
@@ -115,11 +115,13 @@ def as_array(coefficients):
 
 
 CASES = {
-    "mgrl": (Inner(), Outer()),
-    "lvc": (Inner(surrogate="lvc"), Outer()),
+    "mgrl": (InnerObjective(), OuterObjective()),
+    "lvc": (InnerObjective(surrogate="lvc"), OuterObjective()),
     "further_parts": (
-        Inner(discount_constant=False),
-        Outer(discount=0.99, gae_lambda=0.95, value_coefficient=0.25, entropy_coefficient=0.05, kl_coefficient=0.7),
+        InnerObjective(discount_constant=False),
+        OuterObjective(
+            discount=0.99, gae_lambda=0.95, value_coefficient=0.25, entropy_coefficient=0.05, kl_coefficient=0.7
+        ),
     ),
 }
 
@@ -162,7 +164,7 @@ def test_two_windows_of_mgrl(case):
 
 def test_every_inner_update_of_mgrl():
     theirs = ORIGINAL["mgrl"]
-    inner, env_state = Inner(), EnvState(jnp.array(0), jnp.asarray(OBSERVATIONS[0]))
+    inner, env_state = InnerObjective(), EnvState(jnp.array(0), jnp.asarray(OBSERVATIONS[0]))
     lookahead = Lookahead(optimiser())
     network: Any = network_of(ORIGINAL["start"])
     state = lookahead.optimiser.init(network)

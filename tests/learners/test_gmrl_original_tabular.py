@@ -15,14 +15,14 @@ import optax
 import pytest
 
 from lookax.choices import Surrogate
-from lookax.experiments.settings.meta_gradients import MAMLGradient
-from lookax.experiments.studies.meta_gradients import MAMLGradientStudy
+from lookax.experiments.settings.tabular_meta_gradients import MAMLGradient
+from lookax.experiments.studies.tabular_meta_gradients import MAMLGradientStudy
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners.lirpg import lirpg_gradient
 from lookax.learners.maml_rl import maml_gradient
-from lookax.learners.objectives import return_estimates
+from lookax.learners.objectives import mdp_returns
 from lookax.learners.objectives.adaptation import Adaptation
-from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
+from lookax.learners.objectives.mdp_returns import ExactReturn, SampledReturn
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.tabular import SoftmaxTabularPolicy
 from lookax.rollouts.trajectory import Trajectory
@@ -58,7 +58,7 @@ def estimates(monkeypatch):
         assert shape == noise.shape
         return noise
 
-    monkeypatch.setattr(return_estimates, "rollout", rollout)
+    monkeypatch.setattr(mdp_returns, "rollout", rollout)
     monkeypatch.setattr(jax.random, "normal", normal)
 
     def estimate(part, estimator, **settings):

@@ -10,7 +10,7 @@ import pytest
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.objectives.agent import Agent, SampledObjectives, observe
+from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives, observe
 from lookax.learners.opponents.imitation import Imitation
 from lookax.policies.actor import actors_of
 from lookax.policies.strategies import strategy

@@ -19,12 +19,12 @@ from lookax.learners.lirpg import LIRPG
 from lookax.learners.lola import LOLA
 from lookax.learners.lola_dice import LOLADiCE
 from lookax.learners.maml_rl import MAMLRL
-from lookax.learners.mgrl import MGRL, Inner, Outer
+from lookax.learners.mgrl import MGRL, InnerObjective, OuterObjective
 from lookax.learners.naive import Naive
 from lookax.learners.objectives.actor_critic import Coefficients
 from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.objectives.game_returns import PlayedReturn
-from lookax.learners.objectives.return_estimates import ExactReturn
+from lookax.learners.objectives.mdp_returns import ExactReturn
 from lookax.learners.objectives.shaping import Shaping
 from lookax.learners.pair import Pair
 from lookax.learners.pola import POLA
@@ -77,7 +77,7 @@ def actor_critics():
     a2c = A2C(**common, network=network(False), coefficients=coefficients, optimiser=SGD)
     meta = jax.tree.map(jnp.asarray, coefficients)
     mgrl = MGRL(
-        **common, network=network(True), meta=meta, inner=Inner(), lookahead=LOOKAHEAD, outer=Outer(),
+        **common, network=network(True), meta=meta, inner=InnerObjective(), lookahead=LOOKAHEAD, outer=OuterObjective(),
         meta_optimiser=SGD,
     )  # fmt: skip
     return a2c, mgrl

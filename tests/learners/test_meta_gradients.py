@@ -14,7 +14,7 @@ from lookax.learners.lirpg import LIRPG, lirpg_gradient
 from lookax.learners.maml_rl import MAMLRL, maml_gradient
 from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.objectives.estimates import ReturnEstimate
-from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
+from lookax.learners.objectives.mdp_returns import ExactReturn, SampledReturn
 from lookax.lookahead.adjoint_names import ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.tabular import SoftmaxTabularPolicy

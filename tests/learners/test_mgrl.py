@@ -14,8 +14,8 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.learners.bmg import BootstrappedOuter
-from lookax.learners.mgrl import Inner, Outer, meta_gradient, recorded_meta_gradient
+from lookax.learners.bmg import BootstrappedObjective
+from lookax.learners.mgrl import InnerObjective, OuterObjective, meta_gradient, recorded_meta_gradient
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
     PolicySurrogate,
@@ -175,7 +175,7 @@ def start(convolutions):
     def updated(own, *rollouts):
         now = own, OPTIMISER.init(own)
         for tau in rollouts:
-            now = recorded_step(Inner().objective, *now, (META, tau), OPTIMISER)[0]
+            now = recorded_step(InnerObjective().objective, *now, (META, tau), OPTIMISER)[0]
         return now
 
     return quick(updated, network(convolutions), rollout(100), rollout(101))
@@ -208,8 +208,8 @@ def as_array(meta):
 
 
 OUTERS = {
-    "published": Outer(),
-    "all terms": Outer(
+    "published": OuterObjective(),
+    "all terms": OuterObjective(
         discount=0.9, gae_lambda=0.8, value_coefficient=0.25, entropy_coefficient=0.05, kl_coefficient=0.7
     ),
 }
@@ -238,7 +238,7 @@ CASES: dict[str, tuple[int, PolicySurrogate, str, bool, tuple[tuple[int, int, in
 def test_meta_gradients_are_finite_differences(case, adjoints):
     # Central differences of steps of 1e-5 are right to about 1e-9 of these numbers of order 0.01 to 1.
     steps, surrogate, terms, discount_constant, convolutions = CASES[case]
-    outer, inner = OUTERS[terms], Inner(surrogate=surrogate, discount_constant=discount_constant)
+    outer, inner = OUTERS[terms], InnerObjective(surrogate=surrogate, discount_constant=discount_constant)
     start, rollouts, last_rollout = window(steps, convolutions)
     reference = Reference(surrogate == "lvc", discount_constant, outer, 2)
     expected = finite_differences(reference, start, rollouts, last_rollout)
@@ -270,13 +270,15 @@ def stacked(trees):
 
 def test_lvc_goes_the_same_way_and_changes_meta_gradients_from_two_steps_on():
     start, rollouts, last_rollout = window(2)
-    both = Inner(surrogate="score-function"), Inner(surrogate="lvc")
+    both = InnerObjective(surrogate="score-function"), InnerObjective(surrogate="lvc")
     gradients = quick(lambda *given: [jax.grad(own.objective)(*given) for own in both], start[0], (META, rollouts[0]))
     for one, other in zip(*map(jax.tree.leaves, gradients), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-15)
     for steps, same in ((1, True), (2, False)):
         given = META, start, rollouts[:steps], last_rollout
-        meta_gradients = [as_array(quick(functools.partial(recorded_window, own, Outer()), *given)) for own in both]
+        meta_gradients = [
+            as_array(quick(functools.partial(recorded_window, own, OuterObjective()), *given)) for own in both
+        ]
         assert np.allclose(*meta_gradients, rtol=1e-12, atol=0) == same
 
 
@@ -289,7 +291,7 @@ def test_bootstrapped_windows_are_drawn_to_the_policy_of_a_step_further():
         "entropy_coefficient": 0.2,
         "kl_coefficient": 0.1,
     }
-    outer, bootstrapped = Outer(**numbers), BootstrappedOuter(**numbers, step_size=0.1)
+    outer, bootstrapped = OuterObjective(**numbers), BootstrappedObjective(**numbers, step_size=0.1)
 
     def both(own, tau):
         first, frames = jax.tree.map(lambda leaf: 0.9 * leaf, own), tau.observations[:-1].reshape(-1, *FRAME)

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from lookax.games.arcade.environment import Step
-from lookax.learners.mgrl import MGRL, Inner, Outer, recorded_meta_gradient
+from lookax.learners.mgrl import MGRL, InnerObjective, OuterObjective, recorded_meta_gradient
 from lookax.learners.objectives.actor_critic import Coefficients
 from lookax.lookahead.adjoints import ForwardOverReverseAdjoint
 from lookax.lookahead.lookahead import Lookahead
@@ -16,7 +16,9 @@ from lookax.rollouts.environments import act
 
 KEY = jax.random.key(12)
 BATCH, STEPS, INNER_STEPS, META_STEP = 3, 4, 2, 0.5
-OUTER = Outer(discount=0.9, gae_lambda=0.8, value_coefficient=0.1, entropy_coefficient=0.02, kl_coefficient=0.3)
+OUTER = OuterObjective(
+    discount=0.9, gae_lambda=0.8, value_coefficient=0.1, entropy_coefficient=0.02, kl_coefficient=0.3
+)
 
 
 class Circle:
@@ -79,7 +81,10 @@ def stacked(trees):
 
 def test_windows_are_those_by_hand():
     # With momentum, so that the optimiser's state matters.
-    inner, lookahead = Inner(), Lookahead(optax.sgd(0.1, momentum=0.9), INNER_STEPS, ForwardOverReverseAdjoint())
+    inner, lookahead = (
+        InnerObjective(),
+        Lookahead(optax.sgd(0.1, momentum=0.9), INNER_STEPS, ForwardOverReverseAdjoint()),
+    )
     meta = Coefficients(
         discount=jnp.array(2.0, float),
         gae_lambda=jnp.array(1.0, float),

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from lookax.games.matrix_game import MatrixGame
-from lookax.learners.objectives.agent import Agent
+from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pair import Pair
 from lookax.policies.strategies import strategy

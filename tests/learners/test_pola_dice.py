@@ -13,7 +13,7 @@ import pytest
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.objectives.agent import Agent
+from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.objectives.shaping import Shaping
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.factory import PolicyMaker

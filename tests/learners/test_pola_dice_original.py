@@ -14,12 +14,12 @@ import optax
 import pytest
 
 from lookax.games.coin_game import OneCoinGame
-from lookax.learners.objectives.agent import Agent, SampledObjectives, observe
+from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives, observe
 from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.actor import actors_of
-from lookax.surrogates.returns import generalised_advantages
+from lookax.surrogates.advantages import generalised_advantages
 from tests.learners.recorded_games import game_of, network_of, recorded, replay, sequences
 
 KEY = jax.random.key(0)

@@ -14,8 +14,8 @@ from lookax.learners.simultaneous import PlayersState
 from lookax.lookahead.adjoints import ReverseAdjoint
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.proximal import ProximalPoint
-from lookax.policies.explicit import parse_policies, write_policies
 from lookax.policies.factory import PolicyMaker
+from lookax.policies.policy_files import parse_policies, write_policies
 
 KEY = jax.random.key(0)
 ONE_STEP = Shaping(lookahead=Lookahead(optax.sgd(3.0), 1, ReverseAdjoint()))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lookax.lookahead.total import Ahead, ahead, total_gradient
+from lookax.lookahead.total_derivative import Ahead, ahead, total_gradient
 
 
 def test_both_ways_are_added():

@@ -131,7 +131,7 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.learners.objectives.agent import Agent, SampledObjectives
+from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.policies.recurrent import network
 from lookax.rollouts.sharding import games_over

@@ -13,7 +13,7 @@ from lookax.experiments.preset import Collection, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
 from lookax.experiments.settings.groups import GROUPS, OTHER, group_of
 from lookax.options import RunOptions
-from lookax.runs.commands.arguments import described_fields, parse
+from lookax.runs.arguments import described_fields, parse
 from lookax.runs.commands.terminal import print_table
 
 QUICK = ["ipd-lola", "--seeds", "2", "--total-updates", "3"]

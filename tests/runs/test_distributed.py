@@ -15,7 +15,7 @@ JOIN = """
 import sys
 import jax
 from lookax.cli import main
-from lookax.runs.programs.distributed import Distribution
+from lookax.runs.processes import Distribution
 
 class Joined(Exception):
     pass

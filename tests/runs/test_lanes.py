@@ -5,12 +5,12 @@ import jax
 import numpy as np
 import pytest
 
-from lookax.experiments.settings.algorithms import (
+from lookax.experiments.settings.exact_learners import (
     GradientSteps,
     LOLASettings,
-    OpponentModelling,
+    OpponentModellingSettings,
     POLASettings,
-    ProximalPoint,
+    ProximalPointSettings,
 )
 from lookax.experiments.settings.exact_shaping import ExactShaping
 from lookax.experiments.studies.study import study_of
@@ -18,8 +18,8 @@ from lookax.runs.programs.lanes import LOOP, Lanes, evaluation_key, grouped
 
 ALGORITHMS = {
     "lola": LOLASettings(GradientSteps(3.0), 1.0),
-    "lola, models": LOLASettings(GradientSteps(3.0), 1.0, opponent_modelling=OpponentModelling()),
-    "pola, implicit": POLASettings(ProximalPoint(3.0), 0.5, outer_beta=None, outer_steps=1),
+    "lola, models": LOLASettings(GradientSteps(3.0), 1.0, opponent_modelling=OpponentModellingSettings()),
+    "pola, implicit": POLASettings(ProximalPointSettings(3.0), 0.5, outer_beta=None, outer_steps=1),
     "pola": POLASettings(GradientSteps(5.0), 0.3, outer_beta=0.1, max_outer_steps=200),
 }
 

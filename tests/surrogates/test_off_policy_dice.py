@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lookax.surrogates.advantages import running_sums
 from lookax.surrogates.dice import dice_with_baseline
 from lookax.surrogates.off_policy import (
     capped_weights,
@@ -14,7 +15,6 @@ from lookax.surrogates.off_policy import (
     off_policy_dice,
     v_trace,
 )
-from lookax.surrogates.returns import running_sums
 from tests.surrogates.enumeration import value_and_derivatives
 
 DISCOUNT = 0.9

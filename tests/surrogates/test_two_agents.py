@@ -13,9 +13,9 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.tabular import TabularPolicy
+from lookax.surrogates.advantages import generalised_advantages
 from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
 from lookax.surrogates.off_policy import off_policy_dice, self_normalised_dice
-from lookax.surrogates.returns import generalised_advantages
 from tests.surrogates.enumeration import derivatives, value_and_derivatives
 
 HORIZON = 3

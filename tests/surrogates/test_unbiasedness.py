@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from lookax.games.exact_mdp import action_values, expected_return, policy_transitions, state_values
+from lookax.surrogates.advantages import generalised_advantages
 from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
 from lookax.surrogates.off_policy import doubly_robust, importance_sampling, v_trace, v_trace_targets
 from lookax.surrogates.on_policy import lvc, score_function
-from lookax.surrogates.returns import generalised_advantages
 from tests.surrogates.enumeration import (
     DISCOUNT,
     HORIZON,

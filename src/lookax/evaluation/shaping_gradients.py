@@ -10,7 +10,7 @@ from lookax.evaluation.gradient_quality import correlation
 from lookax.learners.learner import Metrics
 from lookax.learners.lola_dice import LOLADiCE, LOLADiCEState
 from lookax.learners.objectives.game_returns import PlayedReturn
-from lookax.lookahead.total import Ahead
+from lookax.lookahead.total_derivative import Ahead
 
 
 def gradient_correlations(

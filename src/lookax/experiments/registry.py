@@ -6,8 +6,8 @@ from typing import TypeVar
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Collection, Figure, Preset
 from lookax.experiments.presets import (
-    actor_critic_games,
     gmrl_ablations,
+    gmrl_atari,
     gmrl_bias,
     gmrl_decompose,
     gmrl_ipd,
@@ -22,10 +22,10 @@ from lookax.experiments.presets import (
 )
 from lookax.experiments.settings.actor_critics import ActorCriticLearning
 from lookax.experiments.settings.exact_shaping import ExactShaping
-from lookax.experiments.settings.meta_gradients import LIRPGGradient, MAMLGradient
-from lookax.experiments.settings.meta_learning import LIRPGLearning, MAMLLearning
 from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
 from lookax.experiments.settings.sampled_shaping import SampledShaping
+from lookax.experiments.settings.tabular_meta_gradients import LIRPGGradient, MAMLGradient
+from lookax.experiments.settings.tabular_meta_learning import LIRPGLearning, MAMLLearning
 
 AnySettings = (
     ExactShaping
@@ -68,11 +68,11 @@ FIGURES: dict[str, Figure] = {
         pola_b16.FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,
-        actor_critic_games.FIGURE,
+        gmrl_atari.FIGURE,
     )
 }
 
-STARTING_POINTS: dict[str, Preset] = {preset.name: preset for preset in (*ipd.PRESETS, *actor_critic_games.ATARI)}
+STARTING_POINTS: dict[str, Preset] = {preset.name: preset for preset in (*ipd.PRESETS, *gmrl_atari.ATARI)}
 """Presets that belong to no figure."""
 
 PRESETS: dict[str, Preset] = STARTING_POINTS | {

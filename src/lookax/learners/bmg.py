@@ -3,20 +3,20 @@
 import jax
 from jaxtyping import Array, Float, ScalarLike
 
-from lookax.learners.mgrl import Outer
+from lookax.learners.mgrl import OuterObjective
 from lookax.rollouts.environments import ActorCritic, Rollout
 
 
-class BootstrappedOuter(Outer):
+class BootstrappedObjective(OuterObjective):
     """Bootstrapped meta-gradients (BMG, Flennerhag et al. 2022): J_out is how near a window comes to a target.
 
         −Ê[KL(⊥π(θ̃) ‖ π(θ_K))],    θ̃ = θ_K + α ∇J(θ_K; τ)
 
-    The target is one step further up J, the objective of `Outer`; its policy is constant to derivatives.
+    The target is one step further up J, the objective of `OuterObjective`; its policy is constant to derivatives.
 
     **Attributes:**
 
-    - those of `Outer`, for J.
+    - those of `OuterObjective`, for J.
     - `step_size`: α.
     """
 

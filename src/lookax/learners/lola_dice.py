@@ -18,9 +18,9 @@ from lookax.learners.simultaneous import Initial
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
-from lookax.lookahead.total import Ahead, ahead, total_gradient
+from lookax.lookahead.total_derivative import Ahead, ahead, total_gradient
 from lookax.rollouts.trajectory import Trajectory
-from lookax.surrogates.returns import discounts
+from lookax.surrogates.advantages import discounts
 
 
 class LOLADiCEState(eqx.Module):

@@ -45,11 +45,10 @@ from lookax.rollouts.episodes import Episodes, no_episodes
 
 MetaParameters = PyTree
 """η, arrays: the logits of an actor-critic's numbers as
-[`Coefficients`][lookax.learners.objectives.actor_critic.Coefficients], or whatever a subclass of `Inner` makes of
-them."""
+[`Coefficients`][lookax.learners.objectives.actor_critic.Coefficients], or what a subclass of `InnerObjective` takes."""
 
 
-class Inner(eqx.Module):
+class InnerObjective(eqx.Module):
     """The objective J of inner updates.
 
     For meta-parameters of one's own: a subclass says which `coefficients` they are, and what else an update's `terms`
@@ -82,7 +81,7 @@ class Inner(eqx.Module):
         return objective_terms(network, rollout, coefficients, critic_discount, self.surrogate)
 
 
-class Outer(eqx.Module):
+class OuterObjective(eqx.Module):
     """The outer objective J_out of windows.
 
     **Attributes:**
@@ -117,9 +116,9 @@ class Outer(eqx.Module):
 
 
 def meta_gradient(
-    inner: Inner,
+    inner: InnerObjective,
     lookahead: Lookahead,
-    outer: Outer,
+    outer: OuterObjective,
     meta: MetaParameters,
     start: tuple[Any, PyTree],
     rollouts: Rollout,
@@ -148,9 +147,9 @@ def meta_gradient(
 
 
 def recorded_meta_gradient(
-    inner: Inner,
+    inner: InnerObjective,
     lookahead: Lookahead,
-    outer: Outer,
+    outer: OuterObjective,
     meta: MetaParameters,
     steps: StepRecord,
     last: Any,
@@ -215,9 +214,9 @@ class MGRL(eqx.Module):
     meta: MetaParameters
     batch_size: int = eqx.field(static=True)
     steps: int = eqx.field(static=True)
-    inner: Inner
+    inner: InnerObjective
     lookahead: Lookahead
-    outer: Outer
+    outer: OuterObjective
     meta_optimiser: Optimiser = eqx.field(converter=as_optimiser)
 
     def __check_init__(self):

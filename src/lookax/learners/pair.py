@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from lookax.learners.learner import Metrics
-from lookax.learners.objectives.agent import Agent
+from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.imitation import Imitation
 
 Updated = tuple[Agent, PyTree, Any, Metrics]

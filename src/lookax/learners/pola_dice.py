@@ -16,11 +16,11 @@ from lookax.errors import check, check_at_least
 from lookax.games.game import Game
 from lookax.games.swapped_seats import SwappedSeats
 from lookax.learners.learner import Metrics
-from lookax.learners.objectives.agent import Agent, Observed, SampledObjectives, observe
+from lookax.learners.objectives.sampled_objectives import Agent, Observed, SampledObjectives, observe
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
-from lookax.lookahead.total import Ahead, ahead, total_gradient
+from lookax.lookahead.total_derivative import Ahead, ahead, total_gradient
 from lookax.policies.actor import Actor, MixedActors, OneByOne, TremblingActor, actors_of
 from lookax.policies.network import Network
 from lookax.rollouts.microbatches import Play
@@ -47,8 +47,8 @@ class POLADiCEUpdate(eqx.Module):
         θᵢᵐ⁺¹ = θᵢᵐ + u(d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(θᵢ⁰, θᵢ)] at θᵢᵐ),
 
     each J and D estimated from games of the policies that it is of
-    ([`SampledObjectives`][lookax.learners.objectives.agent.SampledObjectives]), each played anew. Critics learn along,
-    the opponent's by steps of its own within its K, from where it is at the update's start.
+    ([`SampledObjectives`][lookax.learners.objectives.sampled_objectives.SampledObjectives]), each played anew. Critics
+    learn along, the opponent's by steps of its own within its K, from where it is at the update's start.
 
     With M = 1 and neither β it is LOLA-DiCE of agents with a hidden state (Foerster et al. 2018), with K = 0 too a
     naive policy gradient.

@@ -3,9 +3,9 @@
 from jaxtyping import Array, Float, ScalarLike
 
 from lookax.choices import Surrogate
+from lookax.surrogates.advantages import generalised_advantages
 from lookax.surrogates.dice import dice, dice_with_baseline, loaded_dice
 from lookax.surrogates.on_policy import lvc, score_function
-from lookax.surrogates.returns import generalised_advantages
 
 ADVANTAGE_WEIGHTED = {"score-function": score_function, "lvc": lvc, "loaded-dice": loaded_dice}
 

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.surrogates.advantages import discounts, running_sums
 from lookax.surrogates.magic_box import magic_box
-from lookax.surrogates.returns import discounts, running_sums
 
 
 def dice(log_probs: Float[Array, " T"], rewards: Float[Array, " T"], discount: ScalarLike) -> Float[Array, ""]:

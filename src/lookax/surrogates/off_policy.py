@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, ScalarLike
 
 from lookax.errors import check
-from lookax.surrogates.returns import discounts, running_sums, temporal_differences
+from lookax.surrogates.advantages import discounts, running_sums, temporal_differences
 
 Ratios = Literal["per-step", "trajectory"]
 

@@ -7,8 +7,8 @@ d(s, t) = γᵗ Pr_π(sₜ = s), π(a|s) and Qₜ(s, a) the policy's own, what t
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.surrogates.advantages import discounts
 from lookax.surrogates.magic_box import magic_box
-from lookax.surrogates.returns import discounts
 
 
 def score_function(

@@ -9,7 +9,7 @@ from lookax.experiments.preset import Result, Table
 from lookax.experiments.presets.gmrl_ablations import RATE_PREFIX, STEPS_PREFIX
 from lookax.experiments.presets.gmrl_decompose import pattern_of
 from lookax.experiments.reports.gradients import ROWS, band, by, quality_table, read_references
-from lookax.experiments.settings.meta_gradients import MAMLGradient
+from lookax.experiments.settings.tabular_meta_gradients import MAMLGradient
 
 REFERENCES = read_references(RATE_PREFIX) | read_references(STEPS_PREFIX)
 

@@ -9,7 +9,7 @@ from lookax.experiments.preset import Result, Table
 from lookax.experiments.presets.gmrl_bias import COMPOSITIONAL, HESSIAN, HESSIAN_ERRORS
 from lookax.experiments.presets.gmrl_decompose import estimator_of
 from lookax.experiments.reports.gradients import STYLES, band, by, exponent, quality_table, read_references
-from lookax.experiments.settings.meta_gradients import MAMLGradient
+from lookax.experiments.settings.tabular_meta_gradients import MAMLGradient
 
 SWEEPS: dict[str, tuple[str, Callable[[MAMLGradient], float | int]]] = {
     "samples": ("inner trajectories |τ|", lambda e: e.inner_trajectories),

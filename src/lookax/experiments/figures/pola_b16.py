@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Drawing
 from lookax.experiments.preset import Result, Table
 from lookax.experiments.presets.pola_b16 import MODELS
 from lookax.experiments.reports.exact import read_references, tidy, tit_for_tat_table
-from lookax.experiments.settings.algorithms import LOLASettings, POLASettings
+from lookax.experiments.settings.exact_learners import LOLASettings, POLASettings
 
 REFERENCES = read_references("pola-b16")
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Drawing
 from lookax.experiments.preset import Result, Table
 from lookax.experiments.presets.pola_figure3 import FACTORS, PANELS
 from lookax.experiments.reports.exact import found, read_references, tidy, tit_for_tat_table
-from lookax.experiments.settings.algorithms import LOLASettings, POLASettings
+from lookax.experiments.settings.exact_learners import LOLASettings, POLASettings
 
 POLA_STYLE = {"label": "POLA", "colour": "#0072b2", "marker": "o", "shift": -0.005}
 

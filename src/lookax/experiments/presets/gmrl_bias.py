@@ -11,7 +11,7 @@ metric `squared_bias` does not. Roots of mean squares are what the paper's bound
 from lookax.experiments import run_reports
 from lookax.experiments.preset import Figure, Preset, Report
 from lookax.experiments.presets.gmrl_decompose import parts_of
-from lookax.experiments.settings.meta_gradients import LABELS, Estimator, MAMLGradient
+from lookax.experiments.settings.tabular_meta_gradients import LABELS, Estimator, MAMLGradient
 
 COMPOSITIONAL, HESSIAN = "gmrl-tabular-compositional-bias", "gmrl-tabular-hessian-bias"
 

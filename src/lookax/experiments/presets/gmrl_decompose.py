@@ -7,7 +7,7 @@ from typing import Any
 
 from lookax.experiments import run_reports
 from lookax.experiments.preset import Figure, Preset, Report
-from lookax.experiments.settings.meta_gradients import LABELS, PARTS, Estimator, MAMLGradient
+from lookax.experiments.settings.tabular_meta_gradients import LABELS, PARTS, Estimator, MAMLGradient
 
 ESTIMATORS: tuple[Estimator, ...] = ("loaded-dice", "dice", "lvc", "score-function")
 PATTERNS = ("eel", "lee", "ele", "ell", "lle", "lel", "lll")

@@ -4,8 +4,8 @@ Only the derivative of the learning steps is estimated, the rest is exact, so th
 """
 
 from lookax.experiments.preset import Figure, Preset, Report
-from lookax.experiments.settings.meta_gradients import LABELS, Estimator
-from lookax.experiments.settings.meta_learning import LIRPGLearning, MAMLLearning
+from lookax.experiments.settings.tabular_meta_gradients import LABELS, Estimator
+from lookax.experiments.settings.tabular_meta_learning import LIRPGLearning, MAMLLearning
 
 ESTIMATORS: tuple[Estimator, ...] = ("exact", "lvc", "loaded-dice", "dice", "score-function")
 

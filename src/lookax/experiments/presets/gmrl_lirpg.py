@@ -5,7 +5,7 @@ Inner steps and outer gradient are exact, the steps' derivative is the score fun
 
 from lookax.experiments import run_reports
 from lookax.experiments.preset import Figure, Preset, Report
-from lookax.experiments.settings.meta_gradients import LABELS, Estimator, LIRPGGradient
+from lookax.experiments.settings.tabular_meta_gradients import LABELS, Estimator, LIRPGGradient
 
 ESTIMATORS: tuple[Estimator, ...] = ("score-function", "lvc")
 STEPS = (1, 2, 3, 4, 5)

@@ -2,12 +2,12 @@
 
 from lookax.experiments.preset import Preset
 from lookax.experiments.run_reports import EXACT, SAMPLED
-from lookax.experiments.settings.algorithms import (
+from lookax.experiments.settings.exact_learners import (
     GradientSteps,
     LOLASettings,
     NaiveSettings,
     POLASettings,
-    ProximalPoint,
+    ProximalPointSettings,
 )
 from lookax.experiments.settings.exact_shaping import ExactShaping
 from lookax.experiments.settings.sampled_shaping import SampledShaping
@@ -45,7 +45,7 @@ PRESETS = (
         "ipd-pola-implicit",
         "POLA's inner loop solved exactly: the opponent's proximal point, differentiated implicitly",
         ExactShaping(
-            POLASettings(ProximalPoint(inner_beta=3.0), learning_rate=1.0, outer_beta=None, outer_steps=1),
+            POLASettings(ProximalPointSettings(inner_beta=3.0), learning_rate=1.0, outer_beta=None, outer_steps=1),
             total_updates=50,
         ),
         EXACT,

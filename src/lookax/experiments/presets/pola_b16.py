@@ -8,7 +8,12 @@ with a proximal term, approaches a step of the policy, which does not.
 from lookax.choices import PolicyKind
 from lookax.experiments import run_reports
 from lookax.experiments.preset import Figure, Preset, Report
-from lookax.experiments.settings.algorithms import GradientSteps, LOLASettings, OpponentModelling, POLASettings
+from lookax.experiments.settings.exact_learners import (
+    GradientSteps,
+    LOLASettings,
+    OpponentModellingSettings,
+    POLASettings,
+)
 from lookax.experiments.settings.exact_shaping import ExactShaping
 
 MODELS: dict[PolicyKind, str] = {
@@ -29,12 +34,14 @@ def _preset(method: str, model: PolicyKind, algorithm: LOLASettings | POLASettin
 
 def _lola(model: PolicyKind, inner_learning_rate: float) -> Preset:
     steps = GradientSteps(inner_learning_rate)
-    return _preset("lola", model, LOLASettings(steps, 1.0, opponent_modelling=OpponentModelling(model)))
+    return _preset("lola", model, LOLASettings(steps, 1.0, opponent_modelling=OpponentModellingSettings(model)))
 
 
 def _pola(model: PolicyKind, inner_learning_rate: float, inner_steps: int) -> Preset:
     steps = GradientSteps(inner_learning_rate, inner_steps, inner_beta=3.0)
-    algorithm = POLASettings(steps, 1.0, outer_beta=None, outer_steps=1, opponent_modelling=OpponentModelling(model))
+    algorithm = POLASettings(
+        steps, 1.0, outer_beta=None, outer_steps=1, opponent_modelling=OpponentModellingSettings(model)
+    )
     return _preset("pola", model, algorithm)
 
 

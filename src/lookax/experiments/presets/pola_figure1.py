@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lookax.experiments import run_reports
 from lookax.experiments.preset import Figure, Preset, Report
-from lookax.experiments.settings.algorithms import Algorithm, GradientSteps, LOLASettings, POLASettings
+from lookax.experiments.settings.exact_learners import Algorithm, GradientSteps, LOLASettings, POLASettings
 from lookax.experiments.settings.exact_shaping import ExactShaping
 
 ALGORITHMS: dict[str, Algorithm] = {

@@ -8,7 +8,7 @@ than 1e-8 in KL divergence, which is short of the proximal point (docs/pola-exac
 from lookax.choices import PolicyKind
 from lookax.experiments import run_reports
 from lookax.experiments.preset import Figure, Preset, Report
-from lookax.experiments.settings.algorithms import GradientSteps, LOLASettings, POLASettings
+from lookax.experiments.settings.exact_learners import GradientSteps, LOLASettings, POLASettings
 from lookax.experiments.settings.exact_shaping import ExactShaping
 
 PANELS: dict[PolicyKind, str] = {

@@ -16,7 +16,22 @@ from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
 
 PREFIX = "pola-figure4"
 
-POLA = RecurrentShaping(total_updates=101)
+POLA = RecurrentShaping(
+    game="contribution",
+    contribution_factor=1.33,
+    discount=0.96,
+    horizon=50,
+    batch_size=2000,
+    outer_steps=200,
+    inner_steps=2,
+    learning_rate=0.003,
+    critic_learning_rate=0.0005,
+    inner_learning_rate=0.005,
+    inner_critic_learning_rate=0.0005,
+    outer_beta=100.0,
+    inner_beta=10.0,
+    total_updates=101,
+)
 LOLA = dataclasses.replace(
     POLA,
     outer_steps=1,

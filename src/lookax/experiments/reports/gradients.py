@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.preset import Result, Table
 from lookax.experiments.reports.exact import tidy
-from lookax.experiments.settings.meta_gradients import LABELS
+from lookax.experiments.settings.tabular_meta_gradients import LABELS
 
 Group = TypeVar("Group", bound=Hashable)
 

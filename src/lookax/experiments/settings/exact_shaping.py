@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from lookax.errors import check, check_at_least
-from lookax.experiments.settings.algorithms import Algorithm
+from lookax.experiments.settings.exact_learners import Algorithm
 from lookax.experiments.settings.repeated_game import RepeatedGame
 
 

@@ -15,9 +15,9 @@ from lookax.games.arcade.emulators import MOST_GAMES
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import MinAtar
 from lookax.learners.a2c import A2C, A2CState
-from lookax.learners.bmg import BootstrappedOuter
+from lookax.learners.bmg import BootstrappedObjective
 from lookax.learners.learner import Metrics
-from lookax.learners.mgrl import MGRL, Inner, MGRLState, Outer
+from lookax.learners.mgrl import MGRL, InnerObjective, MGRLState, OuterObjective
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
     coefficient_metrics,
@@ -102,9 +102,11 @@ class ActorCriticStudy:
             meta=jax.tree.map(jax.scipy.special.logit, self._coefficients()),
             batch_size=self.settings.batch_size,
             steps=self.settings.steps,
-            inner=Inner(surrogate=self.settings.surrogate, discount_constant=self.settings.critic_discount_constant),
+            inner=InnerObjective(
+                surrogate=self.settings.surrogate, discount_constant=self.settings.critic_discount_constant
+            ),
             lookahead=Lookahead(optimiser, self.settings.inner_steps, adjoint_by_name(self.settings.adjoint)),
-            outer=Outer(**terms) if step_size is None else BootstrappedOuter(**terms, step_size=step_size),
+            outer=OuterObjective(**terms) if step_size is None else BootstrappedObjective(**terms, step_size=step_size),
             meta_optimiser=Optimiser(optax.adam, learning_rate=self.settings.meta_learning_rate),
         )
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from jaxtyping import Array, Key
 
 from lookax.experiments.settings.exact_shaping import ExactShaping
-from lookax.experiments.studies.algorithms import learner_of
+from lookax.experiments.studies.exact_learners import learner_of
 from lookax.experiments.studies.repeated_game import RepeatedGameStudy, quantities
 from lookax.games.exact_play import ExactPlay
 from lookax.learners.learner import Metrics

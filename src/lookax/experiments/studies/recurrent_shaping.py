@@ -15,14 +15,14 @@ from lookax.errors import BadInputError, check
 from lookax.evaluation.matches import coins, match, own_coin_share, scores, scores_against
 from lookax.evaluation.reciprocity import is_reciprocal
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
-from lookax.experiments.studies.algorithms import optimiser_of
+from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.study import AGAINST, against_metric
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Policies
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.learners.learner import Metrics
-from lookax.learners.objectives.agent import Agent, SampledObjectives
+from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pair import Pair, PairState
 from lookax.learners.pola_dice import POLADiCEUpdate

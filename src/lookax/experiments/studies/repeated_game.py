@@ -15,8 +15,8 @@ from lookax.games.game import Policies
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.learners.learner import Metrics
-from lookax.policies.explicit import read_policies, write_policies
 from lookax.policies.factory import PolicyMaker
+from lookax.policies.policy_files import read_policies, write_policies
 
 
 @dataclasses.dataclass(frozen=True)

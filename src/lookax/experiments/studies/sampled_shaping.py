@@ -11,7 +11,7 @@ from jaxtyping import Array, Key
 from lookax.evaluation.matches import scores_against
 from lookax.evaluation.shaping_gradients import gradient_correlations
 from lookax.experiments.settings.sampled_shaping import PARTS, InnerEstimator, SampledShaping
-from lookax.experiments.studies.algorithms import optimiser_of
+from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.repeated_game import RepeatedGameStudy, quantities
 from lookax.experiments.studies.study import against_metric
 from lookax.games.exact_play import ExactPlay

@@ -13,8 +13,8 @@ from lookax.categorical import entropy
 from lookax.choices import PolicySurrogate
 from lookax.learners.learner import Metrics
 from lookax.rollouts.environments import ActorCritic, Rollout
+from lookax.surrogates.advantages import generalised_advantages
 from lookax.surrogates.magic_box import magic_box
-from lookax.surrogates.returns import generalised_advantages
 
 
 class Coefficients(eqx.Module):

@@ -14,7 +14,7 @@ from lookax.errors import check
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.rollouts.trajectory import Trajectory
-from lookax.surrogates.returns import discounted_returns
+from lookax.surrogates.advantages import discounted_returns
 
 
 class TabularCritic(eqx.Module):

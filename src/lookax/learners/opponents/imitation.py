@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from lookax.errors import check_at_least
 from lookax.games.swapped_seats import SwappedSeats
-from lookax.learners.objectives.agent import Agent, SampledObjectives, observe
+from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives, observe
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.policies.actor import actors_of

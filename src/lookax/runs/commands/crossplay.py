@@ -18,8 +18,8 @@ from lookax.games.game import Policies
 from lookax.policies.strategies import strategy, strategy_names
 from lookax.runs.commands import terminal
 from lookax.runs.commands.listing import distinct_names
+from lookax.runs.programs.saved import Saved, read_players
 from lookax.runs.storage.config import differing
-from lookax.runs.storage.saved import Saved, read_players
 
 WRITTEN_BY = "lookax crossplay"
 

@@ -13,9 +13,9 @@ from lookax.experiments.preset import HeatMap, Result, Table
 from lookax.experiments.reports.intervals import Count, ends
 from lookax.experiments.studies.study import study_of
 from lookax.runs.commands import terminal
+from lookax.runs.programs.saved import read_saved
 from lookax.runs.storage.loggers import curves_by_seed
 from lookax.runs.storage.run import Run, read_run
-from lookax.runs.storage.saved import read_saved
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lookax.experiments.studies.study import validate
 from lookax.runs.commands import terminal
 from lookax.runs.commands.reproduction import Reproduction
 from lookax.runs.errors import RunFailedError
-from lookax.runs.programs.distributed import is_first_process
+from lookax.runs.processes import is_first_process
 from lookax.runs.programs.stopping import Stop, stop_on_signals
 from lookax.runs.programs.training import arranged, train
 from lookax.runs.programs.watch import Watch

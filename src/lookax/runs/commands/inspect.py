@@ -23,8 +23,8 @@ from lookax.policies.strategies import strategy_names
 from lookax.rollouts.games import Games
 from lookax.runs.commands import terminal
 from lookax.runs.programs.lanes import evaluation_key
+from lookax.runs.programs.saved import read_players
 from lookax.runs.storage.run import Run
-from lookax.runs.storage.saved import read_players
 
 
 @dataclasses.dataclass(frozen=True)

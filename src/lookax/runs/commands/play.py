@@ -13,8 +13,8 @@ from lookax.experiments.reports.agents import mean_and_half
 from lookax.experiments.studies.study import EnvironmentStudy, study_of
 from lookax.games.rendering import write_frames
 from lookax.runs.commands import terminal
+from lookax.runs.programs.saved import read_saved
 from lookax.runs.storage.run import read_run
-from lookax.runs.storage.saved import read_saved
 
 
 def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Path | None) -> None:

@@ -16,7 +16,7 @@ from lookax import __version__
 from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Result
 from lookax.experiments.reports.intervals import Count, ends
-from lookax.runs.commands.arguments import described_fields
+from lookax.runs.arguments import described_fields
 from lookax.runs.commands.listing import Standing, distinct_names, preset_and_name, standings
 from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import RunFolder

@@ -11,10 +11,10 @@ import numpy as np
 
 from lookax.runs.programs.devices import Rounds, agreed
 from lookax.runs.programs.lanes import LOOP, Lanes, grouped
+from lookax.runs.programs.recorder import Recorder, finished
 from lookax.runs.programs.stopping import Stop
 from lookax.runs.programs.watch import Watch
 from lookax.runs.storage.metrics import History
-from lookax.runs.storage.recording import Recorder, finished
 from lookax.runs.storage.run import Run
 
 BURST_SECONDS = 0.3

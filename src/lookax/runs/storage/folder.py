@@ -25,7 +25,7 @@ import filelock
 import numpy as np
 
 from lookax.errors import BadInputError
-from lookax.runs.programs.distributed import is_first_process
+from lookax.runs.processes import is_first_process
 from lookax.runs.storage.config import read_yaml, write_yaml
 
 CONFIG = "config.yaml"

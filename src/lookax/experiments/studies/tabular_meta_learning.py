@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from lookax.experiments.settings.meta_learning import LIRPGLearning, MAMLLearning, OuterLearning
-from lookax.experiments.studies.algorithms import optimiser_of
-from lookax.experiments.studies.meta_gradients import IntrinsicRewardStudy, MetaLearningStudy
+from lookax.experiments.settings.tabular_meta_learning import LIRPGLearning, MAMLLearning, OuterLearning
+from lookax.experiments.studies.exact_learners import optimiser_of
+from lookax.experiments.studies.tabular_meta_gradients import IntrinsicRewardStudy, MetaLearningStudy
 from lookax.games.exact_mdp import expected_return, policy_log_probs
 from lookax.games.tabular_mdp import TabularMDP
 from lookax.learners.learner import Metrics

@@ -1,8 +1,8 @@
 """What a command does once, before anything computes."""
 
+from lookax.runs.processes import Distribution
 from lookax.runs.programs import compilation_cache
 from lookax.runs.programs.devices import use_cores
-from lookax.runs.programs.distributed import Distribution
 
 
 def start(distribution: Distribution | None = None) -> None:

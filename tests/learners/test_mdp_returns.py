@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lookax.games.exact_mdp import action_values, policy_log_probs, state_values
-from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
+from lookax.learners.objectives.mdp_returns import ExactReturn, SampledReturn
 from lookax.policies.tabular import SoftmaxTabularPolicy
 from lookax.rollouts.tabular import rollout
 

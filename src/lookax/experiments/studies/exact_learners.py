@@ -6,14 +6,14 @@ import optax
 from jaxtyping import ScalarLike
 
 from lookax.choices import OptimiserName
-from lookax.experiments.settings.algorithms import (
+from lookax.experiments.settings.exact_learners import (
     Algorithm,
     GradientSteps,
     LOLASettings,
     NaiveSettings,
-    OpponentModelling,
+    OpponentModellingSettings,
     POLASettings,
-    ProximalPoint,
+    ProximalPointSettings,
 )
 from lookax.games.exact_play import ExactPlay
 from lookax.learners.lola import LOLA
@@ -36,9 +36,9 @@ def optimiser_of(name: OptimiserName, learning_rate: ScalarLike) -> Optimiser:
     return Optimiser(OPTIMISERS[name], learning_rate=learning_rate)
 
 
-def lookahead_of(settings: GradientSteps | ProximalPoint) -> Lookahead | proximal.ProximalPoint:
+def lookahead_of(settings: GradientSteps | ProximalPointSettings) -> Lookahead | proximal.ProximalPoint:
     """The opponents' learning that settings describe."""
-    if isinstance(settings, ProximalPoint):
+    if isinstance(settings, ProximalPointSettings):
         return proximal.ProximalPoint(settings.inner_tolerance)
     optimiser = optimiser_of(settings.inner_optimiser, settings.inner_learning_rate)
     return Lookahead(optimiser, settings.inner_steps, adjoint_by_name(settings.adjoint))
@@ -61,7 +61,7 @@ def learner_of(settings: Algorithm, play: ExactPlay, maker: PolicyMaker, initial
     return _pola(settings, play, initial, shaping, model)
 
 
-def opponent_model_of(settings: OpponentModelling, maker: PolicyMaker) -> OpponentModel:
+def opponent_model_of(settings: OpponentModellingSettings, maker: PolicyMaker) -> OpponentModel:
     """The opponent model that settings describe, for the players that `maker` makes policies for."""
     maker = dataclasses.replace(maker, kind=settings.model)
     return OpponentModel(

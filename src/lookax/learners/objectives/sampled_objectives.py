@@ -15,8 +15,8 @@ from lookax.policies.actor import Actor
 from lookax.policies.network import Network
 from lookax.rollouts.games import Games, observed_by, replayed
 from lookax.rollouts.microbatches import in_microbatches, mean_over_games
+from lookax.surrogates.advantages import discounted_returns, generalised_advantages
 from lookax.surrogates.dice import dice, loaded_dice
-from lookax.surrogates.returns import discounted_returns, generalised_advantages
 
 
 class Agent(eqx.Module):

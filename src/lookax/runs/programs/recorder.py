@@ -12,8 +12,8 @@ from jaxtyping import PyTree
 
 from lookax.errors import BadInputError
 from lookax.experiments.studies.study import study_of
+from lookax.runs.processes import is_first_process
 from lookax.runs.programs.devices import agreed
-from lookax.runs.programs.distributed import is_first_process
 from lookax.runs.programs.lanes import Lanes
 from lookax.runs.storage.checkpoints import Checkpoints, DamagedError, Progress
 from lookax.runs.storage.config import as_fields, differing

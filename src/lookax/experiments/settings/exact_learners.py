@@ -30,7 +30,7 @@ class GradientSteps:
 
 
 @dataclasses.dataclass(frozen=True)
-class ProximalPoint:
+class ProximalPointSettings:
     """The opponents are expected to solve a proximal problem; differentiated by the implicit function theorem."""
 
     inner_beta: float = 1.0
@@ -45,7 +45,7 @@ class ProximalPoint:
 
 
 @dataclasses.dataclass(frozen=True)
-class OpponentModelling:
+class OpponentModellingSettings:
     """Opponents' policies are not shaped themselves, but models fitted to them."""
 
     model: PolicyKind = "tabular"
@@ -82,7 +82,7 @@ class NaiveSettings:
 class LOLASettings:
     """Every player maximises its return after its opponents' expected learning."""
 
-    lookahead: GradientSteps | ProximalPoint
+    lookahead: GradientSteps | ProximalPointSettings
     """What opponents are expected to do."""
     learning_rate: float = 0.1
     """Step size α of every player's policy."""
@@ -90,7 +90,7 @@ class LOLASettings:
     """Optimiser of every player's policy."""
     taylor: bool = False
     """Use the first-order expansion of my return in the opponents' step, as in the LOLA paper."""
-    opponent_modelling: OpponentModelling | None = None
+    opponent_modelling: OpponentModellingSettings | None = None
     """Shape models of the opponents instead of their true policies."""
 
     def validate(self) -> None:
@@ -105,7 +105,7 @@ class LOLASettings:
 class POLASettings:
     """Every player moves its policy to where its return after its opponents' learning, less a KL, is largest."""
 
-    lookahead: GradientSteps | ProximalPoint
+    lookahead: GradientSteps | ProximalPointSettings
     """What opponents are expected to do."""
     learning_rate: float = 0.1
     """Step size of the outer steps."""
@@ -121,7 +121,7 @@ class POLASettings:
     """Outer steps at most, where their number is not fixed."""
     divergence_weights: DivergenceWeights = "uniform"
     """Weights of the states in KL divergences: all 1, or the share of discounted visits."""
-    opponent_modelling: OpponentModelling | None = None
+    opponent_modelling: OpponentModellingSettings | None = None
     """Shape models of the opponents instead of their true policies."""
 
     def validate(self) -> None:

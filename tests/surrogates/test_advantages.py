@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.surrogates.returns import (
+from lookax.surrogates.advantages import (
     discounted_returns,
     generalised_advantages,
     n_step_advantages,

@@ -44,7 +44,7 @@ def read_policies(path: Path, maker: PolicyMaker) -> Policies:
 
 
 def parse_policies(serialised: Any, maker: PolicyMaker) -> Policies:
-    """As [`read_policies`][lookax.policies.explicit.read_policies], from the parsed JSON."""
+    """As [`read_policies`][lookax.policies.policy_files.read_policies], from the parsed JSON."""
     allowed = ("logits", "probabilities") if maker.is_tabular else ("layers",)
     if not isinstance(serialised, dict) or len(serialised) != 1 or next(iter(serialised)) not in allowed:
         raise BadInputError(f"must be an object with one key, {' or '.join(allowed)}, for {maker.kind} policies")
@@ -57,7 +57,7 @@ def parse_policies(serialised: Any, maker: PolicyMaker) -> Policies:
 
 
 def write_policies(policies: Policies) -> dict[str, Any]:
-    """The inverse of [`parse_policies`][lookax.policies.explicit.parse_policies]."""
+    """The inverse of [`parse_policies`][lookax.policies.policy_files.parse_policies]."""
     if isinstance(policies[0], TabularPolicy | PreconditionedTabularPolicy):
         tables = [
             p.logits if isinstance(p, TabularPolicy) else preconditioner(len(p.parameters)) @ p.parameters

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key
 
 from lookax.evaluation.gradient_quality import GradientQuality, gradient_quality
-from lookax.experiments.settings.meta_gradients import (
+from lookax.experiments.settings.tabular_meta_gradients import (
     PARTS,
     GradientEstimates,
     IntrinsicReward,
@@ -26,7 +26,7 @@ from lookax.learners.lirpg import lirpg_gradient
 from lookax.learners.maml_rl import maml_gradient
 from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.objectives.estimates import ReturnEstimate
-from lookax.learners.objectives.return_estimates import ExactReturn, SampledReturn
+from lookax.learners.objectives.mdp_returns import ExactReturn, SampledReturn
 from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.adjoints import Adjoint, ForwardOverReverseAdjoint
 from lookax.lookahead.lookahead import Lookahead

@@ -7,8 +7,8 @@ import pytest
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
-from lookax.policies.explicit import parse_policies, read_policies, write_policies
 from lookax.policies.factory import PolicyMaker
+from lookax.policies.policy_files import parse_policies, read_policies, write_policies
 
 TABLE = [[0.1, 0.2, 0.3, 0.4, 0.5], [0.5, 0.6, 0.7, 0.8, 0.9]]
 

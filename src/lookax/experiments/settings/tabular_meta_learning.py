@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from lookax.choices import OptimiserName
 from lookax.errors import check, check_at_least, check_positive
-from lookax.experiments.settings.meta_gradients import IntrinsicReward, MetaLearning
+from lookax.experiments.settings.tabular_meta_gradients import IntrinsicReward, MetaLearning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MAMLLearning(OuterLearning):
     shared_rewards: float = 0.5
     """Weight w of the common part of the rewards: a task's are w · common + (1 − w) · its own, both U[0, 1)."""
 
-    study: ClassVar[str] = "lookax.experiments.studies.meta_learning:MAMLLearningStudy"
+    study: ClassVar[str] = "lookax.experiments.studies.tabular_meta_learning:MAMLLearningStudy"
 
     def validate(self) -> None:
         """Raises `ValueError` if a field is out of range."""
@@ -51,4 +51,4 @@ class LIRPGLearning(IntrinsicReward, OuterLearning):
     restart: bool = False
     """Start again from the uniform policy at every update, for an intrinsic reward that makes K steps go far."""
 
-    study: ClassVar[str] = "lookax.experiments.studies.meta_learning:LIRPGLearningStudy"
+    study: ClassVar[str] = "lookax.experiments.studies.tabular_meta_learning:LIRPGLearningStudy"

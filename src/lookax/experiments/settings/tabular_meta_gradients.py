@@ -128,7 +128,7 @@ class MAMLGradient(GradientEstimates):
     hessian_error_noise: float = 0.3
     """Standard deviation of the noise in that error, drawn for every logit and step; not used without it."""
 
-    study: ClassVar[str] = "lookax.experiments.studies.meta_gradients:MAMLGradientStudy"
+    study: ClassVar[str] = "lookax.experiments.studies.tabular_meta_gradients:MAMLGradientStudy"
 
     def validate(self) -> None:
         """Raises `ValueError` if a field is out of range."""
@@ -160,4 +160,4 @@ class IntrinsicReward(MetaLearning):
 class LIRPGGradient(IntrinsicReward, GradientEstimates):
     """The gradient of the extrinsic return after K learning steps in the intrinsic reward, zero before them (LIRPG)."""
 
-    study: ClassVar[str] = "lookax.experiments.studies.meta_gradients:LIRPGGradientStudy"
+    study: ClassVar[str] = "lookax.experiments.studies.tabular_meta_gradients:LIRPGGradientStudy"
