@@ -2,7 +2,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.evaluation.policies import cooperation_probabilities, state_names
 from lookax.evaluation.tit_for_tat import constant_returns, is_tit_for_tat, states_after_defection
 from lookax.games.exact_play import ExactPlay
 from lookax.games.matrix_game import MatrixGame
@@ -58,7 +57,7 @@ def test_states_after_defection():
     np.testing.assert_array_equal(states_after_defection(MatrixGame(contribution_payoffs(1.3))), [0, 2])
     three = MatrixGame(contribution_payoffs(1.3, 3))
     np.testing.assert_array_equal(states_after_defection(three), [0b000, 0b100])
-    names = np.array(state_names(longer := MatrixGame(contribution_payoffs(1.3), memory_length=2)))
+    names = np.array((longer := MatrixGame(contribution_payoffs(1.3), memory_length=2)).state_names)
     assert set(names[states_after_defection(longer)]) == {
         *(f"{before}-{last}" for before in ("DD", "DC", "CD", "CC") for last in ("DD", "CD")),
         "DD",
@@ -68,9 +67,9 @@ def test_states_after_defection():
 
 def test_cooperation_is_reported_in_each_players_own_view(play):
     table = jnp.array([[-1.0], [2.0], [-3.0], [4.0], [5.0]])
-    reported = cooperation_probabilities(play, (TabularPolicy(table), TabularPolicy(table)))
+    reported = play.cooperation((TabularPolicy(table), TabularPolicy(table)))
     np.testing.assert_allclose(reported, np.tile(1 / (1 + np.exp(-table[:, 0])), (2, 1)))
 
 
 def test_names_of_states():
-    assert state_names(MatrixGame(contribution_payoffs(1.3))) == ["DD", "DC", "CD", "CC", "start"]
+    assert MatrixGame(contribution_payoffs(1.3)).state_names == ["DD", "DC", "CD", "CC", "start"]

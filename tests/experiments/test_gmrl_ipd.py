@@ -134,7 +134,7 @@ def sample_size(settings, before, after):
     play, games = SampledShapingStudy(settings).exact_play(None), after.buffer.games
     log_ratios = -games.log_probs.sum(axis=1)
     for i, policy in enumerate(before.policies):
-        log_ratios += np.asarray(play.log_probs(i, policy))[games.states[:-1], games.actions[:, i]]
+        log_ratios += np.asarray(play.log_probs_in_game_order(i, policy))[games.states[:-1], games.actions[:, i]]
     assert log_ratios.shape == (settings.horizon, settings.buffer_size)
     weights = np.exp(np.cumsum(log_ratios, axis=0))
     sizes = weights.sum(axis=1) ** 2 / (weights**2).sum(axis=1)

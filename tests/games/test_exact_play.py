@@ -49,7 +49,7 @@ def random_policies(game, seed=0, spread=1.0):
 def enumerated_values(play, policies):
     """Sums probability times discounted rewards over every sequence of joint actions."""
     game = play.game
-    probabilities = [np.exp(play.log_probs(i, policy)) for i, policy in enumerate(policies)]
+    probabilities = [np.exp(play.log_probs_in_game_order(i, policy)) for i, policy in enumerate(policies)]
     joints = list(itertools.product(*(range(n) for n in game.num_actions)))
     total = np.zeros(game.num_players)
     for sequence in itertools.product(range(len(joints)), repeat=play.horizon):
@@ -102,7 +102,7 @@ def test_tit_for_tat_against_always_defect_by_hand():
 def test_values_equal_the_mean_of_simulated_returns(name):
     play = exact_play(GAMES[name](), discount=0.8)
     game, policies = play.game, random_policies(play.game, seed=3)
-    log_probs = [play.log_probs(i, policy) for i, policy in enumerate(policies)]
+    log_probs = [play.log_probs_in_game_order(i, policy) for i, policy in enumerate(policies)]
 
     def advance(carry, key):
         state, weight = carry

@@ -54,7 +54,7 @@ class Recording:
             states.append(jnp.asarray(play.game.histories.successors)[states[-1], joint[t]])
         states = jnp.stack(states)
         rewards = jnp.moveaxis(play.game.payoffs.reshape(play.num_players, -1)[:, joint], 0, 1)
-        tables = [play.log_probs(player, policy) for player, policy in enumerate(policies)]
+        tables = [play.log_probs_in_game_order(player, policy) for player, policy in enumerate(policies)]
         log_probs = [look_up(table, states[:-1], self.actions[:, i]) for i, table in enumerate(tables)]
         recorded = None if values is None else jnp.moveaxis(values[:, states], 0, 1)
         return jax.lax.stop_gradient(Trajectory(states, self.actions, rewards, jnp.stack(log_probs, 1), recorded))

@@ -116,7 +116,7 @@ def test_ratios_after_a_known_change_of_policies_are_those_by_hand(two_players):
     before = maker.initial(KEY)
     games = jax.jit(lambda before: play_games(play, before, KEY, 3, 5, jnp.zeros((2, 5))))(before)
     states, actions, rewards = map(np.asarray, (games.states, games.actions, games.rewards))
-    chances = [np.exp(play.log_probs(i, own)) for i, own in enumerate(before)]
+    chances = [np.exp(play.log_probs_in_game_order(i, own)) for i, own in enumerate(before)]
     # The first player now cooperates with probability 0.8 everywhere, the second with 0.3.
     after = tuple(
         jax.tree.map(lambda leaf, p=p: jnp.asarray(np.full(leaf.shape, np.log(p / (1 - p)))), policy)

@@ -170,7 +170,7 @@ def test_a_tightly_converged_proximal_update_does_not_depend_on_the_parameterisa
             game=play, initial=initial, optimiser=optax.sgd(0.05), shaping=proximal, outer_beta=5.0, tolerance=1e-17
         )
         policies = eqx.filter_jit(learner.update)(KEY, learner.init(KEY))[0].policies
-        return np.stack([play.log_probs(i, p) for i, p in enumerate(policies)])
+        return np.stack([play.log_probs_in_game_order(i, p) for i, p in enumerate(policies)])
 
     # A last step of KL 1e-17 moves a policy by some 3e-9; what is left to go is that over a rate of convergence ≥ 1e-3.
     np.testing.assert_allclose(after("tabular"), after("preconditioned-tabular"), atol=1e-5)
@@ -188,7 +188,7 @@ def test_models_are_fitted_to_the_opponents_and_kept(two_players, kind):
     for player, opponent in ((0, 1), (1, 0)):
         seen = model.observations[opponent]
         believed = log_probs_at(after.models[player][opponent], seen)
-        true = play.log_probs(opponent, state.policies[opponent])
+        true = play.log_probs_in_game_order(opponent, state.policies[opponent])
         assert np.sum(np.exp(true) * (true - believed)) < 1e-6
     # Kept, they are fitted already if the opponents stay where they were.
     unmoved = PlayersState(state.policies, state.optimiser_states, after.models)

@@ -1,5 +1,7 @@
 """Any policy may take any seat."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,9 +12,10 @@ from lookax.games.coin_game import OneCoinGame
 from lookax.games.game import Seen
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
+from lookax.games.swapped_seats import SwappedSeats
 from lookax.policies.actor import actor_of
 from lookax.policies.factory import PolicyMaker
-from lookax.policies.strategies import strategy
+from lookax.policies.strategies import strategy, strategy_names
 from lookax.policies.tabular import TabularPolicy
 
 KEY = jax.random.key(3)
@@ -45,6 +48,7 @@ class OwnCorner:
     """A game that each player sees from its own corner; who plays 1 is paid 1."""
 
     num_players, num_actions = 2, (2, 2)
+    strategies = types.MappingProxyType({"first": lambda _: lambda _: jnp.array([9.0, -9.0])})
 
     def reset(self, key):
         return jax.random.uniform(key, (3,))
@@ -67,6 +71,16 @@ def test_a_plain_function_of_observations_plays():
         np.testing.assert_allclose(actor.act(hidden_state), weights @ seen, rtol=1e-6)
     games = jax.jit(lambda key: match(game, (plain, plain), key, 3, 2))(KEY)
     assert games.actions.shape == (3, 2, 2)
+
+
+@pytest.mark.parametrize("swapped", [None, False, True])
+def test_a_game_may_bring_strategies_of_its_own(swapped):
+    game = OwnCorner() if swapped is None else SwappedSeats(OwnCorner(), jnp.array(swapped))
+    assert strategy_names(game) == ("first", "random")
+    actor = actor_of(game, strategy("first", game, 1), 1)
+    states = jax.vmap(game.reset, out_axes=-1)(jax.random.split(KEY, 2))
+    hidden_state = actor.recurrence.update_hidden_state(actor.recurrence.initial_hidden_state(2), seen_in(states))
+    np.testing.assert_array_equal(actor.act(hidden_state), [[9.0] * 2, [-9.0] * 2])
 
 
 def test_a_table_has_no_seat_in_a_game_without_states():

@@ -68,7 +68,7 @@ def test_mean_returns_and_joint_actions_are_those_of_exact_play(game):
     @jax.jit
     def exact_and_played(key):
         policies = maker.initial(key)
-        log_probs = [play.log_probs(i, policy) for i, policy in enumerate(policies)]
+        log_probs = [play.log_probs_in_game_order(i, policy) for i, policy in enumerate(policies)]
         played = game_rollout(game, log_probs, key, horizon=horizon, batch_size=batch)
         joint = game.joint_action(played.actions)
         return play.values(policies), play.joint_action_visitation(policies), played, joint

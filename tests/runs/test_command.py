@@ -14,7 +14,10 @@ from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
 from lookax.experiments.settings.groups import GROUPS, OTHER, group_of
 from lookax.options import RunOptions
 from lookax.runs.arguments import described_fields, parse
+from lookax.runs.commands.execute import run_preset
 from lookax.runs.commands.terminal import print_table
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run
 
 QUICK = ["ipd-lola", "--seeds", "2", "--total-updates", "3"]
 
@@ -272,3 +275,12 @@ def test_a_value_that_is_not_finite_stops_the_run_and_keeps_what_came_before(tmp
     assert {row["update"] for row in rows} == set(range(int(failed[2])))
     assert np.isfinite([row["returns"] for row in rows]).all()
     assert (out / "policies" / "seed-1.json").exists()
+
+
+def test_a_preset_without_a_name_in_the_registry_runs_from_python(tmp_path, capsys):
+    preset = dataclasses.replace(PRESETS["ipd-lola"], name="my-own")
+    preset = dataclasses.replace(preset, settings=dataclasses.replace(preset.settings, seeds=1, total_updates=2))
+    run_preset(Run("my-own", preset, RunFolder(tmp_path / "run"), Recording(), tmp_path / "run" / "checkpoints"))
+    assert "my-own" in capsys.readouterr().out
+    assert (tmp_path / "run" / "table.json").exists()
+    assert (tmp_path / "run" / "figure.png").exists()

@@ -46,7 +46,9 @@ def all_sequences(game, horizon=HORIZON):
 
 def joint_log_probs(exact_play, both):
     """Of joint actions: the sum over the two players, [S, J]."""
-    return exact_play.game.joint_log_probs([exact_play.log_probs(i, p) for i, p in enumerate(policies(both))])
+    return exact_play.game.joint_log_probs(
+        [exact_play.log_probs_in_game_order(i, p) for i, p in enumerate(policies(both))]
+    )
 
 
 BOTH = np.random.default_rng(5).normal(size=10)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
-from lookax.policies.actor import Actor, MixedActors, OneByOne, actor_of, actors_of
+from lookax.policies.actor import Actor, MixedActors, actor_of, actors_of
 from lookax.policies.strategies import strategy
 from lookax.rollouts.games import Games, actor_rollout
 
@@ -33,15 +33,18 @@ def scores_against(
     """
     by_player = []
     for player, policy in enumerate(players):
-        actors: list[Actor] = [
-            MixedActors(tuple(OneByOne(strategy(name, game, seat)) for name in names), (1 / len(names),) * len(names))
-            for seat in range(game.num_players)
-        ]
+        actors: list[Actor] = [_one_after_the_other(game, names, seat) for seat in range(game.num_players)]
         actors[player] = actor_of(game, policy, player)
         own_key = jax.random.fold_in(key, player)
         games = actor_rollout(game, actors, own_key, horizon=horizon, batch_size=batch_size * len(names))
         by_player.append(games.rewards[:, player].mean(axis=0).reshape(len(names), batch_size).mean(axis=1))
     return jnp.stack(by_player, axis=1)
+
+
+def _one_after_the_other(game: Game, names: Sequence[str], player: int) -> MixedActors:
+    """Strategies in as many parts of the games."""
+    actors = tuple(actor_of(game, strategy(name, game, player), player) for name in names)
+    return MixedActors(actors, (1 / len(names),) * len(names))
 
 
 def coins(game: CoinGame, games: Games) -> Float[Array, "picker colour"]:

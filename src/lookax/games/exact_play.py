@@ -12,6 +12,7 @@ from lookax.categorical import kl_divergence
 from lookax.games.game import Policies, Policy
 from lookax.games.markov_chain import check_discount, state_visitation
 from lookax.games.matrix_game import MatrixGame
+from lookax.games.observations import own_view
 
 
 class ExactPlay(eqx.Module):
@@ -47,8 +48,22 @@ class ExactPlay(eqx.Module):
         """S."""
         return self.game.num_states
 
-    def log_probs(self, player: int, policy: Policy) -> Float[Array, "S A"]:
-        """Log π(a|s) of one player's policy in every state."""
+    def cooperation(self, policies: Policies) -> Float[Array, "N S"]:
+        """P(cooperate | state) of every player: of action 1.
+
+        States are in each player's own view (mine, theirs) and in the order of `game.state_names`.
+        """
+        rows = []
+        for player, policy in enumerate(policies):
+            probabilities = jnp.exp(self.log_probs_in_game_order(player, policy)[:, 1])
+            rows.append(probabilities[np.argsort(own_view(self.game, player))])
+        return jnp.stack(rows)
+
+    def log_probs_in_game_order(self, player: int, policy: Policy) -> Float[Array, "S A"]:
+        """Log π(a|s) of one player's policy in every state of the game.
+
+        Rows are in the game's own order of states, which is the first player's view; `cooperation` is in each player's.
+        """
         return jax.nn.log_softmax(jax.vmap(policy)(self.observations[player]))
 
     def joint_action_visitation(self, policies: Policies) -> Float[Array, " J"]:
@@ -72,12 +87,14 @@ class ExactPlay(eqx.Module):
         self, player: int, reference: Policy, policy: Policy, weights: Float[Array, " S"] | None = None
     ) -> Float[Array, ""]:
         """Σₛ w(s) KL(reference(·|s) ‖ policy(·|s)), with weights 1 unless given."""
-        before, after = self.log_probs(player, reference), self.log_probs(player, policy)
+        before, after = self.log_probs_in_game_order(player, reference), self.log_probs_in_game_order(player, policy)
         per_state = kl_divergence(before, after)
         return per_state.sum() if weights is None else weights @ per_state
 
     def _joint(self, policies: Sequence[Policy]) -> Float[Array, "S J"]:
-        return self.game.joint_action_probabilities([self.log_probs(i, policy) for i, policy in enumerate(policies)])
+        return self.game.joint_action_probabilities(
+            [self.log_probs_in_game_order(i, policy) for i, policy in enumerate(policies)]
+        )
 
     def _visitation(self, joint: Float[Array, "S J"]) -> Float[Array, " S"]:
         transitions = self.game.transition_matrix(joint)

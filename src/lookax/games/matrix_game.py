@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from lookax.choices import Start
 from lookax.errors import BadInputError
-from lookax.games.histories import Histories, histories, remembered_one_hot
+from lookax.games.histories import NOTHING_YET, Histories, histories, remembered_one_hot
 
 
 class MatrixGame(eqx.Module):
@@ -67,6 +67,20 @@ class MatrixGame(eqx.Module):
     def num_states(self) -> int:
         """S."""
         return self.histories.num_states
+
+    @property
+    def state_names(self) -> list[str]:
+        """The states' names in a player's own view (mine, theirs): DD, DC, CD, CC, start.
+
+        Steps of a longer memory are joined by a dash, the earliest first; actions beyond the second are numbers.
+        """
+        letters = {NOTHING_YET: "", 0: "D", 1: "C"}
+
+        def name(history: np.ndarray) -> str:
+            steps = ["".join(letters.get(int(action), str(action)) for action in step) for step in history]
+            return "-".join(step for step in steps if step) or "start"
+
+        return [name(history) for history in self.histories.actions]
 
     def reset(self, key: Key[Array, ""]) -> Int[Array, ""]:
         """The state in which the game starts. The key is there for games whose start is random."""

@@ -21,7 +21,7 @@ from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.lookahead.total_derivative import Ahead, ahead, total_gradient
-from lookax.policies.actor import Actor, MixedActors, OneByOne, TremblingActor, actors_of
+from lookax.policies.actor import Actor, MixedActors, TremblingActor, actor_of, actors_of
 from lookax.policies.network import Network
 from lookax.rollouts.microbatches import Play
 
@@ -216,7 +216,7 @@ class POLADiCEUpdate(eqx.Module):
                     actors[i] = TremblingActor(actors[i], self.tremble_probability)
         if scripted and self.scripted_opponent is not None:
             they = 1 - player
-            opponent = OneByOne(self.scripted_opponent(self.play.game, they))
+            opponent = actor_of(self.play.game, self.scripted_opponent(self.play.game, they), they)
             actors[they] = MixedActors((actors[they], opponent), (1 - self.scripted_fraction, self.scripted_fraction))
         return tuple(actors)
 

@@ -18,7 +18,7 @@ Where the two moods go in a coin game stands in [`lookax.policies.coin_moves`][]
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -30,6 +30,7 @@ from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.swapped_seats import SwappedSeats
+from lookax.policies.actor import Memoryless
 from lookax.policies.coin_moves import OneCoinMoves, TwoCoinMoves
 
 Reaction = Callable[[Bool[Array, ""], Array], Bool[Array, ""]]
@@ -124,7 +125,7 @@ class SwappedSeatsStrategy(Strategy):
     **Attributes:** `seats`, the strategy where the game is not swapped and where it is; whether it is `swapped`.
     """
 
-    seats: tuple[Strategy, Strategy]
+    seats: tuple[Any, ...]
     swapped: Bool[Array, ""]
 
     def initial_hidden_state(self) -> Any:
@@ -160,12 +161,15 @@ COIN_REACTIONS: dict[str, Reaction] = {
 
 
 def strategy_names(game: Game) -> tuple[str, ...]:
-    """The strategies that a game has."""
-    return (*_reactions(game), "random")
+    """The strategies that a game has: its own, those that lookax has for it, and `random`."""
+    return tuple(dict.fromkeys((*_own(game), *_reactions(game), "random")))
 
 
-def strategy(name: str, game: Game, player: int) -> Strategy:
+def strategy(name: str, game: Game, player: int) -> Any:
     """The strategy of that name, for a seat in a game.
+
+    A game may bring strategies of its own: an attribute `strategies`, from names to functions of the player that give
+    a policy (see [`actor_of`][lookax.policies.actor.actor_of]).
 
     **Raises:** `ValueError` for a name that is unknown or that the game does not have, or a player it does not have.
     """
@@ -173,8 +177,10 @@ def strategy(name: str, game: Game, player: int) -> Strategy:
     check(0 <= player < game.num_players, "player", player, f"one of 0 … {game.num_players - 1}")
     num_actions = game.num_actions[player]
     if isinstance(game, SwappedSeats):
-        both = strategy(name, game.game, player), strategy(name, game.game, 1 - player)
+        both = tuple(_with_hidden_state(game.game, strategy(name, game.game, i), i) for i in (player, 1 - player))
         return SwappedSeatsStrategy(player, num_actions, both, game.swapped)
+    if name in _own(game):
+        return _own(game)[name](player)
     if name == "random":
         return RandomStrategy(player, num_actions)
     reaction = _reactions(game)[name]
@@ -183,6 +189,14 @@ def strategy(name: str, game: Game, player: int) -> Strategy:
     if isinstance(game, TwoCoinGame):
         return CoinStrategy(player, num_actions, reaction, TwoCoinMoves(game.grid_size))
     return MatrixStrategy(player, num_actions, reaction)
+
+
+def _own(game: Game) -> Mapping[str, Callable[[int], Any]]:
+    return getattr(game.game if isinstance(game, SwappedSeats) else game, "strategies", {})
+
+
+def _with_hidden_state(game: Game, policy: Any, player: int) -> Any:
+    return policy if hasattr(policy, "update_hidden_state") else Memoryless.of(game, policy, player)
 
 
 def _reactions(game: Game) -> dict[str, Reaction]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
-from lookax.evaluation.policies import state_names
 from lookax.experiments.preset import Result, Table
 from lookax.experiments.presets.pola_figure1 import ALGORITHMS, NETWORKS
 from lookax.experiments.reports.exact import tidy
@@ -63,7 +62,7 @@ def draw(results: Sequence[Result]) -> Drawing:
                     before, after = cooperation(result)
                     axes.bar(places, after, width, color=colour, label=f"network {network}")
                     axes.hlines(before, places - width / 2, places + width / 2, color="black", linewidth=2)
-                    axes.set_xticks(range(len(after)), state_names(RepeatedGameStudy(result.settings).matrix_game()))
+                    axes.set_xticks(range(len(after)), RepeatedGameStudy(result.settings).matrix_game().state_names)
         axes.set(title=f"after one {name.upper()} update", xlabel="state: mine, theirs", ylim=(0, 0.8))
         tidy(axes)
     panels[0].set_ylabel("P(cooperate | state)")

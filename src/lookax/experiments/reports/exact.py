@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from scipy import stats
 
-from lookax.evaluation.policies import state_names
 from lookax.experiments.preset import HeatMap, Result, Table
 from lookax.experiments.reports.intervals import AGREEMENT, Count
 from lookax.experiments.studies.repeated_game import RepeatedGameStudy
@@ -140,9 +139,7 @@ def draw_run(results: Sequence[Result]) -> Drawing:
     drawing = Drawing(figsize=(9, 3.4), layout="constrained")
     curves, policies = drawing.subplots(1, 2)
     draw_returns(curves, result.history["returns"])
-    draw_cooperation(
-        policies, result.history["cooperation"][-1], state_names(RepeatedGameStudy(settings).matrix_game())
-    )
+    draw_cooperation(policies, result.history["cooperation"][-1], RepeatedGameStudy(settings).matrix_game().state_names)
     drawing.suptitle(f"{result.name}: {settings.game}, {settings.policy} policies, seeds: {settings.seeds}")
     return drawing
 
@@ -204,7 +201,7 @@ def _numbers(values: Sequence[float] | np.ndarray) -> str:
 
 def cooperation_map(result: Result, _learned: object) -> list[HeatMap]:
     """P(C | state) of every player at the end."""
-    names = state_names(RepeatedGameStudy(result.settings).matrix_game())
+    names = RepeatedGameStudy(result.settings).matrix_game().state_names
     values = result.history["cooperation"][-1].mean(axis=0)
     players = [f"player {i + 1}" for i in range(len(values))]
     return [HeatMap("P(cooperate | state), state: mine, theirs", players, names, values)]

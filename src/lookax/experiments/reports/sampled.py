@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from scipy import stats
 
-from lookax.evaluation.policies import state_names
 from lookax.experiments.preset import Result, Table
 from lookax.experiments.reports.exact import draw_cooperation, tidy
 from lookax.experiments.reports.intervals import Interval, deviation, ends
@@ -159,7 +158,7 @@ def draw_run(results: Sequence[Result]) -> Drawing:
     else:
         quality.set_axis_off()
     game = RepeatedGameStudy(result.settings).matrix_game()
-    draw_cooperation(policies, result.history["cooperation"][-1], state_names(game))
+    draw_cooperation(policies, result.history["cooperation"][-1], game.state_names)
     drawing.suptitle(f"{result.name}, seeds: {result.settings.seeds}")
     return drawing
 

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 from jaxtyping import Array, Key
 
-from lookax.evaluation.policies import cooperation_probabilities
 from lookax.evaluation.tit_for_tat import is_tit_for_tat
 from lookax.experiments.settings.repeated_game import RepeatedGame
 from lookax.games.exact_play import ExactPlay
@@ -75,7 +74,7 @@ def _located(path: Path) -> Path:
 def quantities(play: ExactPlay, policies: Policies) -> Metrics:
     """All players' `returns` `[N]`, `cooperation` P(C | state) `[N, S]` in its own view, and `tit_for_tat`."""
     returns = play.values(policies)
-    cooperation = cooperation_probabilities(play, policies)
+    cooperation = play.cooperation(policies)
     return {
         "returns": returns,
         "cooperation": cooperation,

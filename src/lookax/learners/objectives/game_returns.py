@@ -163,7 +163,7 @@ def play_games(
 
 
 def _log_probs(play: ExactPlay, policies: Policies) -> tuple[Float[Array, "S _"], ...]:
-    return tuple(play.log_probs(player, policy) for player, policy in enumerate(policies))
+    return tuple(play.log_probs_in_game_order(player, policy) for player, policy in enumerate(policies))
 
 
 def _joint_log_probs(play: ExactPlay, policies: Policies, games: Trajectory) -> Float[Array, "T B"]:

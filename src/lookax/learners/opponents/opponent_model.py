@@ -49,7 +49,7 @@ class OpponentModel(eqx.Module):
 
     def fit(self, play: ExactPlay, j: int, opponent: Policy, model: Policy) -> Ascent:
         """Fits one model to player j's policy."""
-        target = play.log_probs(j, opponent)
+        target = play.log_probs_in_game_order(j, opponent)
 
         def divergence(model: Policy) -> Float[Array, ""]:
             log_probs = jax.nn.log_softmax(jax.vmap(model)(self.observations[j]))

@@ -134,7 +134,9 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
 
 def published(preset: Preset) -> Figure | None:
     """The figure to compare a preset with, if nothing but seeds differs from what was published."""
-    original = PRESETS[preset.name]
+    original = PRESETS.get(preset.name)
+    if original is None:
+        return None
     seeds = {"seeds": preset.settings.seeds, "first_seed": preset.settings.first_seed}
     unchanged = dataclasses.replace(original.settings, **seeds) == preset.settings
     return figure_of(original) if unchanged else None
