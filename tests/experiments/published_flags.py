@@ -72,7 +72,7 @@ def lola_exact(flags: Namespace) -> Fields:
         assert flags.om_exact
         model = ("preconditioned-" if flags.om_precond else "") + ("mlp" if flags.om_using_nn else "tabular")
         own |= {
-            "algorithm.opponent_modelling": "OpponentModelling",
+            "algorithm.opponent_modelling": "OpponentModellingSettings",
             "algorithm.opponent_modelling.model": model,
             "algorithm.opponent_modelling.model_learning_rate": flags.om_lr_p,
             "algorithm.opponent_modelling.model_tolerance": flags.om_threshold,

@@ -80,7 +80,7 @@ def test_configurations_that_make_no_sense_are_told_in_a_line(changes, complaint
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("preset: [", "config.yaml' is not YAML (line 1)"),
+        ("preset: ]", "config.yaml' is not YAML (line 1)"),
         ("format: 1\n", "names no preset, figure or collection; put back what it said"),
         ("format: 1\nfigure: pola-figure9\n", "config.yaml: figure: 'pola-figure9' is not known; did you mean"),
         ("format: 1\nfigure: pola-figure1\nseeds: many\n", "config.yaml: Error parsing --seeds"),

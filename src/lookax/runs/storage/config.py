@@ -140,7 +140,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     **Raises:** `ValueError`, in one line, for a file that cannot be read, is not YAML, or is of a later form.
     """
     try:
-        content = yaml.load(path.read_text(), LOADER)
+        content = LOADER(path.read_text()).get_single_data()
     except OSError as reason:
         raise BadInputError(f"{str(path)!r} cannot be read ({reason.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as reason:
