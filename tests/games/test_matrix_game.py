@@ -40,3 +40,12 @@ def test_joint_action_probabilities_of_unequal_action_sets():
     np.testing.assert_allclose(joint[3, 1 * 3 + 2], jnp.exp(mine[3, 1] + theirs[3, 2]))
     np.testing.assert_allclose(joint.sum(1), 1)
     np.testing.assert_allclose(game.transition_matrix(joint).sum(1), 1)
+
+
+def test_payoffs_are_in_double_precision_though_they_were_in_single_before():
+    payoffs = np.array(contribution_payoffs(1.3))
+    with jax.enable_x64(False):
+        program = jax.jit(lambda x: (x * MatrixGame(payoffs).payoffs).sum())
+        assert program(1.0).dtype == np.float32
+    with jax.enable_x64(True):
+        assert MatrixGame(payoffs).payoffs.dtype == np.float64

@@ -2,15 +2,21 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from lookax.choices import Start
 from lookax.errors import BadInputError
 from lookax.games.histories import NOTHING_YET, Histories, histories, remembered_one_hot
+
+
+def _as_payoffs(values: ArrayLike | Sequence[Any]) -> Array:
+    # Of a copy: an array of NumPy that a program in single precision holds stays single in double, too (jax 0.10).
+    return jnp.asarray(np.array(values) if isinstance(values, np.ndarray) else values)
 
 
 class MatrixGame(eqx.Module):
@@ -30,7 +36,7 @@ class MatrixGame(eqx.Module):
     actions each, or as [`lookax.games.histories.histories`][] does.
     """
 
-    payoffs: Float[Array, "..."] = eqx.field(converter=jnp.asarray)
+    payoffs: Float[Array, "..."] = eqx.field(converter=_as_payoffs)
     memory_length: int = eqx.field(static=True, default=1)
     start: Start = eqx.field(static=True, default="separate")
 
