@@ -14,7 +14,6 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from lookax.learners.bmg import BootstrappedObjective
 from lookax.learners.mgrl import InnerObjective, OuterObjective, meta_gradient, recorded_meta_gradient
 from lookax.learners.objectives.actor_critic import (
     Coefficients,
@@ -22,6 +21,7 @@ from lookax.learners.objectives.actor_critic import (
     clipped_by_constant_norm,
     learning_optimiser,
 )
+from lookax.learners.objectives.bootstrapped import BootstrappedObjective
 from lookax.lookahead.adjoint_names import ADJOINTS as ALL_ADJOINTS
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.recorded import recorded_step

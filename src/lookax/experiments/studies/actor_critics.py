@@ -15,7 +15,6 @@ from lookax.games.arcade.emulators import MOST_GAMES
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import MinAtar
 from lookax.learners.a2c import A2C, A2CState
-from lookax.learners.bmg import BootstrappedObjective
 from lookax.learners.learner import Metrics
 from lookax.learners.mgrl import MGRL, InnerObjective, MGRLState, OuterObjective
 from lookax.learners.objectives.actor_critic import (
@@ -23,6 +22,7 @@ from lookax.learners.objectives.actor_critic import (
     coefficient_metrics,
     learning_optimiser,
 )
+from lookax.learners.objectives.bootstrapped import BootstrappedObjective
 from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
