@@ -26,7 +26,7 @@ def test_run_leaves_a_complete_folder(tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["run", *QUICK, "--inner-learning-rate", "2.5", "--out", str(out)]) == 0
     config = yaml.safe_load((out / "config.yaml").read_text())
-    assert (config["format"], config["preset"]) == (1, "ipd-lola")
+    assert (config["format"], config["preset"]) == (2, "ipd-lola")
     assert config["settings"]["inner_learning_rate"] == 2.5
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(4) for s in range(2)]

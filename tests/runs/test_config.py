@@ -48,7 +48,8 @@ def test_a_configuration_is_a_run(words, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"format": 2}, "is of format 2, and this release reads up to 1; use a later one"),
+        ({"format": 3}, "is of format 3, and this release reads format 2; use a later one"),
+        ({"format": 1}, "is of format 1, and this release reads format 2; use an earlier one"),
         ({"colour": "blue"}, "config.yaml: colour is not known; it may have name, preset, settings"),
         ({"settings": {"discont": 0.9}}, "config.yaml: discont: is not a field (did you mean discount?)"),
         ({"settings": {"discount": 2}}, "config.yaml: discount: 2.0 is not allowed; it must be "),
@@ -81,10 +82,10 @@ def test_configurations_that_make_no_sense_are_told_in_a_line(changes, complaint
     ("text", "complaint"),
     [
         ("preset: ]", "config.yaml' is not YAML (line 1)"),
-        ("format: 1\n", "names no preset, figure or collection; put back what it said"),
-        ("format: 1\nfigure: pola-figure9\n", "config.yaml: figure: 'pola-figure9' is not known; did you mean"),
-        ("format: 1\nfigure: pola-figure1\nseeds: many\n", "config.yaml: Error parsing --seeds"),
-        ("format: 1\nfigure: pola-figure1\nrecording: 3\n", "config.yaml: recording: 3 is not allowed"),
+        ("format: 2\n", "names no preset, figure or collection; put back what it said"),
+        ("format: 2\nfigure: pola-figure9\n", "config.yaml: figure: 'pola-figure9' is not known; did you mean"),
+        ("format: 2\nfigure: pola-figure1\nseeds: many\n", "config.yaml: Error parsing --seeds"),
+        ("format: 2\nfigure: pola-figure1\nrecording: 3\n", "config.yaml: recording: 3 is not allowed"),
         ("preset: ipd-naive", "is not a configuration of lookax; it has no format"),
     ],
 )

@@ -70,7 +70,7 @@ def test_whoever_looks_leaves_no_trace(run_to_change):
 
 
 def test_a_run_that_cannot_be_read_is_told_and_the_others_are_listed(run_to_change, capsys):
-    for name, text in {"later": "format: 99\n", "strange": "format: 1\npreset: no-such\n"}.items():
+    for name, text in {"later": "format: 99\n", "strange": "format: 2\npreset: no-such\n"}.items():
         (run_to_change.parent / name).mkdir()
         (run_to_change.parent / name / "config.yaml").write_text(text)
     damaged = shutil.copytree(run_to_change, run_to_change.parent / "damaged") / "metrics.jsonl"

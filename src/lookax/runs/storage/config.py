@@ -17,8 +17,8 @@ from lookax.runs.arguments import Parsed, parse
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """By libyaml where that is installed, in a fifth of the time."""
 
-FORMAT = 1
-"""Version of the form of run folders; a release reads its own and earlier ones."""
+FORMAT = 2
+"""Version of the form of run folders: 1 was that of lookax 0.1, whose settings have other names."""
 
 
 def as_fields(settings: Any) -> dict[str, Any]:
@@ -150,9 +150,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(content, dict) or "format" not in content:
         raise BadInputError(f"{str(path)!r} is not a configuration of lookax; it has no format")
-    if not isinstance(content["format"], int) or not 1 <= content["format"] <= FORMAT:
+    if content["format"] != FORMAT:
+        other = "an earlier" if content["format"] == 1 else "a later"
         raise BadInputError(
-            f"{str(path)!r} is of format {content['format']}, and this release reads up to {FORMAT}; use a later one"
+            f"{str(path)!r} is of format {content['format']}, and this release reads format {FORMAT}; use {other} one"
         )
     return content
 
