@@ -58,7 +58,7 @@ test-lowest: install ## the tests with the lowest versions that pyproject.toml a
 bench: install ## speed and memory, side by side with the figures of the original code
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.runs
-	$(BIN)/python -m benchmarks.memory_shaping
+	$(BIN)/python -m benchmarks.recurrent_shaping
 	$(BIN)/python -m benchmarks.meta_gradients
 
 lock: install ## refresh the lock from pyproject.toml

@@ -3,10 +3,11 @@
 What computes is imported where something is computed, so that everything else is answered at once.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -141,6 +142,9 @@ def _run(arguments: Sequence[str]) -> int:
     from lookax.runs.programs.jax_setup import start
 
     start(options.distribution)
+    if file is not None:
+        with _named(file):
+            study_of(run.settings).validate()
     study_of(options.settings).validate()
     out = _new_folder(options.out, run.name)
     chosen = dataclasses.replace(run.preset, settings=options.settings)
@@ -164,15 +168,19 @@ def _reproduce(arguments: Sequence[str]) -> int:
     options.recording.validate()
     name = options.figure(name)
     reproduction = Reproduction(name, options.seeds, options.first_seed, options.recording)
-    return _reproduced(reproduction, _new_folder(options.out, name))
+    return _reproduced(reproduction, lambda: _new_folder(options.out, name))
 
 
-def _reproduced(reproduction: Reproduction, out: Path) -> int:
+def _reproduced(reproduction: Reproduction, out: Callable[[], Path]) -> int:
+    from lookax.experiments.studies.study import study_of
     from lookax.runs.commands.execute import reproduce
     from lookax.runs.programs.jax_setup import start
 
     start()
-    return 0 if reproduce(reproduction, out) else 1
+    for figure in reproduction.figures():
+        for preset in figure.presets:
+            study_of(preset.settings).validate()
+    return 0 if reproduce(reproduction, out()) else 1
 
 
 def _sweep(arguments: Sequence[str]) -> int:
@@ -185,17 +193,20 @@ def _sweep(arguments: Sequence[str]) -> int:
     options.cluster.validate()
     preset = dataclasses.replace(run.preset, settings=options.settings)
     sweep = Sweep(preset, parse_set(values), options.recording)
-    return _swept(sweep, _new_folder(options.out, f"{run.name}-sweep"), options.cluster)
+    return _swept(sweep, lambda: _new_folder(options.out, f"{run.name}-sweep"), options.cluster)
 
 
-def _swept(sweep: Sweep, out: Path, cluster: Cluster) -> int:
+def _swept(sweep: Sweep, out: Callable[[], Path], cluster: Cluster) -> int:
+    from lookax.experiments.studies.study import study_of
     from lookax.runs.commands.ray_engine import on_ray
     from lookax.runs.commands.sweep import local, run_sweep
     from lookax.runs.programs.jax_setup import start
 
     engine = local if cluster.engine == "local" else on_ray(cluster.address)
     start()
-    return 0 if run_sweep(sweep, out, engine) else 1
+    for preset in sweep.combinations().values():
+        study_of(preset.settings).validate()
+    return 0 if run_sweep(sweep, out(), engine) else 1
 
 
 def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -220,11 +231,11 @@ def _resume(arguments: Sequence[str]) -> int:
     if "sweep" in content:
         cluster = parse(Cluster(), rest, f"lookax resume {name}")
         cluster.validate()
-        return _swept(stored_sweep(content), folder, cluster)
+        return _swept(stored_sweep(content), lambda: folder, cluster)
     if "preset" not in content:
         if rest:
             raise BadInputError(f"{rest[0]!r} is not allowed; a reproduction goes on as it was begun")
-        return _reproduced(stored_reproduction(content, folder), folder)
+        return _reproduced(stored_reproduction(content, folder), lambda: folder)
     before = read_config(content, folder / CONFIG, RunFolder(folder))
     if before.checkpoints.parent != folder.resolve():
         raise BadInputError(f"{name!r} learns together with others; resume {str(before.checkpoints.parents[1])!r}")
@@ -245,7 +256,8 @@ def _resume(arguments: Sequence[str]) -> int:
     from lookax.runs.programs.jax_setup import start
 
     start(options.distribution)
-    study_of(options.settings).validate()
+    with _named(folder / CONFIG):
+        study_of(options.settings).validate()
     preset = dataclasses.replace(before.preset, settings=options.settings)
     run_preset(dataclasses.replace(before, preset=preset, recording=options.recording))
     return 0
@@ -393,6 +405,15 @@ def _new_folder(out: Path | None, name: str) -> Path:
     except OSError as reason:
         raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None
     return folder
+
+
+@contextlib.contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Within, whatever is refused names the file that it stands in."""
+    try:
+        yield
+    except BadInputError as mistake:
+        raise BadInputError(f"{file}: {mistake}") from None
 
 
 def _refuse(message: str, status: int) -> int:

@@ -1,6 +1,8 @@
 import functools
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from lookax.evaluation.crossplay import cross_scores, independent, pairings
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
 from lookax.policies.strategies import strategy
+from lookax.policies.tabular import TabularPolicy
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,13 @@ def test_strategies_meet():
     )
     # Exploited at the first step alone.
     np.testing.assert_allclose(scores, [[-0.0335, 0.0665]] * 3, rtol=1e-6)
+
+
+def test_plain_functions_and_arrays_meet():
+    game = MatrixGame(contribution_payoffs(1.33))
+    always = lambda observation: jnp.array([9.0, -9.0]) + 0 * observation.sum()
+    # Three tables, of which the second always cooperates, the others never.
+    tables = jax.vmap(TabularPolicy)(jnp.array([-50.0, 50.0, -50.0])[:, None, None] * jnp.ones((3, 5, 1)))
+    play = eqx.filter_jit(functools.partial(cross_scores, game, horizon=2, batch_size=2))
+    scores = play(tables, (always,), jax.random.split(jax.random.key(0), 3))
+    np.testing.assert_allclose(scores, [[0, 0], [-0.335, 0.665], [0, 0]], atol=1e-6)

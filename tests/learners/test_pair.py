@@ -14,6 +14,7 @@ from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.imitation import Imitation
 from lookax.learners.pair import Pair
 from lookax.policies.strategies import strategy
+from lookax.policies.tabular import TabularPolicy
 from tests.learners.all_games import KeyedGames, Keys, agent_of, learner_of
 
 KEY = jax.random.key(6)
@@ -139,3 +140,21 @@ def test_one_that_does_not_learn_stays_as_it_is_and_its_model_is_learned_from():
     theirs = after.models[0]
     own = quick(lambda mine: learner.update(KEY, 0, mine, theirs, learner.init(mine))[0])(state.agents[0])
     np.testing.assert_allclose(flat(after.agents[0]), flat(own), rtol=1e-9, atol=1e-12)
+
+
+def test_tables_learn_in_a_pair_and_their_actions_tremble():
+    learner = learner_of(GAME, 2, inner_steps=0, baseline="none", tremble_probability=0.2)
+    tables = tuple(TabularPolicy(jnp.asarray(own)) for own in np.random.default_rng(1).normal(size=(2, 5, 1)))
+    agents = Agent(tables[0], None), Agent(tables[1], None)
+    pair = Pair(initial=lambda _: (agents, agents), updates=(learner, learner))
+    state = quick(lambda key: pair.init(key))(KEY)
+    after, metrics = quick(lambda key, state: pair.update(key, state))(KEY, state)
+    assert (metrics["gradient_norm"] > 0).all()
+    # Each as it learns by itself, without seats that are swapped.
+    for player in (0, 1):
+        mine, theirs = agents[player], agents[1 - player]
+        own = quick(lambda a, b, i=player: learner.update(KEY, i, a, b, learner.init(a))[0])(mine, theirs)
+        np.testing.assert_allclose(flat(after.agents[player]), flat(own), rtol=1e-9, atol=1e-12)
+    steady = dataclasses.replace(learner, tremble_probability=None)
+    other = quick(lambda a, b: steady.update(KEY, 0, a, b, steady.init(a))[2])(*agents)
+    assert abs(float(other["gradient_norm"]) - float(metrics["gradient_norm"][0])) > 1e-3

@@ -83,6 +83,22 @@ def test_a_game_may_bring_strategies_of_its_own(swapped):
     np.testing.assert_array_equal(actor.act(hidden_state), [[9.0] * 2, [-9.0] * 2])
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_table_keeps_its_own_view_where_seats_are_swapped(swapped):
+    game = GAMES["two players"]
+    table = TabularPolicy(jnp.arange(5.0)[:, None])
+    states = jnp.arange(game.num_states)
+
+    def logits(game, player):
+        actor = actor_of(game, table, player)
+        hidden_state = actor.recurrence.initial_hidden_state(len(states))
+        return actor.act(actor.recurrence.update_hidden_state(hidden_state, seen_in(states)))
+
+    for player in (0, 1):
+        ours = logits(SwappedSeats(game, jnp.array(swapped)), player)
+        np.testing.assert_array_equal(ours, logits(game, 1 - player if swapped else player))
+
+
 def test_a_table_has_no_seat_in_a_game_without_states():
     with pytest.raises(ValueError, match="policy: a table is of a matrix game's states"):
         actor_of(OneCoinGame(), TabularPolicy(jnp.zeros((5, 1))), 0)
@@ -95,5 +111,6 @@ def test_three_players_meet_and_each_is_scored_against_two_of_a_strategy():
     together = jax.jit(lambda key: scores(match(game, players, key, 2, 3)))(KEY)
     np.testing.assert_allclose(together, [2 * share - 1] * 2 + [2 * share], rtol=1e-6)
     names = ("always-cooperate", "always-defect")
+    assert scores_against((), game, players, KEY, 2, 3).shape == (0, 3)
     against = jax.jit(lambda key: scores_against(names, game, players, key, 2, 3))(KEY)
     np.testing.assert_allclose(against, [[0.3, 0.3, 2 * share], [share - 1, share - 1, 0]], rtol=1e-6, atol=1e-7)

@@ -38,7 +38,7 @@ def answers(name, game, player, history):
     plays = strategy(name, game, player)
     memory, actions = plays.initial_hidden_state(), []
     for seen in history:
-        memory = plays.update_hidden_state(memory, plays.view(game, player)(seen))
+        memory = plays.update_hidden_state(memory, seen)
         actions.append(chosen(plays.act(memory)))
     return actions
 

@@ -1,12 +1,15 @@
 """Configurations: what makes a run, and what makes no sense."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 import yaml
 
 from lookax.cli import main
 from lookax.experiments.registry import PRESETS
 from lookax.runs.storage.config import as_fields, from_fields
-from lookax.runs.storage.run import read_run
+from lookax.runs.storage.run import Recording, read_run
 
 
 def test_settings_of_every_preset_survive_their_configuration():
@@ -95,3 +98,21 @@ def test_other_texts_are_told_in_a_line(text, complaint, tmp_path, capsys):
     told = capsys.readouterr().err
     assert complaint in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["initial_policies", "wandb_project"])
+def test_the_word_none_is_none_as_on_the_command_line(name):
+    default = PRESETS["ipd-lola"].settings if name == "initial_policies" else Recording()
+    default = dataclasses.replace(default, **{name: Path("x") if name == "initial_policies" else "x"})
+    assert getattr(from_fields(default, {name: "None"}, "test"), name) is None
+
+
+def test_values_of_their_types_are_taken_as_they_are():
+    default = PRESETS["ipd-lola"].settings
+    fields = {"discount": 1, "hidden_sizes": [3, 4], "policy": "mlp", "scaled": True, "inner_beta": 2.0, "seeds": 3}
+    changed = from_fields(default, fields, "test")
+    assert (changed.discount, changed.hidden_sizes, changed.policy, changed.scaled) == (1.0, (3, 4), "mlp", True)
+    assert (changed.algorithm.lookahead.inner_beta, changed.seeds) == (2.0, 3)
+    for name, value in {"seeds": 1.5, "policy": "lstm", "discount": "much", "scaled": "perhaps"}.items():
+        with pytest.raises(ValueError, match=name.replace("_", "[-_]")):
+            from_fields(default, {name: value}, "test")

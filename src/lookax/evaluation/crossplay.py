@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
+import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float, Key
 
@@ -37,10 +37,10 @@ def cross_scores(
 ) -> Float[Array, "P N"]:
     """All players' mean reward per step in P matches, of policies in the first seat and in each other one, `[P, …]`.
 
-    They may be of different kinds; fixed strategies have no arrays, and so are the same in every match.
+    They may be of different kinds; what is no array, such as a plain function, is the same in every match.
     """
 
     def one(first: Any, others: Sequence[Any], key: Key[Array, ""]) -> Float[Array, " N"]:
         return scores(match(game, (first, *others), key, horizon, batch_size))
 
-    return jax.vmap(one)(first, others, keys)
+    return eqx.filter_vmap(one, in_axes=(eqx.if_array(0), eqx.if_array(0), 0))(first, others, keys)

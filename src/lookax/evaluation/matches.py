@@ -15,7 +15,16 @@ from lookax.rollouts.games import Games, actor_rollout
 
 
 def match(game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int) -> Games:
-    """Games of networks or fixed strategies, in their seats."""
+    """Games of policies in their seats, B at once.
+
+    **Arguments:**
+
+    - `game`: what is played.
+    - `players`: a policy per seat: a network, a table, a fixed strategy or a function of an observation.
+    - `key`: where all draws come from.
+    - `horizon`: T, the number of steps of a game.
+    - `batch_size`: B, how many games.
+    """
     return actor_rollout(game, actors_of(game, players), key, horizon=horizon, batch_size=batch_size)
 
 
@@ -31,6 +40,8 @@ def scores_against(
 
     **Arguments:** `batch_size`: how many games are played against each.
     """
+    if not names:
+        return jnp.zeros((0, game.num_players))
     by_player = []
     for player, policy in enumerate(players):
         actors: list[Actor] = [_one_after_the_other(game, names, seat) for seat in range(game.num_players)]

@@ -22,7 +22,6 @@ from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.lookahead.total_derivative import Ahead, ahead, total_gradient
 from lookax.policies.actor import Actor, MixedActors, TremblingActor, actor_of, actors_of
-from lookax.policies.network import Network
 from lookax.rollouts.microbatches import Play
 
 
@@ -212,7 +211,7 @@ class POLADiCEUpdate(eqx.Module):
         actors = list(actors_of(self.play.game, policies))
         if self.tremble_probability is not None:
             for i, policy in enumerate(policies):
-                if isinstance(policy, Network):
+                if any(map(eqx.is_inexact_array, jax.tree.leaves(policy))):  # Not a fixed strategy.
                     actors[i] = TremblingActor(actors[i], self.tremble_probability)
         if scripted and self.scripted_opponent is not None:
             they = 1 - player

@@ -25,7 +25,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from lookax.errors import check
+from lookax.errors import BadInputError, check
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
@@ -59,11 +59,6 @@ class Strategy(eqx.Module):
     def initial_hidden_state(self) -> HiddenState:
         """Before anything was seen."""
         return HiddenState(jnp.array(True), jnp.array(0, jnp.int32))
-
-    def view(self, game: Game, player: int) -> Callable[[Seen], Seen]:
-        """What a strategy is shown: everything."""
-        del game, player
-        return lambda seen: seen
 
     @abc.abstractmethod
     def update_hidden_state(self, hidden_state: HiddenState, seen: Seen) -> HiddenState:
@@ -169,7 +164,10 @@ def strategy(name: str, game: Game, player: int) -> Any:
     """The strategy of that name, for a seat in a game.
 
     A game may bring strategies of its own: an attribute `strategies`, from names to functions of the player that give
-    a policy (see [`actor_of`][lookax.policies.actor.actor_of]).
+    a function from an observation to logits, or an object with `initial_hidden_state()`, `act(hidden_state)` and
+    `update_hidden_state(hidden_state, seen)` of a single game.
+
+    **Arguments:** its `name`; the `game`; the `player` whose seat it takes, from 0.
 
     **Raises:** `ValueError` for a name that is unknown or that the game does not have, or a player it does not have.
     """
@@ -196,6 +194,12 @@ def _own(game: Game) -> Mapping[str, Callable[[int], Any]]:
 
 
 def _with_hidden_state(game: Game, policy: Any, player: int) -> Any:
+    """The policy as something that plays a single game."""
+    if hasattr(policy, "actor"):
+        raise BadInputError(
+            "strategies: a game's own must be functions of an observation, or have `initial_hidden_state`, "
+            "`update_hidden_state` and `act`"
+        )
     return policy if hasattr(policy, "update_hidden_state") else Memoryless.of(game, policy, player)
 
 

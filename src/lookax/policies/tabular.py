@@ -12,6 +12,7 @@ from lookax.errors import BadInputError
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import state_one_hot
+from lookax.games.swapped_seats import SwappedSeats
 from lookax.policies.actor import Actor, Memoryless, OneByOne
 
 
@@ -32,13 +33,16 @@ class StatePolicy(eqx.Module):
         """Action logits of one observation."""
 
     def actor(self, game: Game, player: int) -> Actor:
-        """The policy in a seat of a matrix game.
+        """The policy in a seat of a matrix game, whose seats may be swapped.
 
         **Raises:** `ValueError` for another game.
         """
-        if not isinstance(game, MatrixGame):
+        matrix_game = game.game if isinstance(game, SwappedSeats) else game
+        if not isinstance(matrix_game, MatrixGame):
             raise BadInputError("policy: a table is of a matrix game's states; in other games networks can play")
-        rows = jnp.asarray(state_one_hot(game, player), float)
+        rows = jnp.asarray(state_one_hot(matrix_game, player), float)
+        if isinstance(game, SwappedSeats):
+            rows = jnp.where(game.swapped, jnp.asarray(state_one_hot(matrix_game, 1 - player), float), rows)
         return OneByOne(Memoryless(self, jax.tree_util.Partial(_row, rows), jnp.zeros_like(rows[0])))
 
 

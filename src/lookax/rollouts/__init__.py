@@ -12,7 +12,7 @@ Dimension letters, here and in all of lookax:
 | J | joint actions, A₁ · … · A_N |
 | K | learning steps of a lookahead |
 | D | entries of an observation |
-| H | entries of a memory |
+| H | entries of a hidden state |
 | P | microbatches that a batch is worked through in |
 
 Arrays are time-major: `[T, B]`, and `[T, N, B]` with an axis of players.

@@ -91,7 +91,7 @@ def draw_crossplay(title: str, names: Sequence[str], cells: Sequence[Sequence[Ce
     panel = drawing.subplots()
     values = np.array([[cell.means[0] for cell in row] for row in cells])
     image = draw_map(panel, HeatMap(title, names, names, values), float(values.min()), float(values.max()))
-    panel.set(xlabel="second seat", ylabel="first seat")
+    panel.set(xlabel="other seats", ylabel="first seat")
     panel.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
     drawing.colorbar(image, ax=panel, label="reward per step in the first seat", shrink=0.75)
     return drawing

@@ -65,7 +65,7 @@ class Reference:
 
 
 def read_references(figure: str) -> dict[str, Reference]:
-    """References of a figure's presets from `pola_exact_references.json`, which says how they were measured."""
+    """References of a figure's presets from `pola_exact.json`, which says how they were measured."""
     data = json.loads((Path(__file__).parents[1] / "figures" / "data" / "pola_exact.json").read_text())
     references = {}
     for name, setting in data["settings"].items():

@@ -25,6 +25,13 @@ BOUNDS = {
     "entropy_coefficient": (0.0, 1.0),
     "entropy": (0.0, np.inf),
     "gradient_norm": (0.0, np.inf),
+    "meta_gradient_norm": (0.0, np.inf),
+    "model_cross_entropy": (0.0, np.inf),
+    "intrinsic_reward": (0.0, np.inf),
+    "bias": (0.0, np.inf),
+    "inner_error": (0.0, np.inf),
+    "coins": (0.0, np.inf),
+    "capped_weights": (0.0, np.inf),
     "variance": (0.0, np.inf),
     "effective_sample_size": (0.0, np.inf),
 }

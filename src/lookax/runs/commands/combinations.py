@@ -35,13 +35,13 @@ class Sweep:
         found: dict[str, Preset] = {}
         for combination in itertools.product(*self.values.values()):
             fields = dict(zip(self.values, combination, strict=True))
-            experiment = from_fields(self.preset.settings, fields, "lookax sweep")
-            experiment.validate()
-            settled = as_fields(experiment)
+            settings = from_fields(self.preset.settings, fields, "lookax sweep")
+            settings.validate()
+            settled = as_fields(settings)
             name = ",".join(f"{field}={_as_file_name(settled[field])}" for field in fields)
             if name in found:
                 raise BadInputError(f"set: {name} is there twice")
-            found[name] = dataclasses.replace(self.preset, settings=experiment)
+            found[name] = dataclasses.replace(self.preset, settings=settings)
         return found
 
 
@@ -51,9 +51,10 @@ def stored_sweep(content: Mapping[str, Any]) -> Sweep:
     **Raises:** `ValueError`, in one line, for what makes no sense.
     """
     preset = look_up("preset", str(content["sweep"]), PRESETS)
-    experiment = from_fields(preset.settings, content["settings"], "lookax sweep")
+    settings = from_fields(preset.settings, content["settings"], "lookax sweep")
     recording = from_fields(Recording(), content["recording"], "lookax sweep")
-    return Sweep(dataclasses.replace(preset, settings=experiment), content["set"], recording)
+    recording.validate()
+    return Sweep(dataclasses.replace(preset, settings=settings), content["set"], recording)
 
 
 def parse_set(words: Sequence[str]) -> dict[str, list[str]]:

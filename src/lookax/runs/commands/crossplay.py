@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 
@@ -39,6 +40,8 @@ class Side:
 
     def taken(self, places: np.ndarray) -> Policies:
         """Policies of all seats, of seeds at these places."""
+        if self.seeds is None:
+            return jax.tree.map(lambda leaf: _repeated(leaf, len(places)), tuple(self.policies))
         return jax.tree.map(lambda leaf: leaf[places], tuple(self.policies))
 
 
@@ -141,7 +144,7 @@ def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
             ),
         ]
         # A program for each two kinds of policies: runs of networks of the same sizes share theirs.
-        play = jax.jit(functools.partial(cross_scores, game, horizon=study.settings.horizon, batch_size=games))
+        play = eqx.filter_jit(functools.partial(cross_scores, game, horizon=study.settings.horizon, batch_size=games))
 
         def met(first: Side, second: Side) -> Met:
             pairs = pairings(first.seeds, second.seeds, itself=first is second)
@@ -166,6 +169,10 @@ def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
     except OSError as reason:
         raise BadInputError(f"out: {str(out)!r} cannot be written ({reason.strerror})") from None
     terminal.say(f"drawn in {out}, every number in {file}")
+
+
+def _repeated(leaf: Any, number: int) -> Any:
+    return np.repeat(np.asarray(leaf)[None], number, axis=0) if eqx.is_array(leaf) else leaf
 
 
 def _check_same_game(ours: Mapping[str, Any], path: Path, theirs: Mapping[str, Any], other: Path) -> None:

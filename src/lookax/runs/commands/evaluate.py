@@ -1,4 +1,4 @@
-"""What an experiment says of the states in a checkpoint: `evaluate` once more, as often as one likes."""
+"""What a study says of the states in a checkpoint: `evaluate` once more, as often as one likes."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class Evaluation:
 def evaluate(run: Run, update: int | None) -> Evaluation:
     """Replays the checkpoint of an update, or the newest sound one; what is on disk stays as it is.
 
-    **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states of this experiment say nothing.
+    **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states say nothing.
     """
     saved = read_saved(run, update)
     lanes, state = saved.lanes, saved.state

@@ -11,7 +11,6 @@ import jax
 
 from lookax.experiments.preset import Figure, Preset, Result, Table
 from lookax.experiments.registry import PRESETS, figure_of
-from lookax.experiments.studies.study import validate
 from lookax.runs.commands import terminal
 from lookax.runs.commands.reproduction import Reproduction
 from lookax.runs.errors import RunFailedError
@@ -98,9 +97,6 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
     **Returns:** whether everything that can be compared agrees with the published result.
     """
     verdicts: list[bool] = []
-    for figure in reproduction.figures():
-        for preset in figure.presets:
-            validate(preset.settings)
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
     with working_in(top) as stop:

@@ -43,8 +43,8 @@ class Reproduction:
     def _with_seeds(self, figure: Figure) -> Figure:
         def changed(preset: Preset) -> Preset:
             number = preset.settings.seeds if self.seeds is None else self.seeds
-            experiment = dataclasses.replace(preset.settings, seeds=number, first_seed=self.first_seed)
-            return dataclasses.replace(preset, settings=experiment)
+            settings = dataclasses.replace(preset.settings, seeds=number, first_seed=self.first_seed)
+            return dataclasses.replace(preset, settings=settings)
 
         return dataclasses.replace(figure, presets=[changed(preset) for preset in figure.presets])
 
@@ -60,6 +60,8 @@ def stored_reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
     fields = {field: content[field] for field in ("seeds", "first_seed") if field in content}
     try:
         as_it_is = Reproduction(str(name), None, 0, Recording())
-        return from_fields(as_it_is, fields | fields_of("recording", content), str(path))
+        reproduction = from_fields(as_it_is, fields | fields_of("recording", content), str(path))
+        reproduction.recording.validate()
+        return reproduction
     except BadInputError as mistake:
         raise BadInputError(f"{path / CONFIG}: {mistake}") from None

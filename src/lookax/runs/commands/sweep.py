@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lookax.experiments.preset import Table
-from lookax.experiments.reports.sampled import Interval
-from lookax.experiments.studies.study import validate
+from lookax.experiments.reports.intervals import Interval
 from lookax.runs.commands import terminal
 from lookax.runs.commands.combinations import Sweep
 from lookax.runs.commands.execute import train_all, working_in
@@ -38,8 +37,6 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
 
     **Returns:** whether none of them failed.
     """
-    for preset in sweep.combinations().values():
-        validate(preset.settings)
     top = RunFolder(path)
     with working_in(top) as stop:
         top.write_config(

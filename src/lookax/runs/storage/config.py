@@ -82,7 +82,7 @@ def _of_type(hint: Any, value: Any) -> Any:
     """
     kind: Any = typing.get_origin(hint) or hint
     options = typing.get_args(hint)
-    if kind in (typing.Union, types.UnionType):
+    if kind in (typing.Union, types.UnionType) and value != "None":
         for option in options:
             with contextlib.suppress(LookupError):
                 return _of_type(option, value)
@@ -91,7 +91,8 @@ def _of_type(hint: Any, value: Any) -> Any:
     elif kind is tuple and isinstance(value, list) and options[1:] == (...,):
         return tuple(_of_type(options[0], item) for item in value)
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     elif kind is Path and isinstance(value, str):
         return Path(value)
     elif kind in (bool, int, str, type(None)) and type(value) is kind:
@@ -153,7 +154,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if content["format"] != FORMAT:
         other = "an earlier" if content["format"] == 1 else "a later"
         raise BadInputError(
-            f"{str(path)!r} is of format {content['format']}, and this release reads format {FORMAT}; use {other} one"
+            f"{str(path)!r} is of format {content['format']!r}, and this release reads format {FORMAT}; use {other} one"
         )
     return content
 

@@ -10,6 +10,9 @@ import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2, summary_pb2
 
+from lookax.errors import BadInputError
+from lookax.runs.storage.run import NO_WANDB
+
 FEW = 8
 """Most numbers of one metric that get a curve each; of more, such as tables of policies, none does."""
 
@@ -69,8 +72,10 @@ class WeightsAndBiases:
     """
 
     def __init__(self, project: str, name: str, settings: Mapping[str, Any], path: Path):
-        import wandb  # An extra.
-
+        try:
+            import wandb
+        except ImportError:
+            raise BadInputError(NO_WANDB) from None
         self._run = wandb.init(
             project=project, name=name, config=dict(settings), dir=path, id=_identity(path), resume="allow"
         )

@@ -14,6 +14,8 @@ from lookax.runs.storage.config import as_fields, fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder
 from lookax.runs.storage.metrics import read_history
 
+NO_WANDB = "wandb_project: Weights & Biases is not installed; `pip install lookax[wandb]`"
+
 MAY_CHANGE = ("total_updates",)
 """Settings that another number may be given for when a run is resumed."""
 
@@ -175,5 +177,6 @@ def refusal(path: Path, changed: dict[str, tuple[Any, Any]]) -> str:
 
 def check_wandb_is_installed() -> None:
     """Raises `ValueError` where the extra `wandb` is not installed."""
-    if importlib.util.find_spec("wandb") is None:
-        raise BadInputError("wandb_project: Weights & Biases is not installed; `pip install lookax[wandb]`")
+    found = importlib.util.find_spec("wandb")
+    if found is None or found.origin is None:  # A folder of that name, such as its own of runs, is no package.
+        raise BadInputError(NO_WANDB)

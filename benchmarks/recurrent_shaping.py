@@ -1,7 +1,7 @@
 """Agents with a memory, at published scale: seconds and memory of an outer step, beside those of the original code.
 
 Every case is a process of its own, so that its peak memory is its own, with a device for every core:
-`python -m benchmarks.memory_shaping`.
+`python -m benchmarks.recurrent_shaping`.
 """
 
 import dataclasses
@@ -72,7 +72,7 @@ def main() -> None:
         table.add_column(column, justify="left" if column == "case" else "right")
     for case, (_, steps, original) in CASES.items():
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.memory_shaping", case, str(steps)],
+            [sys.executable, "-m", "benchmarks.recurrent_shaping", case, str(steps)],
             capture_output=True,
             text=True,
             check=True,
