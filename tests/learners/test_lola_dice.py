@@ -187,7 +187,7 @@ of them 64-fold apart in batch size fit an exponent to √2 · 0.14/ln 64 = 0.05
         pytest.param("both", "dice-baseline", marks=pytest.mark.slow),
         pytest.param("both", "dice", marks=pytest.mark.slow),
         ("both", "loaded-dice"),
-        ("both", "self-normalised-dice"),
+        pytest.param("both", "self-normalised-dice", marks=pytest.mark.slow),
         ("older games", "off-policy-dice"),
     ],
 )

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from lookax.cli import main
+from lookax.runs.commands import crossplay
 
 
 def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, capsys, monkeypatch):
@@ -41,7 +42,8 @@ def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, cap
         assert drawing.size[0] > 500
 
 
-def test_only_files_of_its_own_are_replaced(memory_run, first_agents, tmp_path, capsys):
+def test_only_files_of_its_own_are_replaced(memory_run, first_agents, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(crossplay, "AGAINST", ("always-defect",))  # Fewer programs.
     again = ["crossplay", str(memory_run), "--games", "1", "-o", str(tmp_path / "a.png")]
     (tmp_path / "a.json").write_text('{"precious": 1}')
     assert main(again) == 2

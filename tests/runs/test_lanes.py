@@ -24,7 +24,9 @@ ALGORITHMS = {
 }
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * ("implicit" in name)) for name in ALGORITHMS]
+)
 def test_lanes_equal_single_runs(name):
     experiment = ExactShaping(ALGORITHMS[name], total_updates=2, seeds=3, first_seed=5)
     several = [experiment, dataclasses.replace(experiment, contribution_factor=1.6, discount=0.9)]
