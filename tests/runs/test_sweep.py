@@ -105,3 +105,11 @@ def test_mistakes_get_one_line_and_leave_nothing(words, complaint, tmp_path, mon
     assert complaint in said.err
     assert said.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_run_leaves_no_folder(tmp_path, capsys):
+    # Settings that their study refuses, which is asked before anything is made.
+    swept = tmp_path / "swept"
+    assert main(["sweep", "pola-figure4-lola-dice", "--set", "opponent=naive,nobody", "--out", str(swept)]) == 2
+    assert "opponent: 'nobody' is not allowed" in capsys.readouterr().err
+    assert not swept.exists()

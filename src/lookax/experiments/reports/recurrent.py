@@ -1,4 +1,4 @@
-"""Tables and drawings of agents with a memory: how they fare with each other and against fixed strategies."""
+"""Tables and drawings of recurrent agents: how they fare with each other and against fixed strategies."""
 
 import dataclasses
 import itertools

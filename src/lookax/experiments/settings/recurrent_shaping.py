@@ -1,4 +1,4 @@
-"""Agents with a memory that shape each other: POLA-DiCE, LOLA-DiCE and naive learners in games that go on."""
+"""Recurrent agents that shape each other: POLA-DiCE, LOLA-DiCE and naive learners in games that go on."""
 
 import dataclasses
 import math
@@ -25,7 +25,7 @@ SIMPLER = ("naive", "lola-dice")
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentShaping:
-    """Two agents with a memory that learn from games with each other."""
+    """Two recurrent agents that learn from games with each other."""
 
     game: MatrixGameName | CoinGameName = "contribution"
     """What is played: a matrix game again and again, or a coin game."""

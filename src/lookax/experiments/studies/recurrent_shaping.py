@@ -1,4 +1,4 @@
-"""Agents with a memory that shape each other: POLA-DiCE, LOLA-DiCE and naive learners in games that go on."""
+"""Recurrent agents that shape each other: POLA-DiCE, LOLA-DiCE and naive learners in games that go on."""
 
 import dataclasses
 import json
@@ -38,7 +38,7 @@ from lookax.rollouts.microbatches import Play
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentShapingStudy:
-    """Two agents with a memory that learn from games with each other."""
+    """Two recurrent agents that learn from games with each other."""
 
     settings: RecurrentShaping
 
