@@ -66,7 +66,7 @@ class ExportsExtension(Extension):
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Called by Markdown."""
-        md.preprocessors.register(ExportsPreprocessor(md), "exports", priority=20)
+        md.preprocessors.register(ExportsPreprocessor(md), "exports", priority=26)
 
 
 def makeExtension(**settings: Any) -> ExportsExtension:  # noqa: N802

@@ -5,17 +5,18 @@ import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
-TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 SECONDS = 120  # for one cell
-PRELUDE = 'import matplotlib; matplotlib.rcParams["figure.dpi"] = 200'
+PRELUDE = 'import matplotlib; matplotlib.rcParams["figure.dpi"] = 200'  # twice what a page shows, to be enlarged
 
 
-def build(folder: Path = TUTORIALS) -> None:
+def build(folder: Path) -> None:
     """Runs all notebooks of a folder, at the same time, and writes a page beside each.
 
     **Raises:** `nbclient.exceptions.CellExecutionError` for a cell that fails, `ValueError` for one that warns.
@@ -34,8 +35,15 @@ async def run(path: Path) -> NotebookNode:
     """A notebook with its outputs."""
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(PRELUDE))
-    resources = {"metadata": {"path": path.parent}}
-    await NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).async_execute()
+    with TemporaryDirectory() as sockets:
+        client = NotebookClient(
+            notebook,
+            timeout=SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": path.parent}},
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+        )
+        await client.async_execute()
     del notebook.cells[0]
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if output.get("name") == "stderr" and "Warning: " in output.text:
@@ -58,16 +66,17 @@ def _blocks(cell: NotebookNode, folder: Path, number: int) -> Iterator[str]:
     elif cell.source.strip():
         yield _fence("python", cell.source)
         for index, output in enumerate(cell.outputs):
-            yield _shown(output, folder, f"{number}-{index}.png")
+            yield _shown(output, folder / f"{number}-{index}.png", cell.metadata.get("alt", "Figure"))
 
 
-def _shown(output: NotebookNode, folder: Path, name: str) -> str:
+def _shown(output: NotebookNode, figure: Path, alt: str) -> str:
     if output.output_type == "stream":
         return _fence("text", output.text)
     if "image/png" in output.data:
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_bytes(base64.b64decode(output.data["image/png"]))
-        return f"![Figure]({folder.name}/{name})"
+        figure.parent.mkdir(exist_ok=True)
+        figure.write_bytes(png := base64.b64decode(output.data["image/png"]))
+        width = int.from_bytes(png[16:20], "big") // 2
+        return f'![{alt}]({figure.parent.name}/{figure.name}){{ width="{width}" }}'
     return output.data.get("text/markdown") or _fence("text", output.data["text/plain"])
 
 
