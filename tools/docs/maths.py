@@ -5,34 +5,28 @@ import re
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from latex2mathml.converter import convert
 from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
+from math_core import LatexToMathML
 
 FORMULA = re.compile(r"(\\[(\[])(.*)\\[)\]]", re.DOTALL)
-
-
-def mathml(formula: str, display: str = "inline") -> str:
-    r"""MathML of a formula in LaTeX.
-
-    **Raises:** `ValueError` for a command that is not known; it would be printed as it is written.
-    """
-    converted = convert(formula, display=display)
-    if unknown := re.search(r">(\\\w+)", converted):
-        raise ValueError(f"{unknown[1]} is not known, in the formula {formula}")
-    return converted
+CONVERTER = LatexToMathML(fancy_error=False)
 
 
 class MathsTreeprocessor(Treeprocessor):
     """Puts MathML in the place of LaTeX."""
 
     def run(self, root: Element) -> None:
-        """All formulas of a page."""
+        """All formulas of a page.
+
+        **Raises:** `math_core.LatexError` for what is not LaTeX, or a command that is not known.
+        """
         for element in root.iter():
             if element.get("class") == "arithmatex" and (found := FORMULA.search(element.text or "")):
-                display = "block" if found[1] == r"\[" else "inline"
-                element.text = self.md.htmlStash.store(mathml(html.unescape(found[2]).strip(), display))
+                formula = html.unescape(found[2]).strip()
+                mathml = CONVERTER.convert_with_local_state(formula, displaystyle=found[1] == r"\[")
+                element.text = self.md.htmlStash.store(mathml)
 
 
 class MathsExtension(Extension):
