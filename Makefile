@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+from_lock = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || $(PIP) --require-hashes -r $(1)
 
 # Bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
@@ -11,16 +12,22 @@ unexport PYTHONDONTWRITEBYTECODE
 
 install: .venv/installed
 
-.venv/installed: pyproject.toml requirements/dev.lock
+# What running needs, and lookax itself.
+.venv/ready: pyproject.toml requirements/run.lock
 	$(PYTHON) -m venv .venv
 	awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements/dev.lock > .venv/uv.lock
 	$(PIP) --require-hashes -r .venv/uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock || \
-		$(PIP) --require-hashes -r requirements/dev.lock
+	$(call from_lock,requirements/run.lock)
 	$(PIP) --no-deps -e .
 	touch $@
 
-reproduce: install ## Figure 3 of POLA: learn, draw, compare
+# What testing and documentation need besides, and the package of examples.
+.venv/installed: .venv/ready requirements/dev.lock examples/pyproject.toml
+	$(call from_lock,requirements/dev.lock)
+	$(PIP) --no-deps -e examples
+	touch $@
+
+reproduce: .venv/ready ## Figure 3 of POLA: learn, draw, compare
 	$(BIN)/lookax reproduce pola-figure3
 
 test: install ## lint, types, documentation, tests
@@ -61,9 +68,12 @@ bench: install ## speed and memory, side by side with the figures of the origina
 	$(BIN)/python -m benchmarks.recurrent_shaping
 	$(BIN)/python -m benchmarks.meta_gradients
 
-lock: install ## refresh the lock from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
-		--python-version 3.11 --group dev pyproject.toml -o requirements/dev.lock
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+	--python-version 3.11 pyproject.toml
+
+lock: install ## refresh the locks from pyproject.toml
+	$(COMPILE) --group dev -o requirements/dev.lock
+	$(COMPILE) --constraint requirements/dev.lock -o requirements/run.lock
 
 clean:
 	rm -rf .venv .venv-lowest .cache site

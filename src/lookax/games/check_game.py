@@ -33,7 +33,12 @@ def check_game(game: Any) -> None:
 
     **Raises:** `ValueError`.
     """
-    raise_all(type(game).__name__, game_complaints(game))
+    raise_all(name_of(game), game_complaints(game))
+
+
+def name_of(thing: Any) -> str:
+    """What to call it: its class, or itself if it is one."""
+    return (thing if isinstance(thing, type) else type(thing)).__name__
 
 
 def raise_all(name: str, complaints: list[str]) -> None:
@@ -76,9 +81,7 @@ def _functions(game: Any) -> list[str]:
             complaints += differences("step's state", stepped[0], "reset's", state)
             rewards = stepped[1]
             if getattr(rewards, "shape", None) != (n,) or not jnp.issubdtype(rewards.dtype, jnp.floating):
-                complaints.append(
-                    f"step's rewards are {described(rewards)}; they must be floats, [{n}], one per player"
-                )
+                complaints.append(f"step's rewards are {described(rewards)}; they must be {n} floats, one per player")
     for player in range(n):
         observation, trouble = traced(f"observe(state, {player})", lambda s, p=player: game.observe(s, p), state)
         complaints += trouble
@@ -97,8 +100,9 @@ def traced(what: str, function: Callable[..., Any], *arguments: Any) -> tuple[An
     **Arguments:** arrays, keys, or shapes of such.
     """
     try:
-        first, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        second = jax.make_jaxpr(function)(*arguments)
+        # By functions of their own: JAX traces the same one once.
+        first, shapes = jax.make_jaxpr(lambda *own: function(*own), return_shape=True)(*arguments)
+        second = jax.make_jaxpr(lambda *own: function(*own))(*arguments)
     except Exception as reason:
         return None, [f"{what} fails: {type(reason).__name__}: {str(reason).splitlines()[0]}"]
     same = str(first) == str(second) and all(map(_equal, first.consts, second.consts))

@@ -16,7 +16,10 @@ from lookax.games.histories import NOTHING_YET, Histories, histories, remembered
 
 def _as_payoffs(values: ArrayLike | Sequence[Any]) -> Array:
     # Of a copy: an array of NumPy that a program in single precision holds stays single in double, too (jax 0.10).
-    payoffs = jnp.asarray(np.array(values) if isinstance(values, np.ndarray) else values)
+    try:
+        payoffs = jnp.asarray(np.array(values) if isinstance(values, np.ndarray) else values)
+    except ValueError:
+        raise BadInputError(f"payoffs: {values!r} is not allowed; it must be an array, all rows as long") from None
     if not jnp.issubdtype(payoffs.dtype, jnp.floating):
         payoffs = payoffs.astype(float)
     if payoffs.ndim == 2 and payoffs.shape[0] == payoffs.shape[1]:

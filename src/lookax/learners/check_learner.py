@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
+from jaxtyping import PyTree
 
-from lookax.games.check_game import PARTS, differences, game_complaints, raise_all, traced
+from lookax.games.check_game import PARTS, differences, game_complaints, name_of, raise_all, traced
 
 
 def check_learner(learner: Any) -> None:
@@ -23,15 +25,31 @@ def check_learner(learner: Any) -> None:
 
     **Raises:** `ValueError`.
     """
-    raise_all(type(learner).__name__, learner_complaints(learner))
+    raise_all(name_of(learner), learner_complaints(learner))
+
+
+def check_is_learner(learner: Any) -> None:
+    """Raises `ValueError` for what has no `init` or `update`, or is a class."""
+    raise_all(name_of(learner), _missing(learner))
+
+
+def check_same_shapes(before: PyTree, after: PyTree) -> None:
+    """Raises `ValueError`, naming all parts, if the state after an update differs from the one before in its form."""
+    before, after = (jax.eval_shape(lambda tree: tree, eqx.filter(tree, eqx.is_array)) for tree in (before, after))
+    raise_all("update", differences("its state", after, "the one before", before))
+
+
+def _missing(learner: Any) -> list[str]:
+    if isinstance(learner, type):
+        return ["it is a class; give a learner, made by calling it"]
+    missing = [part for part in ("init", "update") if not hasattr(learner, part)]
+    return [f"it has no {', '.join(missing)}; a learner has init(key) and update(key, state)"] if missing else []
 
 
 def learner_complaints(learner: Any) -> list[str]:
     """What is wrong with a learner, a line each."""
-    if isinstance(learner, type):
-        return ["it is a class; give a learner, made by calling it"]
-    if missing := [part for part in ("init", "update") if not hasattr(learner, part)]:
-        return [f"it has no {', '.join(missing)}; a learner has init(key) and update(key, state)"]
+    if missing := _missing(learner):
+        return missing
     game = getattr(learner, "game", None)
     complaints = game_complaints(game) if all(hasattr(game, part) for part in PARTS) else []
     key = jax.random.key(0)

@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Key, ScalarLike
 
 from lookax.choices import GameEstimator, PolicyKind
+from lookax.games.check_game import check_game
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
@@ -204,6 +205,7 @@ def pola_dice(
         return network(key, num_inputs, num_outputs, hidden_size=hidden_size)
 
     def initial(key: Key[Array, ""]):
+        check_game(game)
         first, second, *of_models = jax.random.split(key, 4)
         make = policy or gru
 

@@ -7,7 +7,7 @@ from jaxtyping import Array, Key
 
 from lookax.games.differentiable import DifferentiableGame
 from lookax.learners.learner import Metrics
-from lookax.learners.objectives.shaping import Shaping
+from lookax.learners.objectives.shaping import Shaping, check_shaping
 from lookax.learners.simultaneous import Initial, OpponentModelling, PlayersState, beliefs, simultaneous_step
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 
@@ -28,6 +28,8 @@ class LOLA(eqx.Module):
     - `optimiser`: of every player's policy.
     - `shaping`: how a player looks ahead.
     - `opponent_model`: how players model their opponents; `None` where opponents' policies are known.
+
+    **Raises:** `ValueError` for a lookahead that no `Shaping` is around.
     """
 
     _: dataclasses.KW_ONLY
@@ -36,6 +38,9 @@ class LOLA(eqx.Module):
     optimiser: Optimiser = eqx.field(converter=as_optimiser)
     shaping: Shaping
     opponent_model: OpponentModelling | None = None
+
+    def __check_init__(self):
+        check_shaping(self.shaping)
 
     def init(self, key: Key[Array, ""]) -> PlayersState:
         """First policies, optimiser states and models."""

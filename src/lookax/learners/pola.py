@@ -12,7 +12,7 @@ from lookax.errors import check
 from lookax.games.differentiable import DifferentiableGame, VisitedGame
 from lookax.games.game import Policies, Policy
 from lookax.learners.learner import Metrics
-from lookax.learners.objectives.shaping import Shaping
+from lookax.learners.objectives.shaping import Shaping, check_shaping
 from lookax.learners.simultaneous import Belief, Initial, OpponentModelling, PlayersState, beliefs
 from lookax.lookahead.ascent import Ascent, ascend
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
@@ -42,7 +42,8 @@ class POLA(eqx.Module):
     - `divergence_weights`: w(s) = 1, or the share of (discounted) visits to s under the policies before the update.
     - `opponent_model`: `None` where opponents' policies are known.
 
-    **Raises:** `ValueError` for weights by visitation in a game that has none.
+    **Raises:** `ValueError` for a lookahead that no `Shaping` is around, and for weights by visitation in a game that
+    has none.
     """
 
     _: dataclasses.KW_ONLY
@@ -58,6 +59,7 @@ class POLA(eqx.Module):
     opponent_model: OpponentModelling | None = None
 
     def __check_init__(self):
+        check_shaping(self.shaping)
         possible = self.divergence_weights == "uniform" or isinstance(self.game, VisitedGame)
         check(possible, "divergence_weights", self.divergence_weights, "uniform in a game without `visitation`")
 

@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array, Key
 
 from lookax.errors import check_at_least
+from lookax.learners.check_learner import check_is_learner, check_same_shapes
 from lookax.learners.learner import Learner, Metrics, State
 
 
@@ -40,14 +41,18 @@ def train(
 
     **Returns:** the state after them, and the metrics of every update, `[updates, …]`.
 
-    **Raises:** `ValueError` for fewer than one update.
+    **Raises:** `ValueError` for fewer than one update, for what has no `init` or `update`, and for updates whose state
+    is not of the shapes and types of the one before.
     """
     check_at_least("updates", updates, 1)
+    check_is_learner(learner)
     init_key, evaluation_key, key = jax.random.split(key, 3)
     first = learner.init(init_key) if state is None else state
 
     def update(state: State, own: Key[Array, ""]) -> tuple[State, Metrics]:
-        state, metrics = learner.update(own, state)
+        after, metrics = learner.update(own, state)
+        check_same_shapes(state, after)
+        state = after
         return state, metrics if evaluate is None else metrics | evaluate(evaluation_key, state)
 
     return jax.lax.scan(update, first, jax.random.split(key, updates))

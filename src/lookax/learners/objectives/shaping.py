@@ -2,14 +2,24 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.errors import BadInputError
 from lookax.games.differentiable import DifferentiableGame
 from lookax.games.game import Policies, Policy
 from lookax.lookahead.objectives import Maximiser
 from lookax.lookahead.taylor import taylor
+
+
+def check_shaping(shaping: Any) -> None:
+    """Raises `ValueError` for a learner's `shaping` that has no objective, such as a bare lookahead."""
+    if not hasattr(shaping, "objective"):
+        raise BadInputError(
+            f"shaping: a {type(shaping).__name__} is not allowed; it must be Shaping(lookahead=…) around one"
+        )
 
 
 class Shaping(eqx.Module):
