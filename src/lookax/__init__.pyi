@@ -22,6 +22,10 @@ from .experiments.preset import Report as Report
 from .experiments.run_reports import EXACT as EXACT
 from .experiments.run_reports import RECURRENT as RECURRENT
 from .experiments.run_reports import SAMPLED as SAMPLED
+from .experiments.settings.exact_learners import GradientSteps as GradientSteps
+from .experiments.settings.exact_learners import LOLASettings as LOLASettings
+from .experiments.settings.exact_learners import NaiveSettings as NaiveSettings
+from .experiments.settings.exact_learners import POLASettings as POLASettings
 from .experiments.settings.exact_shaping import ExactShaping as ExactShaping
 from .experiments.settings.recurrent_shaping import RecurrentShaping as RecurrentShaping
 from .experiments.settings.sampled_shaping import SampledShaping as SampledShaping

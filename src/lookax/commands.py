@@ -1,15 +1,14 @@
 """What the command does, as functions of the same names. Paths are strings or `Path`s."""
 
 import dataclasses
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lookax.errors import BadInputError, check
-from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register_from
+from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, ORIGINS, PRESETS
 from lookax.opened import OpenRun
@@ -60,7 +59,7 @@ def run(preset: str | Preset, *, out: AnyPath | None = None, **fields: Any) -> O
     **Raises:** `ValueError`, in one line, for a name or a value that makes no sense;
     [`RunFailedError`][lookax.runs.errors.RunFailedError] if a metric is not finite.
     """
-    chosen = _chosen(preset, sys._getframe(1).f_globals)
+    chosen = _chosen(preset)
     given = from_fields(_Given(chosen.settings), fields, "lx.run")
     chosen = dataclasses.replace(chosen, settings=given.settings)
     new = Run(chosen.name, chosen, RunFolder(Path()), given.recording)
@@ -94,7 +93,7 @@ def open_run(path: AnyPath) -> OpenRun:
 
 def sweep(
     preset: str | Preset,
-    values: Mapping[str, Sequence[Any]],
+    values: Mapping[str, Iterable[Any]],
     *,
     out: AnyPath | None = None,
     engine: str = "local",
@@ -117,7 +116,7 @@ def sweep(
 
     **Raises:** as `run`.
     """
-    chosen = _chosen(preset, sys._getframe(1).f_globals)
+    chosen = _chosen(preset)
     given = from_fields(_Given(chosen.settings), fields, "lx.sweep")
     cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.sweep")
     chosen = dataclasses.replace(chosen, settings=given.settings)
@@ -139,7 +138,7 @@ def reproduce(
     **Returns:** the closing table of every figure, by name; verdicts say which rows agree with the published result.
     """
     if isinstance(figure, Figure):
-        register_from(sys._getframe(1).f_globals, [figure])
+        register(figure)
         figure = figure.name
     find_figure(figure)
     reproduction = Reproduction(figure, seeds, first_seed, Recording())
@@ -334,12 +333,12 @@ def new_folder(out: Path | None, name: str) -> Path:
     return folder
 
 
-def _chosen(preset: str | Preset, caller: dict[str, Any]) -> Preset:
+def _chosen(preset: str | Preset) -> Preset:
     """The preset of a name; or one that is given, which is registered unless lookax has it, with other settings."""
     if isinstance(preset, str):
         return find_preset(preset)
     if preset.name not in PRESETS or preset.name in ORIGINS:
-        register_from(caller, [preset])
+        register(preset)
     return preset
 
 

@@ -23,6 +23,9 @@ from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS, add, look
 GROUP = "lookax.presets"
 """The group of entry points: modules that register presets, or presets and figures themselves, alone or in a list."""
 
+BETWEEN = ("lookax", "jaxtyping", "beartype")
+"""Packages whose functions may stand between `register` and the code that calls it."""
+
 _loaded: ContextVar[str | None] = ContextVar("_loaded", default=None)
 """The plugin that is being loaded, if one is."""
 
@@ -39,12 +42,7 @@ def register(*items: Preset | Figure | Collection) -> None:
 
     **Raises:** `ValueError` for a name that lookax has, or that comes from elsewhere.
     """
-    register_from(sys._getframe(1).f_globals, items)
-
-
-def register_from(caller: dict[str, Any], items: Iterable[Preset | Figure | Collection]) -> None:
-    """The same for a function that is given presets by code with these global variables."""
-    add(items, _loaded.get() or _origin(caller))
+    add(items, _loaded.get() or _origin(_caller()))
 
 
 def load_plugin(plugin: str) -> None:
@@ -125,6 +123,14 @@ def _load_file(path: Path) -> None:
     except BaseException:
         del sys.modules[path.stem]
         raise
+
+
+def _caller() -> dict[str, Any]:
+    """The global variables of the code that has called lookax; what checks types of calls stands between."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] in BETWEEN:
+        frame = frame.f_back
+    return frame.f_globals
 
 
 def _origin(caller: dict[str, Any]) -> str | None:
