@@ -19,7 +19,7 @@ def quality_of(exact, sample, seed, n, **options):
 
 
 def test_statistics_are_what_their_definitions_say():
-    quality = quality_of(lambda: EXACT, noisy(OFFSET), 0, 50)
+    quality = quality_of(EXACT, noisy(OFFSET), 0, 50)
     samples = np.array(jax.jit(jax.vmap(noisy(OFFSET)))(jax.random.split(jax.random.key(0), 50)))
     correlations = [np.corrcoef(sample, EXACT)[0, 1] for sample in samples]
     np.testing.assert_allclose(quality.correlation, np.mean(correlations), rtol=1e-12)
@@ -46,7 +46,7 @@ def test_statistics_are_what_their_definitions_say():
 
 def test_standard_errors_cover_and_the_corrected_bias_is_unbiased():
     keys = jax.random.split(jax.random.key(1), 2000)
-    run = jax.jit(jax.vmap(lambda key: gradient_quality(lambda: EXACT, noisy(OFFSET), key, 20)))
+    run = jax.jit(jax.vmap(lambda key: gradient_quality(EXACT, noisy(OFFSET), key, 20)))
     quality = jax.tree.map(np.asarray, run(keys))
     true_bias = np.mean(OFFSET**2)
     true_variance = SCALES.sum()
@@ -71,16 +71,16 @@ def test_pytrees_iterates_and_batches():
         gradient = {"a": EXACT[:2] + jax.random.normal(key, (2,)), "b": EXACT[2:]}
         return gradient, {"x": jnp.array([[1.0, 1.0], [2.0, 0.0], [0.0, 0.0]]), "y": jnp.array([1.0, 1.0, 4.0])}
 
-    whole = gradient_quality(exact, sample, jax.random.key(2), 7, has_iterates=True)
+    whole = gradient_quality(exact(), sample, jax.random.key(2), 7, has_iterates=True)
     np.testing.assert_allclose(whole.inner_error, [2 / 3, 4 / 3, 3])
     np.testing.assert_allclose(whole.inner_error_standard_error, 0, atol=1e-15)
-    pieces = gradient_quality(exact, sample, jax.random.key(2), 7, has_iterates=True, batch_size=2)
+    pieces = gradient_quality(exact(), sample, jax.random.key(2), 7, has_iterates=True, batch_size=2)
     for mine, theirs in zip(jax.tree.leaves(pieces), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)
 
 
 def test_an_exact_estimate_is_perfect():
-    quality = quality_of(lambda: EXACT, lambda _: EXACT, 0, 5)
+    quality = quality_of(EXACT, lambda _: EXACT, 0, 5)
     np.testing.assert_allclose(
         [quality.correlation, quality.variance, quality.bias, quality.squared_bias], [1, 0, 0, 0], atol=1e-15
     )
@@ -105,6 +105,43 @@ def test_correlation_survives_small_large_and_bad_numbers():
 
 def test_too_few_estimates_are_refused():
     with pytest.raises(ValueError, match="n: 2 is not allowed; it must be at least 3"):
-        gradient_quality(lambda: EXACT, noisy(OFFSET), jax.random.key(0), 2)
+        gradient_quality(EXACT, noisy(OFFSET), jax.random.key(0), 2)
     with pytest.raises(ValueError, match="batch_size: 0 is not allowed; it must be at least 1"):
-        gradient_quality(lambda: EXACT, noisy(OFFSET), jax.random.key(0), 5, batch_size=0)
+        gradient_quality(EXACT, noisy(OFFSET), jax.random.key(0), 5, batch_size=0)
+
+
+def test_cosine_and_relative_bias_are_what_their_definitions_say():
+    quality = quality_of(EXACT, noisy(OFFSET), 0, 50)
+    samples = np.array(jax.jit(jax.vmap(noisy(OFFSET)))(jax.random.split(jax.random.key(0), 50)))
+    length = np.linalg.norm(EXACT)
+    cosines = samples @ EXACT / np.linalg.norm(samples, axis=1) / length
+    np.testing.assert_allclose(quality.cosine, cosines.mean(), rtol=1e-12)
+    np.testing.assert_allclose(quality.cosine_standard_error, cosines.std(ddof=1) / np.sqrt(50), rtol=1e-9)
+    np.testing.assert_allclose(quality.relative_bias, np.linalg.norm(samples.mean(axis=0) - EXACT) / length, rtol=1e-12)
+    noise = np.sqrt(samples.var(axis=0, ddof=1).sum() / 50)
+    np.testing.assert_allclose(quality.relative_bias_standard_error, noise / length, rtol=1e-12)
+
+
+def test_one_parameter_has_a_direction():
+    right = gradient_quality(jnp.array([2.0]), lambda key: 2 + 0.1 * jax.random.normal(key, (1,)), jax.random.key(0), 9)
+    np.testing.assert_allclose(right.cosine, 1)
+    wrong = gradient_quality(2.0, lambda _: -1.0, jax.random.key(0), 9)
+    np.testing.assert_allclose([wrong.cosine, wrong.relative_bias], [-1, 1.5])
+
+
+def test_a_zero_gradient_has_no_direction():
+    quality = quality_of(np.zeros(4), noisy(OFFSET), 0, 5)
+    assert quality.cosine == 0
+    assert np.isfinite(quality.relative_bias)
+
+
+def test_what_is_printed_can_be_read():
+    quality = gradient_quality(2.0, lambda _: 1.0, jax.random.key(0), 4)
+    assert str(quality) == "cosine 1 ± 0, relative bias 0.5 ± 0, variance 0 ± 0"
+
+
+def test_gradients_of_another_structure_are_refused():
+    with pytest.raises(ValueError, match="they must be of the same structure"):
+        gradient_quality({"a": EXACT}, lambda _: [EXACT], jax.random.key(0), 5)
+    with pytest.raises(ValueError, match=r"estimates\['a'\] have shape \(2, 2\), and the exact gradient \(4,\)"):
+        gradient_quality({"a": EXACT}, lambda _: {"a": EXACT.reshape(2, 2)}, jax.random.key(0), 5)

@@ -7,17 +7,24 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PyTree
 
-from lookax.errors import check_at_least
+from lookax.errors import BadInputError, check_at_least
 
 
 class GradientQuality(eqx.Module):
     """Statistics of n estimates ĝ₁ … ĝ_n of a gradient g of D numbers, each with its standard error.
 
+    `print` shows cosine, relative bias and variance. In what follows ḡ = mean_i ĝᵢ.
+
     **Attributes:**
 
+    - `cosine`: of the angle between ĝᵢ and g, mean over i; 0 where one of the two is zero. Estimates without errors
+      have 1, for one parameter as for many.
+    - `relative_bias`: |ḡ − g| / |g|. It is positive for unbiased estimates too: its standard error is √(Σ_d
+      var_i(ĝᵢ,d)/n) / |g|, about what it is then.
     - `correlation`: Pearson's, over coordinates, of ĝᵢ and g; mean over i. 0 where one of the two has no spread.
     - `variance`: Σ_d std_i(ĝᵢ,d), the sum over coordinates of standard deviations (with n − 1), which Liu et al. 2022
       plot as variance.
@@ -30,6 +37,10 @@ class GradientQuality(eqx.Module):
     - `…_standard_error`: of the mean over i for correlation and inner error, by the jackknife for the others.
     """
 
+    cosine: Float[Array, ""]
+    cosine_standard_error: Float[Array, ""]
+    relative_bias: Float[Array, ""]
+    relative_bias_standard_error: Float[Array, ""]
     correlation: Float[Array, ""]
     correlation_standard_error: Float[Array, ""]
     variance: Float[Array, ""]
@@ -41,6 +52,13 @@ class GradientQuality(eqx.Module):
     inner_error: Float[Array, " K"]
     inner_error_standard_error: Float[Array, " K"]
 
+    def __str__(self) -> str:
+        if isinstance(self.cosine, Tracer) or jnp.ndim(self.cosine):
+            return repr(self)
+        names = ("cosine", "relative_bias", "variance")
+        texts = (f"{getattr(self, name):.3g} ± {getattr(self, f'{name}_standard_error'):.2g}" for name in names)
+        return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in zip(names, texts, strict=True))
+
 
 class _Moments(NamedTuple):
     """Of samples: their mean, the sum of squared distances from it, and their number."""
@@ -51,8 +69,8 @@ class _Moments(NamedTuple):
 
 
 def gradient_quality(
-    exact_fn: Callable[[], Any],
-    sample_fn: Callable[[Key[Array, ""]], Any],
+    exact: Any,
+    sample: Callable[[Key[Array, ""]], Any],
     key: Key[Array, ""],
     n: int,
     *,
@@ -62,30 +80,34 @@ def gradient_quality(
     """Compares n estimates of a gradient, any pytree of floats, with the exact one.
 
     ```python
-    quality = gradient_quality(
-        lambda: jax.grad(expected_return)(theta), lambda key: jax.grad(surrogate)(theta, key), jax.random.key(0), 100
-    )
+    exact = jax.grad(expected_return)(theta)
+    quality = lx.gradient_quality(exact, lambda key: jax.grad(surrogate)(theta, key), jax.random.key(0), 100)
+    print(quality)
     ```
 
     **Arguments:**
 
-    - `exact_fn`: the exact gradient.
-    - `sample_fn`: one estimate, from a random key.
+    - `exact`: the exact gradient.
+    - `sample`: from a random key to one estimate, of the same structure and shapes.
+    - `key`: where all randomness comes from.
     - `n`: number of estimates, at least 3.
-    - `has_iterates`: both functions return a pair of the gradient and a learner's iterates θ₁ … θ_K, `[K, …]`.
+    - `has_iterates`: `exact` is a pair, and `sample` returns one: of the gradient, and of a learner's iterates
+      θ₁ … θ_K, `[K, …]`.
     - `batch_size`: how many estimates are computed at once; all unless given.
 
-    **Raises:** `ValueError` for fewer than 3 estimates, or a batch size below 1.
+    **Raises:** `ValueError` for fewer than 3 estimates, a batch size below 1, and estimates of another structure or
+    other shapes than the exact gradient.
     """
     check_at_least("n", n, 3)
     if batch_size is not None:
         check_at_least("batch_size", batch_size, 1)
 
     def flat_sample(key):
-        return _flat(sample_fn(key), has_iterates)
+        return _flat(sample(key), has_iterates)
 
+    _check_alike(jax.eval_shape(lambda: exact), jax.eval_shape(sample, key))
     keys = jax.random.split(key, n)
-    exact, exact_iterates = _flat(exact_fn(), has_iterates)
+    exact, exact_iterates = _flat(exact, has_iterates)
     if batch_size is None:
         estimates, iterates = jax.vmap(flat_sample)(keys)
     else:
@@ -101,13 +123,46 @@ def gradient_quality(
     def squared_bias(of: _Moments):
         return bias(of) - jnp.mean(of.squares, axis=-1) / (of.number - 1) / of.number
 
+    length = _length(exact)
+    mean = estimates.mean(axis=0)
+    noise = jnp.sqrt(estimates.var(axis=0, ddof=1).sum() / n)
     return GradientQuality(
+        *_mean(jax.vmap(lambda estimate: _direction(estimate) @ _direction(exact))(estimates)),
+        jnp.linalg.norm(mean - exact) / length,
+        noise / length,
         *_mean(jax.vmap(correlation, (0, None))(estimates, exact)),
         *_jackknife(spread, estimates),
         *_jackknife(bias, estimates),
         *_jackknife(squared_bias, estimates),
         *_mean(distances),
     )
+
+
+def _check_alike(exact: PyTree, estimate: PyTree) -> None:
+    if jax.tree.structure(exact) != jax.tree.structure(estimate):
+        raise BadInputError(
+            f"sample: it gives {jax.tree.structure(estimate)}, and the exact gradient is {jax.tree.structure(exact)}; "
+            "they must be of the same structure"
+        )
+    for (path, leaf), like in zip(jax.tree.leaves_with_path(estimate), jax.tree.leaves(exact), strict=True):
+        if leaf.shape != like.shape:
+            raise BadInputError(
+                f"sample: estimates{jax.tree_util.keystr(path)} have shape {leaf.shape}, and the exact gradient "
+                f"{like.shape}; they must have the same"
+            )
+
+
+def _length(x: Float[Array, " D"]) -> Float[Array, ""]:
+    """The norm of x; 1 where that is zero."""
+    norm = jnp.linalg.norm(x)
+    return jnp.where(norm > 0, norm, 1)
+
+
+def _direction(x: Float[Array, " D"]) -> Float[Array, " D"]:
+    """X, of length 1; zero where it is. Neither under- nor overflows."""
+    largest = jnp.max(jnp.abs(x))
+    x = x / jnp.where(largest > 0, largest, 1)
+    return x / _length(x)
 
 
 def correlation(x: Float[Array, " D"], y: Float[Array, " D"]) -> Float[Array, ""]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from lookax.errors import check
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
 from lookax.policies.actor import Actor, MixedActors, actor_of, actors_of
@@ -15,17 +16,27 @@ from lookax.rollouts.games import Games, actor_rollout
 
 
 def match(game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int, batch_size: int) -> Games:
-    """Games of policies in their seats, B at once.
+    """Plays B games at once with these policies.
 
     **Arguments:**
 
     - `game`: what is played.
-    - `players`: a policy per seat: a network, a table, a fixed strategy or a function of an observation.
+    - `players`: one per player: a network, a table, a fixed strategy or its name, or a function of an observation.
     - `key`: where all draws come from.
     - `horizon`: T, the number of steps of a game.
     - `batch_size`: B, how many games.
+
+    ```python
+    games = lx.match(game, [policy, "tit-for-tat"], jax.random.key(0), horizon=20, batch_size=64)
+    print(lx.scores(games))
+    ```
+
+    **Raises:** `ValueError` for another number of players than the game has, for a strategy that it does not have, and
+    for a policy that has not as many outputs as its player has actions.
     """
-    return actor_rollout(game, actors_of(game, players), key, horizon=horizon, batch_size=batch_size)
+    check(len(players) == game.num_players, "players", len(players), f"{game.num_players}, as many as the game has")
+    seated = [strategy(own, game, i) if isinstance(own, str) else own for i, own in enumerate(players)]
+    return actor_rollout(game, actors_of(game, seated), key, horizon=horizon, batch_size=batch_size)
 
 
 def scores(games: Games) -> Float[Array, " N"]:

@@ -1,11 +1,12 @@
 """Settings under names, published figures that are made of them, and how results are reported."""
 
 import dataclasses
-import pkgutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from lookax.imports import import_named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,15 +77,15 @@ class Report:
 
     def draw(self, results: Sequence[Result]) -> Any:
         """A matplotlib figure."""
-        return pkgutil.resolve_name(self.drawing)(results)
+        return import_named("drawing", self.drawing)(results)
 
     def table(self, results: Sequence[Result]) -> Table:
         """The closing table."""
-        return pkgutil.resolve_name(self.closing)(results)
+        return import_named("closing", self.closing)(results)
 
     def heat_maps(self, result: Result, learned: Sequence[Mapping[str, Any]]) -> Sequence[HeatMap]:
         """Means over seeds at the end."""
-        return () if self.maps is None else pkgutil.resolve_name(self.maps)(result, learned)
+        return () if self.maps is None else import_named("maps", self.maps)(result, learned)
 
 
 @dataclasses.dataclass(frozen=True)

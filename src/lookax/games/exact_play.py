@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
 from lookax.categorical import kl_divergence
+from lookax.games.check_outputs import check_outputs
 from lookax.games.game import Policies, Policy
 from lookax.games.markov_chain import check_discount, state_visitation
 from lookax.games.matrix_game import MatrixGame
@@ -64,7 +65,9 @@ class ExactPlay(eqx.Module):
 
         Rows are in the game's own order of states, which is the first player's view; `cooperation` is in each player's.
         """
-        return jax.nn.log_softmax(jax.vmap(policy)(self.observations[player]))
+        logits = jax.vmap(policy)(self.observations[player])
+        check_outputs(player, logits.shape[1:], self.game.num_actions[player])
+        return jax.nn.log_softmax(logits)
 
     def joint_action_visitation(self, policies: Policies) -> Float[Array, " J"]:
         """Discounted expected number of times that each joint action is played, m(a) = Σₛ d(s) π(a|s)."""

@@ -16,7 +16,12 @@ from lookax.games.histories import NOTHING_YET, Histories, histories, remembered
 
 def _as_payoffs(values: ArrayLike | Sequence[Any]) -> Array:
     # Of a copy: an array of NumPy that a program in single precision holds stays single in double, too (jax 0.10).
-    return jnp.asarray(np.array(values) if isinstance(values, np.ndarray) else values)
+    payoffs = jnp.asarray(np.array(values) if isinstance(values, np.ndarray) else values)
+    if not jnp.issubdtype(payoffs.dtype, jnp.floating):
+        payoffs = payoffs.astype(float)
+    if payoffs.ndim == 2 and payoffs.shape[0] == payoffs.shape[1]:
+        return jnp.stack([payoffs, payoffs.T])
+    return payoffs
 
 
 class MatrixGame(eqx.Module):
@@ -27,10 +32,15 @@ class MatrixGame(eqx.Module):
 
     **Attributes:**
 
-    - `payoffs`: `[N, A₁, …, A_N]`, what each player is paid for each joint action.
+    - `payoffs`: `[N, A₁, …, A_N]`, what each player is paid for each joint action. A matrix `[A, A]` is what the row
+      player is paid in a symmetric game of two, `[mine, theirs]`.
     - `memory_length`: how many steps are remembered.
     - `start`: what the players see at the first step: a state of its own (`"separate"`), or as if all had always
       cooperated or defected.
+
+    ```python
+    game = lx.MatrixGame([[-2, 0], [-3, -1]])  # the prisoner's dilemma
+    ```
 
     **Raises:** `ValueError` if the payoffs' shape is not one axis of N ≥ 2 players followed by N axes of at least two
     actions each, or as [`lookax.games.histories.histories`][] does.
@@ -45,7 +55,7 @@ class MatrixGame(eqx.Module):
         if len(shape) < 3 or shape[0] != len(shape) - 1 or min(shape[1:]) < 2:
             raise BadInputError(
                 f"payoffs: shape {shape} is not allowed; it must be (N, A₁, …, A_N) for N ≥ 2 players with at least 2 "
-                "actions each"
+                "actions each, or (A, A) for a symmetric game of two"
             )
         _ = self.histories
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
+from lookax.games.game import Policies
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.imitation import Imitation
@@ -22,7 +23,7 @@ class AgentUpdate(Protocol):
     """How one agent of a pair learns, such as [`POLADiCEUpdate`][lookax.learners.pola_dice.POLADiCEUpdate]."""
 
     def init(self, agent: Agent) -> PyTree:
-        """The optimisers' first states."""
+        """The optimisers' first states; also where the game is checked."""
         ...
 
     def update(
@@ -55,6 +56,11 @@ class PairState(eqx.Module):
     agents: tuple[Agent, Agent]
     optimisers: tuple[PyTree, PyTree]
     models: tuple[Any, Any]
+
+    @property
+    def policies(self) -> Policies:
+        """Both agents' policies."""
+        return tuple(agent.policy for agent in self.agents)
 
 
 class Pair(eqx.Module):

@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
 from lookax.errors import check, check_at_least
+from lookax.games.check_game import check_game
 from lookax.games.game import Game
 from lookax.games.swapped_seats import SwappedSeats
 from lookax.learners.learner import Metrics
@@ -102,7 +103,15 @@ class POLADiCEUpdate(eqx.Module):
         return dataclasses.replace(self, play=dataclasses.replace(self.play, game=game))
 
     def init(self, agent: Agent) -> OptimiserStates:
-        """The optimisers' first states."""
+        """The optimisers' first states.
+
+        **Raises:** `ValueError`, with all that is wrong with the game, as
+        [`check_game`][lookax.games.check_game.check_game] does.
+        """
+        check_game(self.play.game)
+        return self._first(agent)
+
+    def _first(self, agent: Agent) -> OptimiserStates:
         return OptimiserStates(self.optimiser.init(agent.policy), self.critic_optimiser.init(agent.critic))
 
     def update(
@@ -125,7 +134,7 @@ class POLADiCEUpdate(eqx.Module):
             critic, states = self._improved_critic(player, agent, states, observed)
             return (Agent(policy, critic), states), norm
 
-        start = agent, states if self.keep_optimisers else self.init(agent)
+        start = agent, states if self.keep_optimisers else self._first(agent)
         (agent, states), norms = jax.lax.scan(outer_step, start, jax.random.split(loop_key, self.outer_steps))
         if self.critic_after_loop:
 

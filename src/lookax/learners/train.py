@@ -1,5 +1,8 @@
 """Learning from Python: a learner's updates, one after the other, in one program."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 from jaxtyping import Array, Key
 
@@ -8,13 +11,24 @@ from lookax.learners.learner import Learner, Metrics, State
 
 
 def train(
-    learner: Learner[State], key: Key[Array, ""], updates: int, *, state: State | None = None
+    learner: Learner[State],
+    key: Key[Array, ""],
+    updates: int,
+    *,
+    state: State | None = None,
+    evaluate: Callable[[Key[Array, ""], Any], Metrics] | None = None,
 ) -> tuple[State, Metrics]:
     """Makes a number of updates of a learner.
 
-    It is a pure function: compile it, map it over keys, or over learners whose floats are arrays.
+    It is a pure function: compile it, map it over keys, or over numbers that the learner is made of.
 
-        histories = jax.vmap(lambda key: train(learner, key, 200)[1])(jax.random.split(key, 10))
+    ```python
+    def history(rate, key):
+        return lx.train(lx.lola(game, learning_rate=rate), key, 200)[1]
+
+
+    histories = jax.jit(jax.vmap(history, (0, None)))(jnp.array([0.3, 1.0, 3.0]), jax.random.key(0))
+    ```
 
     **Arguments:**
 
@@ -22,12 +36,18 @@ def train(
     - `key`: where all randomness comes from.
     - `updates`: how many, at least 1.
     - `state`: where to go on from; a first one by `init`, unless given.
+    - `evaluate`: from a key, always the same one, and the state after an update to further metrics of it.
 
     **Returns:** the state after them, and the metrics of every update, `[updates, …]`.
 
     **Raises:** `ValueError` for fewer than one update.
     """
     check_at_least("updates", updates, 1)
-    init_key, key = jax.random.split(key)
+    init_key, evaluation_key, key = jax.random.split(key, 3)
     first = learner.init(init_key) if state is None else state
-    return jax.lax.scan(lambda now, own: learner.update(own, now), first, jax.random.split(key, updates))
+
+    def update(state: State, own: Key[Array, ""]) -> tuple[State, Metrics]:
+        state, metrics = learner.update(own, state)
+        return state, metrics if evaluate is None else metrics | evaluate(evaluation_key, state)
+
+    return jax.lax.scan(update, first, jax.random.split(key, updates))

@@ -1,8 +1,8 @@
-"""The kinds of policy that experiments choose from by name, made to fit a game."""
+"""Policies for the players of a matrix game: kinds that experiments choose by name, or one's own."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from lookax.errors import check
 from lookax.games.game import Policies, Policy
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot, state_one_hot
+from lookax.imports import import_named
 from lookax.policies.mlp import PreconditionedMLPPolicy, mlp_policy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, normal_logits
 
@@ -21,19 +22,29 @@ from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, 
 class PolicyMaker:
     """Makes policies of one kind for every player of a game, and the observations that they take.
 
-    **Attributes:** the `game`; the `kind`; `standard_deviation` of a table's first entries; a network's `hidden_sizes`,
-    `activation` and `initialiser`.
+    **Attributes:**
+
+    - `game`: who they are for.
+    - `kind`: a name of [`PolicyKind`][lookax.choices.PolicyKind]; or a function `make(key, num_inputs, num_actions)`
+      that gives a policy, which takes remembered actions as networks do; or where there is one,
+      `"package.module:function"`.
+    - `standard_deviation`: of a table's first entries.
+    - `hidden_sizes`, `activation`, `initialiser`: of a network.
+
+    **Raises:** `ValueError` for a kind that there is not.
     """
 
     game: MatrixGame
-    kind: PolicyKind
+    kind: PolicyKind | str | Callable[..., Any] = "tabular"
     standard_deviation: ScalarLike = 0.1
     hidden_sizes: Sequence[int] = (16,)
     activation: Activation = "tanh"
     initialiser: Initialiser = "pytorch"
 
     def __post_init__(self):
-        check(self.kind in get_args(PolicyKind), "policy", self.kind, f"one of {', '.join(get_args(PolicyKind))}")
+        if isinstance(self.kind, str) and ":" not in self.kind:
+            rule = f"one of {', '.join(get_args(PolicyKind))}, or package.module:function"
+            check(self.kind in get_args(PolicyKind), "policy", self.kind, rule)
 
     @property
     def is_tabular(self) -> bool:
@@ -56,6 +67,9 @@ class PolicyMaker:
             logits = normal_logits(key, self.game.num_states, num_actions, self.standard_deviation)
             return TabularPolicy(logits) if self.kind == "tabular" else PreconditionedTabularPolicy(logits)
         num_inputs = action_one_hot(self.game, player).shape[1]
+        if self.kind not in get_args(PolicyKind):
+            make = import_named("policy", self.kind) if isinstance(self.kind, str) else self.kind
+            return make(key, num_inputs, num_actions)
         network = mlp_policy(key, num_inputs, num_actions, self.hidden_sizes, self.activation, self.initialiser)
         if self.kind == "mlp":
             return network

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from lookax.games.check_outputs import check_outputs
 from lookax.games.game import Game, Seen
 from lookax.policies.actor import Actor, MixedActors
 
@@ -48,6 +49,8 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
     """Plays `batch_size` games of `horizon` steps, independently.
 
     Actions are drawn by one uniform number each, inverted through the distribution function.
+
+    **Raises:** `ValueError` for an actor that has not as many outputs as its player has actions.
     """
     reset_key, action_key, step_key = jax.random.split(key, 3)
     states = jax.vmap(game.reset, out_axes=-1)(jax.random.split(reset_key, batch_size))
@@ -66,6 +69,8 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
             own.update_hidden_state(past, seen) for own, past in zip(recurrences, hidden_states, strict=True)
         )
         outputs = tuple(actor.act(own) for actor, own in zip(actors, hidden_states, strict=True))
+        for player, (logits, number) in enumerate(zip(outputs, game.num_actions, strict=True)):
+            check_outputs(player, logits.shape[:-1], number)
         actions = jnp.stack([_drawn(own, uniform) for own, uniform in zip(outputs, uniforms, strict=True)])
         keys = jax.random.split(key, batch_size)
         states, rewards = jax.vmap(game.step, (0, -1, -1), -1)(keys, seen.state, actions)

@@ -115,7 +115,7 @@ def _choices(hint: Any) -> tuple[str, ...]:
     """The strings that a type allows, if it allows no others."""
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
-    options = typing.get_args(hint)
+    options = [option for option in typing.get_args(hint) if option is not str]  # what stands for one's own
     literal = [choice for option in options for choice in _choices(option)]
     return tuple(literal) if literal and len(literal) == sum(len(_choices(option)) or 1 for option in options) else ()
 

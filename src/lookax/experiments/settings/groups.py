@@ -3,9 +3,10 @@
 GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("total_updates", "seeds", "first_seed", "evaluation_games", "estimates", "correlations"),
     "game": (
-        "game", "console", "contribution_factor", "num_players", "scaled", "memory_length", "start", "grid_size",
-        "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins", "sticky_actions", "max_frames",
-        "num_states", "num_actions", "concentration", "num_tasks", "shared_rewards", "discount", "horizon",
+        "game", "payoffs", "console", "contribution_factor", "num_players", "scaled", "memory_length", "start",
+        "grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins", "sticky_actions",
+        "max_frames", "num_states", "num_actions", "concentration", "num_tasks", "shared_rewards", "discount",
+        "horizon",
     ),
     "play": ("batch_size", "steps", "games_at_once", "tremble_probability", "defector_fraction"),
     "agents": (

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from lookax.choices import (
     AdjointName,
@@ -15,6 +15,7 @@ from lookax.choices import (
     Start,
 )
 from lookax.errors import check, check_at_least, check_positive
+from lookax.experiments.settings.games import Payoffs, check_game_name, check_payoffs
 from lookax.experiments.settings.numbers import StaticFloat
 from lookax.experiments.settings.seeds import check_seeds
 
@@ -27,8 +28,10 @@ SIMPLER = ("naive", "lola-dice")
 class RecurrentShaping:
     """Two recurrent agents that learn from games with each other."""
 
-    game: MatrixGameName | CoinGameName = "contribution"
-    """What is played: a matrix game again and again, or a coin game."""
+    game: MatrixGameName | CoinGameName | str = "contribution"
+    """What is played: a matrix game again and again, a coin game, or package.module:name of a game of one's own."""
+    payoffs: Payoffs | None = None
+    """Of a matrix game of one's own, instead: written out, or in a JSON or YAML file; None for those of the game."""
     contribution_factor: float = 1.33
     """What the contribution game multiplies contributions by, before they are shared equally."""
     start: Start = "separate"
@@ -100,6 +103,8 @@ class RecurrentShaping:
     model_critic_learning_rate: float = 0.0005
     """Step size of the model's critic."""
 
+    policy: str | None = None
+    """Package.module:function that makes agents' policies; None for networks as follows."""
     recurrent_unit: RecurrentUnit = "gru"
     """What carries their hidden state from step to step; none for agents that see the last step alone."""
     hidden_size: int = 64
@@ -124,6 +129,9 @@ class RecurrentShaping:
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
+        check_game_name(self.game, get_args(CoinGameName))
+        if self.payoffs is not None:
+            check_payoffs(self.payoffs)
         for name in ("contribution_factor", "learning_rate", "critic_learning_rate", "inner_learning_rate",
                      "inner_critic_learning_rate", "model_learning_rate", "model_critic_learning_rate"):  # fmt: skip
             check_positive(name, getattr(self, name))

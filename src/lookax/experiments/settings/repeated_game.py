@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lookax.choices import Activation, Initialiser, MatrixGameName, PolicyKind, Start
 from lookax.errors import check, check_at_least, check_positive
+from lookax.experiments.settings.games import Payoffs, check_payoffs
 from lookax.experiments.settings.seeds import check_seeds
 
 
@@ -14,6 +15,8 @@ class RepeatedGame:
 
     game: MatrixGameName = "contribution"
     """What is played at every step."""
+    payoffs: Payoffs | None = None
+    """Of a game of one's own, instead: written out, or in a JSON or YAML file; None for those of the game above."""
     num_players: int = 2
     """How many players; more than 2 in the contribution game only."""
     contribution_factor: float = 1.33
@@ -26,8 +29,8 @@ class RepeatedGame:
     """What players see at the first step: a state of its own, or as if all had always cooperated or defected."""
     discount: float = 0.96
     """Discount factor γ per step."""
-    policy: PolicyKind = "tabular"
-    """The kind of policy that players have."""
+    policy: PolicyKind | str = "tabular"
+    """The kind of policy that players have, or package.module:function that makes one's own."""
     standard_deviation: float = 0.1
     """Of a tabular policy's first logits, drawn from a normal distribution."""
     hidden_sizes: tuple[int, ...] = (16,)
@@ -48,6 +51,8 @@ class RepeatedGame:
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
         check_at_least("num_players", self.num_players, 2)
+        if self.payoffs is not None:
+            check_payoffs(self.payoffs)
         if self.game != "contribution":
             check(self.num_players == 2, "num_players", self.num_players, f"2 in {self.game}")
         check_positive("contribution_factor", self.contribution_factor)

@@ -16,11 +16,14 @@ from lookax.evaluation.matches import coins, match, own_coin_share, scores, scor
 from lookax.evaluation.reciprocity import is_reciprocal
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
 from lookax.experiments.studies.exact_learners import optimiser_of
+from lookax.experiments.studies.matrix_games import matrix_game_of, paying
 from lookax.experiments.studies.study import AGAINST, against_metric
+from lookax.games.check_game import check_game
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Policies
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
+from lookax.imports import import_named
+from lookax.learners.constructors import PolicyFactory, new_agent
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.opponents.imitation import Imitation
@@ -47,7 +50,8 @@ class RecurrentShapingStudy:
     spreads_games: ClassVar[bool] = True
 
     def validate(self) -> None:
-        """Raises `ValueError` for opponents that the game does not have, or that cannot be read."""
+        """Raises `ValueError` for a game that cannot be played, and opponents that it does not have."""
+        check_game(self.game())
         settings, names = self.settings, strategy_names(self.game())
         if settings.defector_fraction is not None:
             rule = "None in a game without a defector"
@@ -63,28 +67,30 @@ class RecurrentShapingStudy:
             rule = f"one of {', '.join((ITSELF, *SIMPLER, *names))} in this game, or an agent's FILE.json"
             check(settings.opponent in names, "opponent", settings.opponent, rule)
 
-    def game(self) -> OneCoinGame | TwoCoinGame | MatrixGame:
+    def game(self) -> Any:
         """The game."""
-        if self.settings.game == "contribution":
-            return MatrixGame(contribution_payoffs(self.settings.contribution_factor, 2), 1, self.settings.start)
-        if self.settings.game in get_args(CoinGameName):
-            kind = OneCoinGame if self.settings.game == "coin" else TwoCoinGame
-            rewards = self.settings.own_coin_reward, self.settings.other_coin_reward, self.settings.other_coin_cost
-            return kind(*rewards, self.settings.grid_size, self.settings.shared_coins)
-        return MatrixGame(TWO_PLAYER_GAMES[self.settings.game], 1, self.settings.start)
+        settings = self.settings
+        if settings.payoffs is None and ":" in settings.game:
+            named = import_named("game", settings.game)
+            return named() if isinstance(named, type) else named
+        if settings.payoffs is None and settings.game in get_args(CoinGameName):
+            kind = OneCoinGame if settings.game == "coin" else TwoCoinGame
+            rewards = settings.own_coin_reward, settings.other_coin_reward, settings.other_coin_cost
+            return kind(*rewards, settings.grid_size, settings.shared_coins)
+        return matrix_game_of(settings, 1, settings.start)
 
     def rules(self) -> dict[str, Any]:
         """The settings that say what is played and for how long, by name."""
-        names = ["game"]
-        if self.settings.game in get_args(CoinGameName):
+        names = list(paying(self.settings))
+        if isinstance(self.game(), CoinGame):
             names += ["grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins"]
-        else:
-            names += [*(["contribution_factor"] if self.settings.game == "contribution" else []), "start"]
+        elif isinstance(self.game(), MatrixGame):
+            names += ["start"]
         return {name: getattr(self.settings, name) for name in (*names, "horizon")}
 
     def policies(self, state: PairState) -> Policies:
         """Both agents' policies."""
-        return tuple(agent.policy for agent in state.agents)
+        return state.policies
 
     def play(self) -> Play:
         """How games are played to learn from."""
@@ -163,7 +169,8 @@ class RecurrentShapingStudy:
         if isinstance(game, CoinGame):
             metrics["coins"] = coins(game, games)
             metrics["own_coin_share"] = own_coin_share(metrics["coins"])
-        if self.settings.game == "contribution" and isinstance(game, MatrixGame) and "always-defect" in against:
+        in_dilemma = "contribution_factor" in paying(self.settings)
+        if in_dilemma and isinstance(game, MatrixGame) and "always-defect" in against:
             metrics["reciprocal"] = is_reciprocal(game, metrics["score"], metrics["against_always_defect"])
         return metrics
 
@@ -177,25 +184,25 @@ class RecurrentShapingStudy:
 
     def first_agent(self, key: Key[Array, ""], player: int) -> Agent:
         """A fresh agent for a seat."""
-        game = self.game()
-        policy_key, critic_key = jax.random.split(key)
-        inputs = _observation_size(game, player)
+        settings = self.settings
 
-        def fresh(key: Key[Array, ""], outputs: int) -> Network:
+        def fresh(key: Key[Array, ""], inputs: int, outputs: int) -> Network:
             return network(
                 key,
                 inputs,
                 outputs,
-                hidden_size=self.settings.hidden_size,
-                num_layers=self.settings.num_layers,
-                recurrent_unit=self.settings.recurrent_unit,
-                initialiser=self.settings.initialiser,
+                hidden_size=settings.hidden_size,
+                num_layers=settings.num_layers,
+                recurrent_unit=settings.recurrent_unit,
+                initialiser=settings.initialiser,
             )
 
-        critic = fresh(critic_key, 1) if self.settings.baseline == "critic" else None
-        if critic is not None and self.settings.shared_encoder:
-            critic = critic.head
-        return Agent(fresh(policy_key, game.num_actions[player]), critic)
+        def head(key: Key[Array, ""], inputs: int, outputs: int) -> Any:
+            return fresh(key, inputs, outputs).head
+
+        make: PolicyFactory = fresh if settings.policy is None else import_named("policy", settings.policy)
+        critic = (head if settings.shared_encoder else fresh) if settings.baseline == "critic" else None
+        return new_agent(key, self.game(), player, make, critic)
 
     def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[Agent, Agent]]:
         keys = jax.random.split(key, 4)
@@ -235,7 +242,3 @@ class RecurrentShapingStudy:
 
 def _defector(game: Game, player: int) -> Strategy:
     return strategy("always-defect", game, player)
-
-
-def _observation_size(game: Game, player: int) -> int:
-    return jax.eval_shape(lambda key: game.observe(game.reset(key), player), jax.random.key(0)).shape[0]

@@ -9,10 +9,10 @@ from jaxtyping import Array, Key
 
 from lookax.evaluation.tit_for_tat import is_tit_for_tat
 from lookax.experiments.settings.repeated_game import RepeatedGame
+from lookax.experiments.studies.matrix_games import matrix_game_of
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Policies
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.learners.learner import Metrics
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.policy_files import read_policies, write_policies
@@ -33,11 +33,9 @@ class RepeatedGameStudy:
     def matrix_game(self) -> MatrixGame:
         """The game."""
         settings = self.settings
-        if settings.game == "contribution":
-            payoffs = contribution_payoffs(settings.contribution_factor, settings.num_players, scaled=settings.scaled)
-        else:
-            payoffs = TWO_PLAYER_GAMES[settings.game]
-        return MatrixGame(payoffs, settings.memory_length, settings.start)
+        return matrix_game_of(
+            settings, settings.memory_length, settings.start, settings.num_players, scaled=settings.scaled
+        )
 
     def policy_maker(self) -> PolicyMaker:
         """What makes policies for it."""

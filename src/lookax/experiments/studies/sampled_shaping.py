@@ -12,6 +12,7 @@ from lookax.evaluation.matches import scores_against
 from lookax.evaluation.shaping_gradients import gradient_correlations
 from lookax.experiments.settings.sampled_shaping import PARTS, InnerEstimator, SampledShaping
 from lookax.experiments.studies.exact_learners import optimiser_of
+from lookax.experiments.studies.matrix_games import paying
 from lookax.experiments.studies.repeated_game import RepeatedGameStudy, quantities
 from lookax.experiments.studies.study import against_metric
 from lookax.games.exact_play import ExactPlay
@@ -113,7 +114,8 @@ class SampledShapingStudy(RepeatedGameStudy):
 
     def rules(self) -> dict[str, Any]:
         """The settings that say what is played and for how long, by name."""
-        names = ["game", *(("contribution_factor", "scaled") if self.settings.game == "contribution" else ())]
+        paid = paying(self.settings)
+        names = [*paid, *(["scaled"] if "contribution_factor" in paid else [])]
         names += ["num_players", "memory_length", "start", "horizon"]
         return {name: getattr(self.settings, name) for name in names}
 

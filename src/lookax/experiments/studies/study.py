@@ -1,6 +1,5 @@
 """What can be run: a protocol that whatever computes an experiment's settings satisfies."""
 
-import pkgutil
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -8,6 +7,7 @@ from jaxtyping import Array, PyTree
 
 from lookax.games.arcade.environment import Environment
 from lookax.games.game import Game, Policies
+from lookax.imports import import_named
 from lookax.learners.learner import Metrics
 
 AGAINST = ("always-defect", "always-cooperate", "tit-for-tat")
@@ -107,7 +107,7 @@ class EnvironmentStudy(Study, Protocol):
 
 def study_of(settings: Any) -> Study:
     """What computes an experiment's settings."""
-    return pkgutil.resolve_name(settings.study)(settings)
+    return import_named("study", settings.study)(settings)
 
 
 def validate(settings: Any) -> None:

@@ -125,7 +125,7 @@ class GradientQualityStudy(MetaLearningStudy, abc.ABC):
     def quality(self, key: Key[Array, ""], mdp: TabularMDP) -> GradientQuality:
         """Estimates against the exact meta-gradient, and their inner iterates against exact ones."""
         return gradient_quality(
-            lambda: self._gradient(self.exact_adaptation(), mdp, key),
+            self._gradient(self.exact_adaptation(), mdp, key),
             lambda key: self._gradient(self.adaptation(), mdp, key),
             key,
             self.settings.estimates,

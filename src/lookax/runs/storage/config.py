@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from lookax.errors import BadInputError
+from lookax.experiments.settings.games import nested
 from lookax.experiments.settings.numbers import holds_settings
 from lookax.runs.arguments import Parsed, parse
 
@@ -90,6 +91,8 @@ def _of_type(hint: Any, value: Any) -> Any:
         return value
     elif kind is tuple and isinstance(value, list) and options[1:] == (...,):
         return tuple(_of_type(options[0], item) for item in value)
+    elif hint is tuple and isinstance(value, list | tuple):
+        return nested(value)
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             return float(value)

@@ -1,0 +1,20 @@
+"""Things that settings name by where they are, `"package.module:name"`. Nothing here imports JAX."""
+
+import pkgutil
+from typing import Any
+
+from lookax.errors import BadInputError
+
+
+def import_named(field: str, name: str) -> Any:
+    """What `"package.module:name"` names, which a `field` of settings says.
+
+    **Raises:** `ValueError`, in one line, if there is no such thing.
+    """
+    try:
+        return pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as reason:
+        raise BadInputError(
+            f"{field}: {name!r} cannot be imported ({reason}); it must be package.module:name, of a module on Python's "
+            "path or of a --plugin FILE.py"
+        ) from None
