@@ -3,24 +3,18 @@
 What computes is imported where something is computed, so that everything else is answered at once.
 """
 
-import contextlib
 import dataclasses
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 
-from lookax import __version__
-from lookax.errors import BadInputError, check
+from lookax import __version__, commands
+from lookax.errors import BadInputError
+from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, load_plugin
 from lookax.experiments.preset import Collection, Figure, Preset, Table
-from lookax.experiments.registry import (
-    COLLECTIONS,
-    FIGURES,
-    PRESETS,
-    STARTING_POINTS,
-    look_up,
-)
+from lookax.experiments.registry import COLLECTIONS, FIGURES, look_up, starting_points
+from lookax.opened import OpenRun
 from lookax.options import (
     Cluster,
     CrossPlayOptions,
@@ -40,9 +34,9 @@ from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
 from lookax.runs.errors import RunFailedError, StoppedError
 from lookax.runs.processes import is_first_process
-from lookax.runs.storage.config import as_fields, differing, read_yaml
-from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in
-from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_config, refusal
+from lookax.runs.storage.config import read_yaml
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run, read_config
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
@@ -70,13 +64,16 @@ usage: lookax COMMAND …
                                                   whole games of its actor-critics
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
 
+  lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns 0, 1 for a result that is not finite or disagrees, 2 for words that make no sense."""
-    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    plugins = list(_leading_plugins(words))
+    command, *rest = words or ["--help"]
     if command in HELP or rest[:1] in ([word] for word in HELP):
         terminal.say(USAGE)
         return 0
@@ -84,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.say(__version__)
         return 0
     try:
+        for plugin in plugins:
+            load_plugin(plugin)
         return look_up("command", command, COMMANDS)(rest)
     except BadInputError as mistake:
         return _refuse(f"lookax {command}: {mistake}", 2)
@@ -97,17 +96,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"lookax {command}: interrupted", 130)
 
 
+def _leading_plugins(words: list[str]) -> Iterator[str]:
+    """The values of `--plugin` before the command, which are taken out of the words."""
+    while words[:1] == ["--plugin"] or (words and words[0].startswith("--plugin=")):
+        option = words.pop(0)
+        yield option.removeprefix("--plugin=") if "=" in option else (words.pop(0) if words else "")
+
+
 def _list(arguments: Sequence[str]) -> int:
     if arguments:
         [name] = _take(arguments, 1)
-        chosen = look_up("figure", name, FIGURES | COLLECTIONS)
+        chosen = find_figure(name)
         if isinstance(chosen, Collection):
             _print_list("figure", "lookax reproduce FIGURE", {figure.name: figure for figure in chosen.figures})
         else:
             _print_list("preset", "lookax run PRESET", {preset.name: preset for preset in chosen.presets})
         return 0
+    load_entry_points()
     _print_list("figure", "lookax reproduce FIGURE; lookax list FIGURE names its presets", FIGURES | COLLECTIONS)
-    _print_list("preset of no figure", "lookax run PRESET", STARTING_POINTS)
+    _print_list("preset of no figure", "lookax run PRESET", starting_points())
     return 0
 
 
@@ -118,7 +125,7 @@ def _print_list(what: str, heading: str, named: Mapping[str, Figure | Preset | C
 
 def _show(arguments: Sequence[str]) -> int:
     [name] = _take(arguments, 1)
-    preset = _preset(name)
+    preset = find_preset(name)
     terminal.say(f"{preset.name}: {preset.description}")
     terminal.print_table(settings_table(preset.settings), prose=True)
     return 0
@@ -134,22 +141,19 @@ def _run(arguments: Sequence[str]) -> int:
     options.distribution.validate()
     if file is not None:
         run.validate(file)
-    options.settings.validate()
-    options.recording.validate()
-
-    from lookax.experiments.studies.study import study_of
-    from lookax.runs.commands.execute import run_preset
-    from lookax.runs.programs.jax_setup import start
-
-    start(options.distribution)
-    if file is not None:
-        with _named(file):
-            study_of(run.settings).validate()
-    study_of(options.settings).validate()
-    out = _new_folder(options.out, run.name)
     chosen = dataclasses.replace(run.preset, settings=options.settings)
-    run_preset(Run(run.name, chosen, RunFolder(out), options.recording, out / "checkpoints"))
+    new = dataclasses.replace(run, preset=chosen, recording=options.recording)
+    _close(commands.begin(new, options.out, options.distribution))
     return 0
+
+
+def _close(opened: OpenRun) -> None:
+    """Prints a run's closing table, in the process that has written it."""
+    folder = RunFolder(opened.path)
+    table = folder.table() if is_first_process() else None
+    if table is not None:
+        terminal.print_table(Table(**table))
+        terminal.say(f"written to {opened.path}")
 
 
 def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | None]:
@@ -158,7 +162,7 @@ def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | Non
         [file], rest = _take(arguments[1:2], 1, NO_FILE), arguments[2:]
         return read_config(read_yaml(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
     [name], rest = _take(arguments[:1], 1), arguments[1:]
-    preset = _preset(name)
+    preset = find_preset(name)
     return Run(preset.name, preset, RunFolder(Path()), Recording()), rest, None
 
 
@@ -168,19 +172,12 @@ def _reproduce(arguments: Sequence[str]) -> int:
     options.recording.validate()
     name = options.figure(name)
     reproduction = Reproduction(name, options.seeds, options.first_seed, options.recording)
-    return _reproduced(reproduction, lambda: _new_folder(options.out, name))
+    return _reproduced(reproduction, lambda: commands.new_folder(options.out, name))
 
 
 def _reproduced(reproduction: Reproduction, out: Callable[[], Path]) -> int:
-    from lookax.experiments.studies.study import study_of
-    from lookax.runs.commands.execute import reproduce
-    from lookax.runs.programs.jax_setup import start
-
-    start()
-    for figure in reproduction.figures():
-        for preset in figure.presets:
-            study_of(preset.settings).validate()
-    return 0 if reproduce(reproduction, out()) else 1
+    tables = commands.begin_reproduction(reproduction, out)
+    return 1 if any(verdict is False for table in tables.values() for verdict in table.verdicts) else 0
 
 
 def _sweep(arguments: Sequence[str]) -> int:
@@ -193,20 +190,7 @@ def _sweep(arguments: Sequence[str]) -> int:
     options.cluster.validate()
     preset = dataclasses.replace(run.preset, settings=options.settings)
     sweep = Sweep(preset, parse_set(values), options.recording)
-    return _swept(sweep, lambda: _new_folder(options.out, f"{run.name}-sweep"), options.cluster)
-
-
-def _swept(sweep: Sweep, out: Callable[[], Path], cluster: Cluster) -> int:
-    from lookax.experiments.studies.study import study_of
-    from lookax.runs.commands.ray_engine import on_ray
-    from lookax.runs.commands.sweep import local, run_sweep
-    from lookax.runs.programs.jax_setup import start
-
-    engine = local if cluster.engine == "local" else on_ray(cluster.address)
-    start()
-    for preset in sweep.combinations().values():
-        study_of(preset.settings).validate()
-    return 0 if run_sweep(sweep, out(), engine) else 1
+    return 0 if commands.begin_sweep(sweep, options.cluster, options.out)[1] else 1
 
 
 def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -230,36 +214,15 @@ def _resume(arguments: Sequence[str]) -> int:
     content = RunFolder(folder).config()
     if "sweep" in content:
         cluster = parse(Cluster(), rest, f"lookax resume {name}")
-        cluster.validate()
-        return _swept(stored_sweep(content), lambda: folder, cluster)
+        return 0 if commands.go_on_with_sweep(stored_sweep(content), cluster, lambda: folder)[1] else 1
     if "preset" not in content:
         if rest:
             raise BadInputError(f"{rest[0]!r} is not allowed; a reproduction goes on as it was begun")
         return _reproduced(stored_reproduction(content, folder), lambda: folder)
-    before = read_config(content, folder / CONFIG, RunFolder(folder))
-    if before.checkpoints.parent != folder.resolve():
-        raise BadInputError(f"{name!r} learns together with others; resume {str(before.checkpoints.parents[1])!r}")
+    before = commands.own_run(folder)
     options = parse(ResumeOptions(before.settings, before.recording), rest, f"lookax resume {name}")
     options.distribution.validate()
-    before.validate(folder / CONFIG)
-    changed = differing(as_fields(before.settings), as_fields(options.settings))
-    if refused := {field: pair for field, pair in changed.items() if field not in MAY_CHANGE}:
-        raise BadInputError(refusal(folder, refused))
-    options.settings.validate()
-    options.recording.validate()
-    reached = max(updates_in(before.checkpoints), default=0)
-    total = options.settings.total_updates
-    check(total >= reached, "total_updates", total, f"at least {reached}, where the run is")
-
-    from lookax.experiments.studies.study import study_of
-    from lookax.runs.commands.execute import run_preset
-    from lookax.runs.programs.jax_setup import start
-
-    start(options.distribution)
-    with _named(folder / CONFIG):
-        study_of(options.settings).validate()
-    preset = dataclasses.replace(before.preset, settings=options.settings)
-    run_preset(dataclasses.replace(before, preset=preset, recording=options.recording))
+    _close(commands.go_on(before, options.settings, options.recording, options.distribution))
     return 0
 
 
@@ -377,43 +340,12 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 }
 
 
-def _preset(name: str) -> Preset:
-    if name in FIGURES or name in COLLECTIONS:
-        raise BadInputError(f"preset: {name!r} is a figure; `lookax list {name}` names what it is made of")
-    return look_up("preset", name, PRESETS)
-
-
 def _take(arguments: Sequence[str], number: int, missing: str = NO_NAME) -> Sequence[str]:
     if len(arguments) < number:
         raise BadInputError(missing)
     if len(arguments) > number:
         raise BadInputError(f"{' '.join(arguments[number:])!r} is not allowed; it takes {number or 'no'} name")
     return arguments
-
-
-def _new_folder(out: Path | None, name: str) -> Path:
-    folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
-    if not is_first_process():
-        return folder
-    try:
-        # Empty but for its lock is what a run leaves that was killed before it wrote anything.
-        if folder.exists() and (not folder.is_dir() or any(file.name != ".lock" for file in folder.iterdir())):
-            raise BadInputError(
-                f"out: {str(folder)!r} exists; it must be a new folder (`lookax resume` goes on with a run)"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None
-    return folder
-
-
-@contextlib.contextmanager
-def _named(file: Path) -> Iterator[None]:
-    """Within, whatever is refused names the file that it stands in."""
-    try:
-        yield
-    except BadInputError as mistake:
-        raise BadInputError(f"{file}: {mistake}") from None
 
 
 def _refuse(message: str, status: int) -> int:

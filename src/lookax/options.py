@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import tyro
 
 from lookax.errors import check
-from lookax.experiments.registry import COLLECTIONS, FIGURES, AnySettings, look_up
+from lookax.experiments.plugins import find_figure
+from lookax.experiments.registry import FIGURES, AnySettings
 from lookax.runs.processes import Distribution
 from lookax.runs.storage.run import Recording
 
@@ -86,7 +87,7 @@ class ReproduceOptions:
 
         **Raises:** `ValueError` if there is none of that name, or it has no such scale.
         """
-        look_up("figure", name, FIGURES | COLLECTIONS)
+        find_figure(name)
         smaller = f"{name}-laptop"
         check(self.scale == "paper" or smaller in FIGURES, "scale", self.scale, f"paper for {name}")
         return name if self.scale == "paper" else smaller

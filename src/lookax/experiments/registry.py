@@ -1,7 +1,8 @@
 """Every preset, figure and collection by its name."""
 
 import difflib
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Collection, Figure, Preset
@@ -72,12 +73,12 @@ FIGURES: dict[str, Figure] = {
     )
 }
 
-STARTING_POINTS: dict[str, Preset] = {preset.name: preset for preset in (*ipd.PRESETS, *gmrl_atari.ATARI)}
-"""Presets that belong to no figure."""
-
-PRESETS: dict[str, Preset] = STARTING_POINTS | {
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (*ipd.PRESETS, *gmrl_atari.ATARI)} | {
     preset.name: preset for figure in FIGURES.values() for preset in figure.presets
 }
+
+ORIGINS: dict[str, str | None] = {}
+"""Where those that are not lookax's come from, by name: a module, a file, or an interactive session (None)."""
 
 Named = TypeVar("Named")
 
@@ -85,6 +86,41 @@ Named = TypeVar("Named")
 def figure_of(preset: Preset) -> Figure | None:
     """The figure that a preset belongs to, if any."""
     return next((figure for figure in FIGURES.values() if preset in figure.presets), None)
+
+
+def starting_points() -> dict[str, Preset]:
+    """Presets that belong to no figure, by name."""
+    in_figures = {preset.name for figure in FIGURES.values() for preset in figure.presets}
+    return {name: preset for name, preset in PRESETS.items() if name not in in_figures}
+
+
+def add(items: Iterable[Preset | Figure | Collection], origin: str | None) -> None:
+    """Adds presets and figures, and the presets of figures.
+
+    **Arguments:** their `origin`: a module's name or a file, `None` if there is none to load them from.
+
+    **Raises:** `ValueError` for a name that lookax has, or that comes from elsewhere, and for other things.
+    """
+    for item in items:
+        if isinstance(item, Preset):
+            _add_one(item, PRESETS, origin)
+        elif isinstance(item, Figure):
+            add(item.presets, origin)
+            _add_one(item, FIGURES, origin)
+        elif isinstance(item, Collection):
+            add(item.figures, origin)
+            _add_one(item, COLLECTIONS, origin)
+        else:
+            raise BadInputError(f"register: {item!r} is not allowed; it must be a Preset, a Figure or a Collection")
+
+
+def _add_one(item: Any, known: dict[str, Any], origin: str | None) -> None:
+    if item.name in known and item.name not in ORIGINS:
+        raise BadInputError(f"register: {item.name!r} is a name of lookax; take another one")
+    if ORIGINS.get(item.name, origin) != origin:
+        raise BadInputError(f"register: {item.name!r} is registered by {ORIGINS[item.name]} already; take another name")
+    known[item.name] = item
+    ORIGINS[item.name] = origin
 
 
 def look_up(what: str, name: str, known: dict[str, Named]) -> Named:

@@ -15,7 +15,7 @@ import tyro
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Table
 from lookax.experiments.settings.groups import GROUPS, OTHER, group_of
-from lookax.experiments.settings.numbers import holds_settings
+from lookax.experiments.settings.numbers import holds_settings, options_of
 
 Parsed = TypeVar("Parsed")
 
@@ -31,12 +31,13 @@ def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
     **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
     """
     complaint = io.StringIO()
+    narrowed = _narrowed(default)
     try:
         with contextlib.redirect_stderr(complaint):
             parsed, unknown = tyro.cli(
-                type(default),
+                type(narrowed),
                 args=list(arguments),
-                default=default,
+                default=narrowed,
                 prog=program,
                 config=MARKERS,
                 return_unknown_args=True,
@@ -47,7 +48,34 @@ def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
         raise BadInputError(_one_line(complaint.getvalue())) from None
     if unknown:
         raise BadInputError(_unknown(unknown[0], [field.name for field in described_fields(default)]))
-    return parsed
+    return _widened(default, parsed)
+
+
+def _narrowed(default: Any) -> Any:
+    """The same fields, of a class whose nested settings have just the types that they are of, where those differ.
+
+    Settings of one's own, which no union of types names, can then be nested like others.
+    """
+    hints = typing.get_type_hints(type(default), include_extras=True)
+    values = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
+    inner = {name: _narrowed(value) for name, value in values.items() if dataclasses.is_dataclass(value)}
+    if all(inner[name] is values[name] and type(values[name]) in options_of(hints[name]) for name in inner):
+        return default
+    fields = [(name, type(inner[name]) if name in inner else hints[name]) for name in values]
+    kind = dataclasses.make_dataclass(type(default).__name__, fields, frozen=True)
+    return kind(**values | inner)
+
+
+def _widened(default: Parsed, narrowed: Any) -> Parsed:
+    """What was parsed, of the classes that it had before."""
+    if type(narrowed) is type(default):
+        return narrowed
+    own: Any = default
+    changes = {}
+    for field in dataclasses.fields(own):
+        value, before = getattr(narrowed, field.name), getattr(own, field.name)
+        changes[field.name] = _widened(before, value) if dataclasses.is_dataclass(before) else value
+    return dataclasses.replace(own, **changes)
 
 
 @dataclasses.dataclass(frozen=True)

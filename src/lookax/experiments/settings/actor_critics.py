@@ -65,6 +65,8 @@ class ActorCriticLearning:
     max_gradient_norm: float | None = 0.5
     """Gradients are clipped to this norm; None not to."""
 
+    metrics: tuple[str, ...] = ()
+    """Metrics of one's own, package.module:function each."""
     total_updates: int = 41_666
     """How many updates to learn for: of A2C, or windows of MGRL."""
     seeds: int = 1

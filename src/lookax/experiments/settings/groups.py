@@ -1,7 +1,7 @@
 """Which fields of settings belong together, for those who read them."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "run": ("total_updates", "seeds", "first_seed", "evaluation_games", "estimates", "correlations"),
+    "run": ("total_updates", "seeds", "first_seed", "evaluation_games", "metrics", "estimates", "correlations"),
     "game": (
         "game", "payoffs", "console", "contribution_factor", "num_players", "scaled", "memory_length", "start",
         "grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins", "sticky_actions",

@@ -55,7 +55,7 @@ def structure_of(settings: Any) -> Hashable:
 
 def holds_settings(hint: Any) -> bool:
     """Whether a field of this type holds nested settings, or may."""
-    return any(dataclasses.is_dataclass(option) for option in _options(hint))
+    return any(dataclasses.is_dataclass(option) for option in options_of(hint))
 
 
 def _with_next(settings: Settings, numbers: Iterator[Any]) -> Settings:
@@ -76,11 +76,12 @@ def _fields(settings: Any) -> list[tuple[str, bool]]:
     hints = typing.get_type_hints(settings, include_extras=True)
     numbers = (float, LaneInt)
     return [
-        (field.name, any(option in numbers for option in _options(hints[field.name])))
+        (field.name, any(option in numbers for option in options_of(hints[field.name])))
         for field in dataclasses.fields(settings)
     ]
 
 
-def _options(hint: Any) -> tuple[Any, ...]:
+def options_of(hint: Any) -> tuple[Any, ...]:
+    """The types of a union, or the type that it is."""
     is_union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
     return typing.get_args(hint) if is_union else (hint,)

@@ -116,6 +116,8 @@ class RecurrentShaping:
     initialiser: Initialiser = "lecun"
     """Initialisation of all layers."""
 
+    metrics: tuple[str, ...] = ()
+    """Metrics of one's own, package.module:function each."""
     evaluation_games: int = 500
     """How many games are played for every score."""
     total_updates: int = 100

@@ -41,6 +41,8 @@ class RepeatedGame:
     """Initialisation of a network's layers."""
     initial_policies: Path | None = None
     """JSON file with all players' first policies, for all seeds; None for random ones; lookax:NAME is one of lookax."""
+    metrics: tuple[str, ...] = ()
+    """Metrics of one's own, package.module:function each."""
     total_updates: int = 30
     """How many updates to learn for."""
     seeds: int = 20

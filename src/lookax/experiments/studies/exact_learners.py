@@ -16,6 +16,7 @@ from lookax.experiments.settings.exact_learners import (
     ProximalPointSettings,
 )
 from lookax.games.exact_play import ExactPlay
+from lookax.imports import import_named
 from lookax.learners.lola import LOLA
 from lookax.learners.naive import Naive
 from lookax.learners.objectives.shaping import Shaping
@@ -47,8 +48,13 @@ def lookahead_of(settings: GradientSteps | ProximalPointSettings) -> Lookahead |
 def learner_of(settings: Algorithm, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> Naive | LOLA | POLA:
     """The learner that settings describe.
 
+    Settings of a learner of one's own say by `learner = "package.module:function"` what makes it: a function of these
+    four arguments.
+
     **Arguments:** the game; what makes policies for its players; what makes the first ones, from a key.
     """
+    if (own := getattr(settings, "learner", None)) is not None:
+        return import_named("algorithm", own)(settings, play, maker, initial)
     optimiser = optimiser_of(settings.optimiser, settings.learning_rate)
     if isinstance(settings, NaiveSettings):
         return Naive(game=play, initial=initial, optimiser=optimiser)

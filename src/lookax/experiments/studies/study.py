@@ -110,6 +110,17 @@ def study_of(settings: Any) -> Study:
     return import_named("study", settings.study)(settings)
 
 
+def evaluation(study: Study, key: Array, state: PyTree) -> Metrics:
+    """A study's metrics of a state, and those of one's own that its settings name, where they have `metrics`.
+
+    Each is `"package.module:function"` of the study, the key and the state, and gives arrays by name.
+    """
+    metrics = study.evaluate(key, state)
+    for name in getattr(study.settings, "metrics", ()):
+        metrics = metrics | import_named("metrics", name)(study, key, state)
+    return metrics
+
+
 def validate(settings: Any) -> None:
     """Raises `ValueError`, in one line with field, value and what is allowed, for settings that cannot be run."""
     settings.validate()

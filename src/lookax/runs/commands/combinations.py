@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lookax.errors import BadInputError
+from lookax.experiments.plugins import find_preset
 from lookax.experiments.preset import Preset
-from lookax.experiments.registry import PRESETS, look_up
 from lookax.runs.storage.config import as_fields, from_fields
 from lookax.runs.storage.run import Recording
 
@@ -17,14 +17,14 @@ from lookax.runs.storage.run import Recording
 class Sweep:
     """A preset with every combination of some fields' values.
 
-    **Attributes:** the `preset`, with the settings that all have in common; `values` by field, as the command line
-    takes them; what is recorded when.
+    **Attributes:** the `preset`, with the settings that all have in common; `values` by field, or words for such as the
+    command line takes them; what is recorded when.
 
     **Raises:** `ValueError`, in one line, for an unknown field or a value that is not allowed.
     """
 
     preset: Preset
-    values: Mapping[str, Sequence[str]]
+    values: Mapping[str, Sequence[Any]]
     recording: Recording
 
     def __post_init__(self):
@@ -50,7 +50,7 @@ def stored_sweep(content: Mapping[str, Any]) -> Sweep:
 
     **Raises:** `ValueError`, in one line, for what makes no sense.
     """
-    preset = look_up("preset", str(content["sweep"]), PRESETS)
+    preset = find_preset(str(content["sweep"]), content.get("plugin"))
     settings = from_fields(preset.settings, content["settings"], "lookax sweep")
     recording = from_fields(Recording(), content["recording"], "lookax sweep")
     recording.validate()

@@ -20,7 +20,7 @@ from lookax.runs.programs.training import arranged, train
 from lookax.runs.programs.watch import Watch
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.provenance import provenance
-from lookax.runs.storage.run import Run
+from lookax.runs.storage.run import Run, origin_of
 
 
 def learn(runs: Sequence[Run], checkpoints: Path, stop: Stop) -> list[Result]:
@@ -78,7 +78,7 @@ def working_in(folder: RunFolder) -> Iterator[Stop]:
 
 
 def run_preset(run: Run) -> None:
-    """Learns a preset, or goes on with it, draws it and prints its closing table.
+    """Learns a preset, or goes on with it; writes its figure and its closing table.
 
     It is compared with the published result if nothing but seeds differs from what was published.
     """
@@ -89,20 +89,21 @@ def run_preset(run: Run) -> None:
             _close(run.folder, run.preset.report.draw(results), (figure or run.preset).report.table(results))
 
 
-def reproduce(reproduction: Reproduction, out: Path) -> bool:
+def reproduce(reproduction: Reproduction, out: Path) -> dict[str, Table]:
     """Learns figures' presets, each into a folder of its own in `out`, draws and compares them; or goes on with that.
 
     Each figure of a collection gets a folder inside `out`.
 
-    **Returns:** whether everything that can be compared agrees with the published result.
+    **Returns:** the closing tables, by figure.
     """
-    verdicts: list[bool] = []
+    tables: dict[str, Table] = {}
     wall, cpu = time.perf_counter(), time.process_time()
     top = RunFolder(out)
     with working_in(top) as stop:
         top.write_config(
             {
                 "collection" if reproduction.collection() else "figure": reproduction.name,
+                **origin_of(reproduction.name),
                 "seeds": reproduction.seeds,
                 "first_seed": reproduction.first_seed,
                 "recording": dataclasses.asdict(reproduction.recording),
@@ -112,20 +113,21 @@ def reproduce(reproduction: Reproduction, out: Path) -> bool:
         for figure in reproduction.figures():
             folder = top
             if reproduction.collection():
-                folder = RunFolder(out / figure.name)
+                folder = RunFolder(top.path / figure.name)
                 terminal.say(f"\n{figure.name}: {figure.description}")
             runs = [
                 Run(preset.name, preset, RunFolder(folder.path / preset.name), reproduction.recording)
                 for preset in figure.presets
             ]
             results = learn(runs, folder.path / "checkpoints", stop)
-            table = figure.report.table(results)
-            _close(folder, figure.report.draw(results), table)
-            verdicts += [verdict for verdict in table.verdicts if verdict is not None]
+            tables[figure.name] = figure.report.table(results)
+            _close(folder, figure.report.draw(results), tables[figure.name])
+            show(tables[figure.name], folder.path)
+    verdicts = [verdict for table in tables.values() for verdict in table.verdicts if verdict is not None]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     agreement = f"{sum(verdicts)} of {len(verdicts)} settings that have a reference agree with it; " if verdicts else ""
     terminal.say(f"{agreement}computing took {wall:.0f} s ({cpu:.0f} CPU-s)")
-    return all(verdicts)
+    return tables
 
 
 def published(preset: Preset) -> Figure | None:
@@ -141,5 +143,9 @@ def published(preset: Preset) -> Figure | None:
 def _close(folder: RunFolder, drawing: Any, table: Table) -> None:
     folder.write_figure(drawing)
     folder.write_table(table)
+
+
+def show(table: Table, path: Path) -> None:
+    """Prints a closing table, and where it is."""
     terminal.print_table(table)
-    terminal.say(f"written to {folder.path}")
+    terminal.say(f"written to {path}")

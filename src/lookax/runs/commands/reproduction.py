@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lookax.errors import BadInputError
+from lookax.experiments.plugins import find_figure
 from lookax.experiments.preset import Collection, Figure, Preset
-from lookax.experiments.registry import COLLECTIONS, FIGURES, look_up
+from lookax.experiments.registry import COLLECTIONS
 from lookax.runs.storage.config import fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG
 from lookax.runs.storage.run import Recording
@@ -37,7 +38,7 @@ class Reproduction:
 
     def figures(self) -> Sequence[Figure]:
         """Its figures, with presets of as many seeds as asked for."""
-        chosen = look_up("figure", self.name, FIGURES | COLLECTIONS)
+        chosen = find_figure(self.name)
         return [self._with_seeds(figure) for figure in (chosen.figures if isinstance(chosen, Collection) else [chosen])]
 
     def _with_seeds(self, figure: Figure) -> Figure:
@@ -57,6 +58,7 @@ def stored_reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
     name = content.get("figure") or content.get("collection")
     if name is None:
         raise BadInputError(f"{str(path / CONFIG)!r} names no preset, figure or collection; put back what it said")
+    find_figure(str(name), content.get("plugin"))
     fields = {field: content[field] for field in ("seeds", "first_seed") if field in content}
     try:
         as_it_is = Reproduction(str(name), None, 0, Recording())

@@ -20,7 +20,7 @@ from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.loggers import curves
 from lookax.runs.storage.provenance import provenance
-from lookax.runs.storage.run import Run
+from lookax.runs.storage.run import Run, origin_of
 
 Engine = Callable[["Sweep", Path, Stop], dict[str, str]]
 """Learns a sweep's runs, or goes on with them, in a folder, until asked to stop; returns why runs failed, by names."""
@@ -42,6 +42,7 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
         top.write_config(
             {
                 "sweep": sweep.preset.name,
+                **origin_of(sweep.preset.name),
                 "settings": as_fields(sweep.preset.settings),
                 "set": {field: list(values) for field, values in sweep.values.items()},
                 "recording": dataclasses.asdict(sweep.recording),

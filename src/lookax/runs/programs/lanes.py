@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
 from lookax.experiments.settings.numbers import numbers_of, structure_of, with_numbers
-from lookax.experiments.studies.study import Study, study_of
+from lookax.experiments.studies.study import Study, evaluation, study_of
 from lookax.learners.learner import Metrics
 from lookax.runs.programs.devices import Devices, Rounds, usable
 
@@ -158,7 +158,7 @@ class Lanes:
 
     def _evaluate_one(self, numbers: Sequence[Array], seed: Array, state: PyTree) -> Metrics:
         # One key for all of a seed's evaluations: what changes from one to the next is then what has been learned.
-        return self._study(numbers).evaluate(evaluation_key(seed), state)
+        return evaluation(self._study(numbers), evaluation_key(seed), state)
 
     def _as_state(self, data: PyTree) -> PyTree:
         return jax.tree.map(

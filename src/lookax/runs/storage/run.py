@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lookax.errors import BadInputError, check_at_least, check_positive
+from lookax.experiments.plugins import find_preset
 from lookax.experiments.preset import Preset, Result
-from lookax.experiments.registry import PRESETS, look_up
+from lookax.experiments.registry import ORIGINS
 from lookax.runs.storage.config import as_fields, fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder
 from lookax.runs.storage.metrics import read_history
@@ -86,11 +87,17 @@ class Run:
             {
                 "name": self.name,
                 "preset": self.preset.name,
+                **origin_of(self.preset.name),
                 "settings": as_fields(self.preset.settings),
                 "recording": dataclasses.asdict(self.recording),
                 "checkpoints": {"folder": _relative(self.checkpoints, self.folder.path), "place": self.place},
             }
         )
+
+
+def origin_of(name: str) -> dict[str, str | None]:
+    """What a configuration says of where a preset or figure of one's own comes from; nothing of lookax's own."""
+    return {"plugin": ORIGINS[name]} if name in ORIGINS else {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +131,7 @@ def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Ru
     if unknown := [name for name in content if name not in (*_PARTS, "format")]:
         raise BadInputError(f"{file}: {unknown[0]} is not known; it may have {', '.join(_PARTS)}")
     try:
-        preset = look_up("preset", str(content.get("preset")), PRESETS)
+        preset = find_preset(str(content.get("preset")), content.get("plugin"))
         settings = from_fields(preset.settings, fields_of("settings", content), str(file))
         recording = from_fields(Recording(), fields_of("recording", content), str(file))
         place = from_fields(_Place(), fields_of("checkpoints", content), str(file))
@@ -159,7 +166,7 @@ def runs_below(path: Path) -> tuple[list[Run], list[str]]:
     return runs, complaints
 
 
-_PARTS = ("name", "preset", "settings", "recording", "checkpoints")
+_PARTS = ("name", "preset", "plugin", "settings", "recording", "checkpoints")
 
 
 def _relative(path: Path, start: Path) -> str:
