@@ -32,8 +32,8 @@ check: install
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
-docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+docs: install ## the site, in site/: tutorials are run, warnings are errors
+	$(BIN)/python -m tools.docs
 
 bytecode: install ## what Python compiles of packages, sources and tests, once and not in every process that tests
 	$(BIN)/pytest --collect-only --quiet --quiet --quiet
@@ -66,4 +66,4 @@ lock: install ## refresh the lock from pyproject.toml
 		--python-version 3.11 --group dev pyproject.toml -o requirements/dev.lock
 
 clean:
-	rm -rf .venv .venv-lowest site
+	rm -rf .venv .venv-lowest .cache site

@@ -12,6 +12,7 @@ import jax
 import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
+from lookax.concrete import constant
 from lookax.errors import check, check_at_least
 from lookax.games.check_game import check_game
 from lookax.games.game import Game
@@ -207,7 +208,7 @@ class POLADiCEUpdate(eqx.Module):
         scripted: bool = False,
     ) -> Observed:
         """Games of both policies, with what the learner's critic and its reference policy put out on them."""
-        actors = jax.lax.stop_gradient(self._actors(player, mine, theirs, scripted=scripted))
+        actors = constant(self._actors(player, mine, theirs, scripted=scripted))
         values = agent.values()
         return observe(
             self.play(actors, key),

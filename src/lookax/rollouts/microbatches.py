@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from lookax.concrete import constant
 from lookax.errors import check, check_at_least
 from lookax.games.game import Game
 from lookax.policies.actor import Actor
@@ -79,7 +80,7 @@ def in_microbatches(function: Callable[[PyTree, PyTree], PyTree], params: PyTree
     def of_device(params: PyTree, microbatches: PyTree) -> PyTree:
         return jax.lax.map(lambda microbatch: function(params, microbatch), microbatches)
 
-    return _on_devices(of_device, jax.lax.stop_gradient(params), microbatches)
+    return _on_devices(of_device, constant(params), microbatches)
 
 
 def mean_over_games(

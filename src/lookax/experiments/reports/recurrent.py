@@ -57,12 +57,10 @@ def by_seed(result: Result, metric: str) -> np.ndarray:
 
 
 def _metrics(results: Sequence[Result]) -> dict[str, str]:
-    """Metrics that a table has, and their titles."""
+    """Metrics that some result has, and their titles."""
     against = {against_metric(name): f"against {name}" for name in AGAINST}
-    names = {"score": "self-play", **against}
-    if any("own_coin_share" in result.history for result in results):
-        names["own_coin_share"] = "own coins"
-    return names
+    names = {"score": "self-play", **against, "own_coin_share": "own coins"}
+    return {name: title for name, title in names.items() if any(name in result.history for result in results)}
 
 
 def score_table(results: Sequence[Result], references: Mapping[str, Published] | None = None) -> Table:
@@ -115,7 +113,7 @@ def draw_scores(results: Sequence[Result]) -> Drawing:
     """A panel per metric: means over seeds by outer steps of the policies, a line per setting."""
     metrics = _metrics(results)
     drawing = Drawing(figsize=(3.2 * len(metrics), 3.5), layout="constrained")
-    panels = drawing.subplots(1, len(metrics))
+    [panels] = drawing.subplots(1, len(metrics), squeeze=False)
     names = _short_names([result.name for result in results])
     for panel, (metric, title) in zip(panels, metrics.items(), strict=True):
         for result, name, colour in zip(results, names, COLOURS, strict=False):
@@ -142,7 +140,8 @@ def draw_run(results: Sequence[Result]) -> Drawing:
     [result] = results
     metrics = _metrics(results)
     drawing = Drawing(figsize=(3.4 * len(metrics), 3.3), layout="constrained")
-    for panel, (metric, title) in zip(drawing.subplots(1, len(metrics)), metrics.items(), strict=True):
+    [panels] = drawing.subplots(1, len(metrics), squeeze=False)
+    for panel, (metric, title) in zip(panels, metrics.items(), strict=True):
         values = by_seed(result, metric)
         panel.plot(values, color=COLOURS[0], linewidth=0.6, alpha=0.6)
         panel.plot(values.mean(axis=1), color=COLOURS[0], linewidth=2)

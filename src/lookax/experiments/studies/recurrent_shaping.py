@@ -155,14 +155,15 @@ class RecurrentShapingStudy:
         return self.pair().update(key, state)
 
     def evaluate(self, key: Key[Array, ""], state: PairState, against: Sequence[str] = AGAINST) -> Metrics:
-        """All players' `score` `[N]`, mean reward per step, and `against_…` of each seat `against` strategies.
+        """All players' `score` `[N]`, mean reward per step, and `against_…` of each seat.
 
-        In coin games, `coins` `[picker, colour]` of a game and `own_coin_share`; in the contribution game, whether the
-        pair is `reciprocal`.
+        Those are `against` the strategies that the game has. In coin games, `coins` `[picker, colour]` of a game and
+        `own_coin_share`; in the contribution game, whether the pair is `reciprocal`.
         """
         game, policies = self.game(), self.policies(state)
         match_key, key = jax.random.split(key)
         games = match(game, policies, match_key, self.settings.horizon, self.settings.evaluation_games)
+        against = [name for name in against if name in strategy_names(game)]
         own = scores_against(against, game, policies, key, self.settings.horizon, self.settings.evaluation_games)
         metrics = {"score": scores(games)}
         metrics |= {against_metric(name): score for name, score in zip(against, own, strict=True)}

@@ -1,0 +1,1 @@
+"""Games, learners and presets of one's own: a package that lookax finds by its entry points."""
