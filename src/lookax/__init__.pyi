@@ -4,12 +4,9 @@ from .commands import inspect as inspect
 from .commands import list_figures as list_figures
 from .commands import list_presets as list_presets
 from .commands import list_runs as list_runs
-from .commands import open_run as open_run
 from .commands import play as play
 from .commands import report as report
 from .commands import reproduce as reproduce
-from .commands import resume as resume
-from .commands import run as run
 from .commands import show as show
 from .commands import sweep as sweep
 from .evaluation.gradient_quality import gradient_quality as gradient_quality
@@ -29,7 +26,6 @@ from .experiments.settings.exact_learners import POLASettings as POLASettings
 from .experiments.settings.exact_shaping import ExactShaping as ExactShaping
 from .experiments.settings.recurrent_shaping import RecurrentShaping as RecurrentShaping
 from .experiments.settings.sampled_shaping import SampledShaping as SampledShaping
-from .games.check_game import check_game as check_game
 from .games.coin_game import OneCoinGame as OneCoinGame
 from .games.coin_game import TwoCoinGame as TwoCoinGame
 from .games.exact_play import ExactPlay as ExactPlay
@@ -40,12 +36,6 @@ from .games.payoffs import contribution_payoffs as contribution_payoffs
 from .games.tabular_mdp import TabularMDP as TabularMDP
 from .games.tabular_mdp import random_mdp as random_mdp
 from .learners.a2c import A2C as A2C
-from .learners.check_learner import check_learner as check_learner
-from .learners.constructors import lola as lola
-from .learners.constructors import lola_dice as lola_dice
-from .learners.constructors import naive as naive
-from .learners.constructors import pola as pola
-from .learners.constructors import pola_dice as pola_dice
 from .learners.lirpg import LIRPG as LIRPG
 from .learners.lola import LOLA as LOLA
 from .learners.lola_dice import LOLADiCE as LOLADiCE
@@ -56,7 +46,6 @@ from .learners.objectives.shaping import Shaping as Shaping
 from .learners.pair import Pair as Pair
 from .learners.pola import POLA as POLA
 from .learners.pola_dice import POLADiCEUpdate as POLADiCEUpdate
-from .learners.train import train as train
 from .lookahead.adjoints import CheckpointAdjoint as CheckpointAdjoint
 from .lookahead.adjoints import FirstOrderAdjoint as FirstOrderAdjoint
 from .lookahead.adjoints import ForwardAdjoint as ForwardAdjoint
@@ -66,10 +55,21 @@ from .lookahead.lookahead import Lookahead as Lookahead
 from .lookahead.optimiser import Optimiser as Optimiser
 from .lookahead.proximal import ProximalPoint as ProximalPoint
 from .opened import OpenRun as OpenRun
+from .opened import open_run as open_run
+from .opened import resume as resume
+from .opened import run as run
 from .policies.factory import PolicyMaker as PolicyMaker
 from .policies.player import Player as Player
 from .policies.recurrent import network as network
 from .policies.strategies import strategy as strategy
+from .rollouts.check_game import check_game as check_game
+from .training.check_learner import check_learner as check_learner
+from .training.constructors import lola as lola
+from .training.constructors import lola_dice as lola_dice
+from .training.constructors import naive as naive
+from .training.constructors import pola as pola
+from .training.constructors import pola_dice as pola_dice
+from .training.train import train as train
 
 __all__: list[str]
 __version__: str

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lookax import __version__, commands
+from lookax import __version__, commands, opened
 from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, load_plugin
 from lookax.experiments.preset import Collection, Figure, Preset, Table
@@ -143,17 +143,17 @@ def _run(arguments: Sequence[str]) -> int:
         run.validate(file)
     chosen = dataclasses.replace(run.preset, settings=options.settings)
     new = dataclasses.replace(run, preset=chosen, recording=options.recording)
-    _close(commands.begin(new, options.out, options.distribution))
+    _close(opened.begin(new, options.out, options.distribution))
     return 0
 
 
-def _close(opened: OpenRun) -> None:
+def _close(run: OpenRun) -> None:
     """Prints a run's closing table, in the process that has written it."""
-    folder = RunFolder(opened.path)
+    folder = RunFolder(run.path)
     table = folder.table() if is_first_process() else None
     if table is not None:
         terminal.print_table(Table(**table))
-        terminal.say(f"written to {opened.path}")
+        terminal.say(f"written to {run.path}")
 
 
 def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | None]:
@@ -172,7 +172,7 @@ def _reproduce(arguments: Sequence[str]) -> int:
     options.recording.validate()
     name = options.figure(name)
     reproduction = Reproduction(name, options.seeds, options.first_seed, options.recording)
-    return _reproduced(reproduction, lambda: commands.new_folder(options.out, name))
+    return _reproduced(reproduction, lambda: opened.new_folder(options.out, name))
 
 
 def _reproduced(reproduction: Reproduction, out: Callable[[], Path]) -> int:
@@ -219,10 +219,10 @@ def _resume(arguments: Sequence[str]) -> int:
         if rest:
             raise BadInputError(f"{rest[0]!r} is not allowed; a reproduction goes on as it was begun")
         return _reproduced(stored_reproduction(content, folder), lambda: folder)
-    before = commands.own_run(folder)
+    before = opened.own_run(folder)
     options = parse(ResumeOptions(before.settings, before.recording), rest, f"lookax resume {name}")
     options.distribution.validate()
-    _close(commands.go_on(before, options.settings, options.recording, options.distribution))
+    _close(opened.go_on(before, options.settings, options.recording, options.distribution))
     return 0
 
 

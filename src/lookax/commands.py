@@ -2,25 +2,21 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookax.errors import BadInputError, check
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register
 from lookax.experiments.preset import Collection, Figure, Preset, Table
-from lookax.experiments.registry import COLLECTIONS, FIGURES, ORIGINS, PRESETS
-from lookax.opened import OpenRun
+from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.opened import AnyPath, Given, chosen_preset, new_folder, start_jax
 from lookax.options import Cluster
 from lookax.runs.arguments import settings_table
 from lookax.runs.commands.combinations import Sweep
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction
-from lookax.runs.processes import Distribution, is_first_process
-from lookax.runs.storage.config import as_fields, differing, from_fields
-from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in
-from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_config, read_run, refusal
+from lookax.runs.storage.config import from_fields
+from lookax.runs.storage.run import Recording, read_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,66 +25,6 @@ if TYPE_CHECKING:
     from lookax.runs.commands.evaluate import Evaluation
     from lookax.runs.commands.inspect import Inspection
     from lookax.runs.commands.play import WholeGames
-
-AnyPath = str | PathLike[str]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Given:
-    """The fields that may be given by name."""
-
-    settings: Any
-    recording: Recording = dataclasses.field(default_factory=Recording)
-
-
-def run(preset: str | Preset, *, out: AnyPath | None = None, **fields: Any) -> OpenRun:
-    """Learns a preset into a new folder, as `lookax run` does.
-
-    ```python
-    run = lx.run("ipd-pola", seeds=5, contribution_factor=1.5, out="runs/x")
-    run.metrics.groupby("update")["returns/1"].mean()
-    ```
-
-    **Arguments:**
-
-    - `preset`: a name (`lx.list_presets()` has them all), or a `Preset` of your own, which is registered.
-    - `out`: the folder to make; a new one under `runs/` unless given.
-    - `fields`: settings that differ from the preset's, and what is recorded when, by name. `lx.show(preset)` has them
-      all.
-
-    **Raises:** `ValueError`, in one line, for a name or a value that makes no sense;
-    [`RunFailedError`][lookax.runs.errors.RunFailedError] if a metric is not finite.
-    """
-    chosen = _chosen(preset)
-    given = from_fields(_Given(chosen.settings), fields, "lx.run")
-    chosen = dataclasses.replace(chosen, settings=given.settings)
-    new = Run(chosen.name, chosen, RunFolder(Path()), given.recording)
-    return begin(new, None if out is None else Path(out))
-
-
-def resume(path: AnyPath, **fields: Any) -> OpenRun:
-    """Goes on with a run where it stopped, bit for bit, as `lookax resume` does.
-
-    **Arguments:**
-
-    - `path`: its folder.
-    - `fields`: `total_updates`, and what is recorded when, by name.
-
-    **Raises:** `ValueError`, in one line, for a folder that holds no run of its own, or a field that may not change.
-    """
-    before = own_run(Path(path))
-    given = from_fields(_Given(before.settings, before.recording), fields, "lx.resume")
-    return go_on(before, given.settings, given.recording)
-
-
-def open_run(path: AnyPath) -> OpenRun:
-    """A run's folder, to look at.
-
-    **Raises:** `ValueError`, in one line, if it is none.
-    """
-    opened = OpenRun(Path(path))
-    _ = opened.run
-    return opened
 
 
 def sweep(
@@ -116,8 +52,8 @@ def sweep(
 
     **Raises:** as `run`.
     """
-    chosen = _chosen(preset)
-    given = from_fields(_Given(chosen.settings), fields, "lx.sweep")
+    chosen = chosen_preset(preset)
+    given = from_fields(Given(chosen.settings), fields, "lx.sweep")
     cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.sweep")
     chosen = dataclasses.replace(chosen, settings=given.settings)
     plain = {field: [_plain(value) for value in own] for field, own in values.items()}
@@ -152,7 +88,7 @@ def evaluate(path: AnyPath, *, update: int | None = None) -> "Evaluation":
     """
     from lookax.runs.commands.evaluate import evaluate
 
-    _start()
+    start_jax()
     return evaluate(read_run(Path(path)), update)
 
 
@@ -163,7 +99,7 @@ def inspect(path: AnyPath, *, update: int | None = None, seed: int | None = None
     """
     from lookax.runs.commands.inspect import inspect
 
-    _start()
+    start_jax()
     return inspect(Path(path), update, seed)
 
 
@@ -174,7 +110,7 @@ def crossplay(paths: Sequence[AnyPath], *, games: int = 500) -> "CrossPlay":
     """
     from lookax.runs.commands.crossplay import crossplay
 
-    _start()
+    start_jax()
     return crossplay(list(map(Path, paths)), games)
 
 
@@ -186,7 +122,7 @@ def play(path: AnyPath, *, update: int | None = None, games: int = 30, greedy: b
     """
     from lookax.runs.commands.play import play
 
-    _start()
+    start_jax()
     return play(Path(path), update, games, greedy)
 
 
@@ -229,57 +165,6 @@ def show(preset: str | Preset) -> Table:
 # What follows is for the command, too, which has read words into objects.
 
 
-def begin(new: Run, out: Path | None, distribution: Distribution | None = None) -> OpenRun:
-    """Learns a run from its beginning, in a new folder."""
-    new.settings.validate()
-    new.recording.validate()
-    _start(distribution)
-    from lookax.experiments.studies.study import study_of
-    from lookax.runs.commands.execute import run_preset
-
-    study_of(new.settings).validate()
-    folder = new_folder(out, new.name)
-    run_preset(dataclasses.replace(new, folder=RunFolder(folder), checkpoints=folder / "checkpoints"))
-    return OpenRun(folder)
-
-
-def own_run(path: Path) -> Run:
-    """The run of a folder that can be resumed by itself.
-
-    **Raises:** `ValueError`, in one line, for other folders.
-    """
-    read_run(path)
-    before = read_config(RunFolder(path).config(), path / CONFIG, RunFolder(path))
-    if before.checkpoints.parent != path.resolve():
-        raise BadInputError(f"{str(path)!r} learns together with others; resume {str(before.checkpoints.parents[1])!r}")
-    return before
-
-
-def go_on(before: Run, settings: Any, recording: Recording, distribution: Distribution | None = None) -> OpenRun:
-    """Goes on with a run, with settings that may differ in what may change."""
-    folder = before.folder.path
-    before.validate(folder / CONFIG)
-    changed = differing(as_fields(before.settings), as_fields(settings))
-    if refused := {field: pair for field, pair in changed.items() if field not in MAY_CHANGE}:
-        raise BadInputError(refusal(folder, refused))
-    settings.validate()
-    recording.validate()
-    reached = max(updates_in(before.checkpoints), default=0)
-    total = settings.total_updates
-    check(total >= reached, "total_updates", total, f"at least {reached}, where the run is")
-    _start(distribution)
-    from lookax.experiments.studies.study import study_of
-    from lookax.runs.commands.execute import run_preset
-
-    try:
-        study_of(settings).validate()
-    except BadInputError as mistake:
-        raise BadInputError(f"{folder / CONFIG}: {mistake}") from None
-    preset = dataclasses.replace(before.preset, settings=settings)
-    run_preset(dataclasses.replace(before, preset=preset, recording=recording))
-    return OpenRun(folder)
-
-
 def begin_sweep(new: Sweep, cluster: Cluster, out: Path | None) -> tuple[Path, bool]:
     """Learns a sweep, in a new folder; returns that, and whether no run failed."""
     return go_on_with_sweep(new, cluster, lambda: new_folder(out, f"{new.preset.name}-sweep"))
@@ -294,7 +179,7 @@ def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) ->
     from lookax.runs.commands.sweep import local, run_sweep
 
     chosen = local if cluster.engine == "local" else on_ray(cluster.address)
-    _start()
+    start_jax()
     for preset in sweep.combinations().values():
         study_of(preset.settings).validate()
     folder = out()
@@ -303,7 +188,7 @@ def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) ->
 
 def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> dict[str, Table]:
     """Reproduces figures, or goes on with that; returns their closing tables."""
-    _start()
+    start_jax()
     from lookax.experiments.studies.study import study_of
     from lookax.runs.commands.execute import reproduce
 
@@ -311,35 +196,6 @@ def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> d
         for preset in figure.presets:
             study_of(preset.settings).validate()
     return reproduce(reproduction, out())
-
-
-def new_folder(out: Path | None, name: str) -> Path:
-    """Makes the folder of a run, by default a new one under `runs/`.
-
-    **Raises:** `ValueError`, in one line, if it holds something, or cannot be made.
-    """
-    folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
-    if not is_first_process():
-        return folder
-    try:
-        # Empty but for its lock is what a run leaves that was killed before it wrote anything.
-        if folder.exists() and (not folder.is_dir() or any(file.name != ".lock" for file in folder.iterdir())):
-            raise BadInputError(
-                f"out: {str(folder)!r} exists; it must be a new folder (`lookax resume` goes on with a run)"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None
-    return folder
-
-
-def _chosen(preset: str | Preset) -> Preset:
-    """The preset of a name; or one that is given, which is registered unless lookax has it, with other settings."""
-    if isinstance(preset, str):
-        return find_preset(preset)
-    if preset.name not in PRESETS or preset.name in ORIGINS:
-        register(preset)
-    return preset
 
 
 def _plain(value: Any) -> Any:
@@ -353,9 +209,3 @@ def _figures_presets(figure: Figure | Collection) -> Sequence[Preset]:
     if isinstance(figure, Collection):
         return [preset for own in figure.figures for preset in own.presets]
     return figure.presets
-
-
-def _start(distribution: Distribution | None = None) -> None:
-    from lookax.runs.programs.jax_setup import start
-
-    start(distribution)

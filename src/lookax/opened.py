@@ -1,23 +1,31 @@
-"""A run, opened: its metrics, settings, states and agents as objects of Python."""
+"""Runs from Python: begun, gone on with, and opened, with metrics, settings, states and agents as objects."""
 
 import base64
 import dataclasses
 import html
+from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookax.errors import check
+from lookax.errors import BadInputError, check
+from lookax.experiments.plugins import find_preset, register
+from lookax.experiments.preset import Preset
+from lookax.experiments.registry import ORIGINS, PRESETS
 from lookax.runs.commands.listing import Standing
-from lookax.runs.storage.config import as_fields
-from lookax.runs.storage.loggers import curves_by_seed
+from lookax.runs.processes import Distribution, is_first_process
+from lookax.runs.storage.config import as_fields, differing, from_fields
+from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in
 from lookax.runs.storage.metrics import read_history
-from lookax.runs.storage.run import Run, read_run
+from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_config, read_run, refusal
 
 if TYPE_CHECKING:
     import pandas as pd
     from jaxtyping import PyTree
 
     from lookax.policies.player import Player
+
+AnyPath = str | PathLike[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +67,8 @@ class OpenRun:
         ```
         """
         import pandas as pd
+
+        from lookax.runs.storage.loggers import curves_by_seed
 
         run = self.run
         history = read_history(run.folder.metrics) if run.folder.metrics.exists() else {}
@@ -108,9 +118,7 @@ class OpenRun:
         return Player(jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), policies[player]))
 
     def resume(self, **fields: Any) -> "OpenRun":
-        """Goes on where it stopped; see [`resume`][lookax.commands.resume]."""
-        from lookax.commands import resume
-
+        """Goes on where it stopped; see [`resume`][lookax.opened.resume]."""
         return resume(self.path, **fields)
 
     def figure(self) -> Any:
@@ -147,3 +155,148 @@ def _last_update(path: Path) -> int:
     from lookax.runs.storage.metrics import rows_of
 
     return rows_of(path / "metrics.jsonl")[-1]["update"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """The fields that may be given by name."""
+
+    settings: Any
+    recording: Recording = dataclasses.field(default_factory=Recording)
+
+
+def run(preset: str | Preset, *, out: AnyPath | None = None, **fields: Any) -> OpenRun:
+    """Learns a preset into a new folder, as `lookax run` does.
+
+    ```python
+    run = lx.run("ipd-pola", seeds=5, contribution_factor=1.5, out="runs/x")
+    run.metrics.groupby("update")["returns/1"].mean()
+    ```
+
+    **Arguments:**
+
+    - `preset`: a name (`lx.list_presets()` has them all), or a `Preset` of your own, which is registered.
+    - `out`: the folder to make; a new one under `runs/` unless given.
+    - `fields`: settings that differ from the preset's, and what is recorded when, by name. `lx.show(preset)` has them
+      all.
+
+    **Raises:** `ValueError`, in one line, for a name or a value that makes no sense;
+    [`RunFailedError`][lookax.runs.errors.RunFailedError] if a metric is not finite.
+    """
+    chosen = chosen_preset(preset)
+    given = from_fields(Given(chosen.settings), fields, "lx.run")
+    chosen = dataclasses.replace(chosen, settings=given.settings)
+    new = Run(chosen.name, chosen, RunFolder(Path()), given.recording)
+    return begin(new, None if out is None else Path(out))
+
+
+def resume(path: AnyPath, **fields: Any) -> OpenRun:
+    """Goes on with a run where it stopped, bit for bit, as `lookax resume` does.
+
+    **Arguments:**
+
+    - `path`: its folder.
+    - `fields`: `total_updates`, and what is recorded when, by name.
+
+    **Raises:** `ValueError`, in one line, for a folder that holds no run of its own, or a field that may not change.
+    """
+    before = own_run(Path(path))
+    given = from_fields(Given(before.settings, before.recording), fields, "lx.resume")
+    return go_on(before, given.settings, given.recording)
+
+
+def open_run(path: AnyPath) -> OpenRun:
+    """A run's folder, to look at.
+
+    **Raises:** `ValueError`, in one line, if it is none.
+    """
+    opened = OpenRun(Path(path))
+    _ = opened.run
+    return opened
+
+
+def begin(new: Run, out: Path | None, distribution: Distribution | None = None) -> OpenRun:
+    """Learns a run from its beginning, in a new folder."""
+    new.settings.validate()
+    new.recording.validate()
+    start_jax(distribution)
+    from lookax.experiments.studies.study import study_of
+    from lookax.runs.commands.execute import run_preset
+
+    study_of(new.settings).validate()
+    folder = new_folder(out, new.name)
+    run_preset(dataclasses.replace(new, folder=RunFolder(folder), checkpoints=folder / "checkpoints"))
+    return OpenRun(folder)
+
+
+def own_run(path: Path) -> Run:
+    """The run of a folder that can be resumed by itself.
+
+    **Raises:** `ValueError`, in one line, for other folders.
+    """
+    read_run(path)
+    before = read_config(RunFolder(path).config(), path / CONFIG, RunFolder(path))
+    if before.checkpoints.parent != path.resolve():
+        raise BadInputError(f"{str(path)!r} learns together with others; resume {str(before.checkpoints.parents[1])!r}")
+    return before
+
+
+def go_on(before: Run, settings: Any, recording: Recording, distribution: Distribution | None = None) -> OpenRun:
+    """Goes on with a run, with settings that may differ in what may change."""
+    folder = before.folder.path
+    before.validate(folder / CONFIG)
+    changed = differing(as_fields(before.settings), as_fields(settings))
+    if refused := {field: pair for field, pair in changed.items() if field not in MAY_CHANGE}:
+        raise BadInputError(refusal(folder, refused))
+    settings.validate()
+    recording.validate()
+    reached = max(updates_in(before.checkpoints), default=0)
+    total = settings.total_updates
+    check(total >= reached, "total_updates", total, f"at least {reached}, where the run is")
+    start_jax(distribution)
+    from lookax.experiments.studies.study import study_of
+    from lookax.runs.commands.execute import run_preset
+
+    try:
+        study_of(settings).validate()
+    except BadInputError as mistake:
+        raise BadInputError(f"{folder / CONFIG}: {mistake}") from None
+    preset = dataclasses.replace(before.preset, settings=settings)
+    run_preset(dataclasses.replace(before, preset=preset, recording=recording))
+    return OpenRun(folder)
+
+
+def new_folder(out: Path | None, name: str) -> Path:
+    """Makes the folder of a run, by default a new one under `runs/`.
+
+    **Raises:** `ValueError`, in one line, if it holds something, or cannot be made.
+    """
+    folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
+    if not is_first_process():
+        return folder
+    try:
+        # Empty but for its lock is what a run leaves that was killed before it wrote anything.
+        if folder.exists() and (not folder.is_dir() or any(file.name != ".lock" for file in folder.iterdir())):
+            raise BadInputError(
+                f"out: {str(folder)!r} exists; it must be a new folder (`lookax resume` goes on with a run)"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise BadInputError(f"out: {str(folder)!r} cannot be made ({reason.strerror})") from None
+    return folder
+
+
+def chosen_preset(preset: str | Preset) -> Preset:
+    """The preset of a name; or one that is given, which is registered unless lookax has it, with other settings."""
+    if isinstance(preset, str):
+        return find_preset(preset)
+    if preset.name not in PRESETS or preset.name in ORIGINS:
+        register(preset)
+    return preset
+
+
+def start_jax(distribution: Distribution | None = None) -> None:
+    """What is done once before anything computes; see [`start`][lookax.runs.programs.jax_setup.start]."""
+    from lookax.runs.programs.jax_setup import start
+
+    start(distribution)

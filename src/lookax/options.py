@@ -2,13 +2,13 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from lookax.errors import check
 from lookax.experiments.plugins import find_figure
-from lookax.experiments.registry import FIGURES, AnySettings
+from lookax.experiments.registry import FIGURES
 from lookax.runs.processes import Distribution
 from lookax.runs.storage.run import Recording
 
@@ -17,7 +17,7 @@ from lookax.runs.storage.run import Recording
 class RunOptions:
     """Learns a preset, into a new folder."""
 
-    settings: AnySettings
+    settings: Any
     """The preset's settings."""
     recording: Recording = dataclasses.field(default_factory=Recording)
     """What is recorded when."""
@@ -31,7 +31,7 @@ class RunOptions:
 class ResumeOptions:
     """Goes on with a run."""
 
-    settings: AnySettings
+    settings: Any
     """The run's settings."""
     recording: Recording
     """What is recorded when."""
@@ -57,7 +57,7 @@ class Cluster:
 class SweepOptions:
     """Learns a preset with every combination of fields' values, into a new folder."""
 
-    settings: AnySettings
+    settings: Any
     """Settings that all have in common."""
     recording: Recording = dataclasses.field(default_factory=Recording)
     """What is recorded when."""

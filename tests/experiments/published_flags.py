@@ -21,6 +21,7 @@ def weight(beta: float) -> float | None:
 REPEATED_GAME: Fields = {
     "num_players": 2, "contribution_factor": 1.33, "scaled": False, "memory_length": 1, "start": "separate",
     "hidden_sizes": [16], "activation": "tanh", "initialiser": "pytorch", "initial_policies": None, "first_seed": 0,
+    "payoffs": None, "metrics": [],
 }  # fmt: skip
 
 
@@ -138,6 +139,9 @@ def pola_dice(flags: Namespace) -> Fields:
         "initialiser": "lecun",
         # The code plays as many as it learns from; scores' errors of 500 are small enough.
         "evaluation_games": 500,
+        "payoffs": None,
+        "policy": None,
+        "metrics": [],
         "total_updates": flags.n_update,
         # "Change the --seed parameter for different seeds."
         "seeds": 10,
@@ -265,6 +269,7 @@ def a2c(flags: Namespace) -> Fields:
         "game": flags.env_name.removesuffix("NoFrameskip-v4").lower(),
         # Version 4 has none.
         "sticky_actions": False,
+        "metrics": [],
         # Those of gym's registration of NoFrameskip-v4.
         "max_frames": None,
         "batch_size": flags.num_processes,

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -39,14 +40,21 @@ def write(folder, stem, name, description="one of mine", metrics=()):
 def clean():
     """What a test registers is forgotten after it, and so are modules of its files."""
     modules = set(sys.modules)
-    before = [dict(known) for known in (registry.PRESETS, registry.FIGURES, registry.COLLECTIONS, registry.ORIGINS)]
+    tables: list[dict[str, Any]] = [registry.PRESETS, registry.FIGURES, registry.COLLECTIONS, registry.ORIGINS]
+    tables: list[dict[str, Any]] = [registry.PRESETS, registry.FIGURES, registry.COLLECTIONS, registry.ORIGINS]
+    before = [dict(known) for known in tables]
     yield
-    for known, kept in zip((registry.PRESETS, registry.FIGURES, registry.COLLECTIONS, registry.ORIGINS), before):  # noqa: B905
+    for known, kept in zip(tables, before, strict=True):
         known.clear()
         known.update(kept)
     for name in set(sys.modules) - modules:
         if name.startswith("mine_"):
             del sys.modules[name]
+
+
+def forget(name, module):
+    """As a process does that begins anew."""
+    del registry.PRESETS[name], registry.ORIGINS[name], sys.modules[module]
 
 
 def test_a_file_is_loaded_before_the_command(tmp_path, capsys):
@@ -62,15 +70,12 @@ def test_a_run_finds_where_its_preset_comes_from(tmp_path, capsys):
     file = write(tmp_path, "mine_b", "my-b")
     assert main(["--plugin", str(file), "run", "my-b", "--out", str(tmp_path / "run")]) == 0
     assert read_yaml(tmp_path / "run" / "config.yaml")["plugin"] == str(file)
-    for name in ("my-b",):
-        registry.PRESETS.pop(name), registry.ORIGINS.pop(name)
-    del sys.modules["mine_b"]
+    forget("my-b", "mine_b")
     assert main(["resume", str(tmp_path / "run"), "--total-updates", "3"]) == 0
     assert read_yaml(tmp_path / "run" / "config.yaml")["plugin"] == str(file)
     assert "3 of 3" in repr(lx.open_run(tmp_path / "run"))
 
-    registry.PRESETS.pop("my-b"), registry.ORIGINS.pop("my-b")
-    del sys.modules["mine_b"]
+    forget("my-b", "mine_b")
     file.rename(tmp_path / "mine_moved.py")
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "run")]) == 2
@@ -86,8 +91,7 @@ def test_a_plugin_that_does_not_register_it_any_more(tmp_path, capsys):
     file = write(tmp_path, "mine_c", "my-c")
     plugins.load_plugin(str(file))
     lx.run("my-c", out=tmp_path / "run")
-    registry.PRESETS.pop("my-c"), registry.ORIGINS.pop("my-c")
-    del sys.modules["mine_c"]
+    forget("my-c", "mine_c")
     write(tmp_path, "mine_c", "my-other")
     with pytest.raises(ValueError, match=r"'my-c' comes from '.*mine_c.py', which does not register it any more"):
         lx.open_run(tmp_path / "run")

@@ -39,14 +39,15 @@ def test_an_unknown_name_suggests_a_near_one():
 
 
 def test_settings_are_numbers_and_a_structure():
-    settings = ExactShaping(POLASettings(GradientSteps(0.1), 0.2, outer_beta=0.3), contribution_factor=1.4)
+    pola = POLASettings(GradientSteps(0.1), 0.2, outer_beta=0.3)
+    settings = ExactShaping(pola, contribution_factor=1.4)
     assert numbers_of(settings) == [1.4, 0.96, 0.1, 0.1, 0.2, 0.3, 1e-8]
     other = ExactShaping(POLASettings(GradientSteps(0.2), 0.4, outer_beta=0.5), contribution_factor=1.6)
     assert with_numbers(settings, numbers_of(other)) == other
     assert structure_of(settings) == structure_of(other)
     for changed in (
         dataclasses.replace(settings, memory_length=2),
-        dataclasses.replace(settings, algorithm=dataclasses.replace(settings.algorithm, outer_beta=None)),
+        dataclasses.replace(settings, algorithm=dataclasses.replace(pola, outer_beta=None)),
         dataclasses.replace(settings, algorithm=LOLASettings(GradientSteps(0.1), 0.2)),
     ):
         assert structure_of(settings) != structure_of(changed)

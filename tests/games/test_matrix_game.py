@@ -9,7 +9,7 @@ from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 KEY = jax.random.key(0)
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (1, 2), (2, 2, 1), (3, 2, 2)])
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (2, 2, 1), (3, 2, 2)])
 def test_payoffs_of_a_wrong_shape_are_refused(shape):
     with pytest.raises(ValueError, match="payoffs: shape"):
         MatrixGame(jnp.zeros(shape))

@@ -149,7 +149,7 @@ def test_every_field_that_is_shown_is_accepted(name):
     words = []
     for field in described_fields(experiment):
         assert field.meaning
-        if field.value is not None and not isinstance(field.value, bool):
+        if field.value not in (None, ()) and not isinstance(field.value, bool):
             words += [field.option, *str(field.value).strip("(),").split(", ")]
     assert parse(RunOptions(experiment), words, "lookax run").settings == experiment
 
@@ -210,7 +210,7 @@ def test_a_solver_that_gives_up_is_told_in_one_line(tmp_path, capsys):
         (["run", *QUICK, "3"], "'3' is not allowed; arguments are given as --field value"),
         (["run", *QUICK, "--contribution-factor", "high"], "--contribution-factor: could not convert string to float"),
         (["run", *QUICK, "--memory-length", "1.5"], "--memory-length: invalid literal for int()"),
-        (["run", *QUICK, "--policy", "cnn"], "invalid choice 'cnn' for argument '--policy'. Expected one of"),
+        (["run", *QUICK, "--policy", "cnn"], "policy: 'cnn' is not allowed; it must be one of tabular"),
         (["run", *QUICK, "--discount"], "Missing value for argument '--discount'"),
         (["run", *QUICK, "--learning-rate", "-1"], "learning_rate: -1.0 is not allowed; it must be greater than 0"),
         (["run", *QUICK, "--discount", "1"], "discount: 1.0 is not allowed; it must be less than 1"),
@@ -277,10 +277,9 @@ def test_a_value_that_is_not_finite_stops_the_run_and_keeps_what_came_before(tmp
     assert (out / "policies" / "seed-1.json").exists()
 
 
-def test_a_preset_without_a_name_in_the_registry_runs_from_python(tmp_path, capsys):
+def test_a_preset_without_a_name_in_the_registry_runs_from_python(tmp_path):
     preset = dataclasses.replace(PRESETS["ipd-lola"], name="my-own")
     preset = dataclasses.replace(preset, settings=dataclasses.replace(preset.settings, seeds=1, total_updates=2))
     run_preset(Run("my-own", preset, RunFolder(tmp_path / "run"), Recording(), tmp_path / "run" / "checkpoints"))
-    assert "my-own" in capsys.readouterr().out
     assert (tmp_path / "run" / "table.json").exists()
     assert (tmp_path / "run" / "figure.png").exists()

@@ -53,7 +53,7 @@ def test_a_configuration_is_a_run(words, tmp_path):
     [
         ({"format": 3}, "is of format 3, and this release reads format 2; use a later one"),
         ({"format": 1}, "is of format 1, and this release reads format 2; use an earlier one"),
-        ({"colour": "blue"}, "config.yaml: colour is not known; it may have name, preset, settings"),
+        ({"colour": "blue"}, "config.yaml: colour is not known; it may have name, preset, plugin, settings"),
         ({"settings": {"discont": 0.9}}, "config.yaml: discont: is not a field (did you mean discount?)"),
         ({"settings": {"discount": 2}}, "config.yaml: discount: 2.0 is not allowed; it must be "),
         (
@@ -113,6 +113,6 @@ def test_values_of_their_types_are_taken_as_they_are():
     changed = from_fields(default, fields, "test")
     assert (changed.discount, changed.hidden_sizes, changed.policy, changed.scaled) == (1.0, (3, 4), "mlp", True)
     assert (changed.algorithm.lookahead.inner_beta, changed.seeds) == (2.0, 3)
-    for name, value in {"seeds": 1.5, "policy": "lstm", "discount": "much", "scaled": "perhaps"}.items():
+    for name, value in {"seeds": 1.5, "start": "never", "discount": "much", "scaled": "perhaps"}.items():
         with pytest.raises(ValueError, match=f"{name}|{value}"):
             from_fields(default, {name: value}, "test")

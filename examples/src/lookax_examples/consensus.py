@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax
-import lookax as lx
 import optax
+
+import lookax as lx
 
 
 class Consensus(eqx.Module):
@@ -20,7 +21,10 @@ class Consensus(eqx.Module):
 
     def update(self, key, state):
         def gradient(i, policies):
-            return jax.grad(lambda mine: self.lola.game.values((*policies[:i], mine, *policies[i + 1 :]))[i])(policies[i])
+            def value(mine):
+                return self.lola.game.values((*policies[:i], mine, *policies[i + 1 :]))[i]
+
+            return jax.grad(value)(policies[i])
 
         def size(policies):
             return sum(optax.tree.norm(gradient(i, policies), squared=True) for i in range(len(policies)))

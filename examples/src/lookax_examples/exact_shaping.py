@@ -2,11 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+
 import lookax as lx
 
 game = lx.MatrixGame([[2, 3], [0, 5]])
 rates = jnp.array([0.1, 0.3, 1.0])
 for make in (lx.lola, lx.pola):
-    train = jax.jit(jax.vmap(lambda rate: lx.train(make(game, learning_rate=rate), jax.random.key(0), 30)))
-    state, history = train(rates)
+    train = lambda rate, make=make: lx.train(make(game, learning_rate=rate), jax.random.key(0), 30)
+    state, history = jax.jit(jax.vmap(train))(rates)
     print(make.__name__, history["returns"][:, -1])

@@ -3,8 +3,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import lookax as lx
 import optax
+
+import lookax as lx
 
 model = eqx.nn.MLP(2, 1, 8, 1, key=jax.random.key(0))
 inputs = jax.random.normal(jax.random.key(1), (6, 32, 2))

@@ -21,24 +21,6 @@ from lookax.experiments.presets import (
     pola_figure4,
     pola_figure5,
 )
-from lookax.experiments.settings.actor_critics import ActorCriticLearning
-from lookax.experiments.settings.exact_shaping import ExactShaping
-from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
-from lookax.experiments.settings.sampled_shaping import SampledShaping
-from lookax.experiments.settings.tabular_meta_gradients import LIRPGGradient, MAMLGradient
-from lookax.experiments.settings.tabular_meta_learning import LIRPGLearning, MAMLLearning
-
-AnySettings = (
-    ExactShaping
-    | SampledShaping
-    | RecurrentShaping
-    | MAMLGradient
-    | LIRPGGradient
-    | MAMLLearning
-    | LIRPGLearning
-    | ActorCriticLearning
-)
-"""The settings that presets have."""
 
 GMRL_TABULAR = Collection(
     "gmrl-tabular",

@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
 from lookax.categorical import kl_divergence
-from lookax.games.check_outputs import check_outputs
-from lookax.games.game import Policies, Policy
+from lookax.games.game import Policies, Policy, check_outputs
 from lookax.games.markov_chain import check_discount, state_visitation
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import own_view

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from lookax.errors import BadInputError
+
 Policy = Callable[[Float[Array, " D"]], Float[Array, " A"]]
 """From one observation to action logits; also a pytree of its parameters."""
 
@@ -66,3 +68,12 @@ class Seen(NamedTuple):
     state: PyTree
     actions: Int[Array, " N"]
     rewards: Float[Array, " N"]
+
+
+def check_outputs(player: int, shape: tuple[int, ...], num_actions: int) -> None:
+    """Raises `ValueError` unless a policy's outputs, of this shape for one observation, are one for each action."""
+    if shape != (num_actions,):
+        raise BadInputError(
+            f"policy: that of player {player} gives logits of shape {shape}, and the player has {num_actions} actions; "
+            "give it one output for each"
+        )

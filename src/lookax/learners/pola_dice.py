@@ -14,7 +14,6 @@ from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
 
 from lookax.concrete import constant
 from lookax.errors import check, check_at_least
-from lookax.games.check_game import check_game
 from lookax.games.game import Game
 from lookax.games.swapped_seats import SwappedSeats
 from lookax.learners.learner import Metrics
@@ -24,6 +23,7 @@ from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.lookahead.total_derivative import Ahead, ahead, total_gradient
 from lookax.policies.actor import Actor, MixedActors, TremblingActor, actor_of, actors_of
+from lookax.rollouts.check_game import check_game
 from lookax.rollouts.microbatches import Play
 
 
@@ -107,7 +107,7 @@ class POLADiCEUpdate(eqx.Module):
         """The optimisers' first states.
 
         **Raises:** `ValueError`, with all that is wrong with the game, as
-        [`check_game`][lookax.games.check_game.check_game] does.
+        [`check_game`][lookax.rollouts.check_game.check_game] does.
         """
         check_game(self.play.game)
         return self._first(agent)

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from lookax.games.check_outputs import check_outputs
-from lookax.games.game import Game, Seen
+from lookax.games.game import Game, Seen, check_outputs
 from lookax.policies.actor import Actor, MixedActors
 
 

@@ -59,11 +59,16 @@ def _narrowed(default: Any) -> Any:
     hints = typing.get_type_hints(type(default), include_extras=True)
     values = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
     inner = {name: _narrowed(value) for name, value in values.items() if dataclasses.is_dataclass(value)}
-    if all(inner[name] is values[name] and type(values[name]) in options_of(hints[name]) for name in inner):
+    if all(inner[name] is values[name] and _is_closed(hints[name]) for name in inner):
         return default
     fields = [(name, type(inner[name]) if name in inner else hints[name]) for name in values]
     kind = dataclasses.make_dataclass(type(default).__name__, fields, frozen=True)
     return kind(**values | inner)
+
+
+def _is_closed(hint: Any) -> bool:
+    """Whether a type of settings names all that there may be."""
+    return all(dataclasses.is_dataclass(option) or option is type(None) for option in options_of(hint))
 
 
 def _widened(default: Parsed, narrowed: Any) -> Parsed:

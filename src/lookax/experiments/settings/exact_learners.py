@@ -1,6 +1,7 @@
 """Settings of the learners, as experiments give them and the command line overrides them."""
 
 import dataclasses
+from typing import ClassVar, Protocol, runtime_checkable
 
 from lookax.choices import AdjointName, DivergenceWeights, OptimiserName, PolicyKind
 from lookax.errors import check_at_least, check_positive
@@ -138,4 +139,22 @@ class POLASettings:
             self.opponent_modelling.validate()
 
 
-Algorithm = NaiveSettings | LOLASettings | POLASettings
+@runtime_checkable
+class OwnSettings(Protocol):
+    """Settings of a learner of one's own: a frozen dataclass, which names what makes the learner.
+
+    **Attributes:**
+
+    - `learner`: `"package.module:function"` of these settings, the [`ExactPlay`][lookax.games.exact_play.ExactPlay],
+      what makes policies ([`PolicyMaker`][lookax.policies.factory.PolicyMaker]) and what makes the first ones, from a
+      key.
+    """
+
+    learner: ClassVar[str]
+
+    def validate(self) -> None:
+        """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
+        ...
+
+
+Algorithm = NaiveSettings | LOLASettings | POLASettings | OwnSettings

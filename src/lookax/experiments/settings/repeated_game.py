@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 from lookax.choices import Activation, Initialiser, MatrixGameName, PolicyKind, Start
 from lookax.errors import check, check_at_least, check_positive
@@ -53,6 +54,9 @@ class RepeatedGame:
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
         check_at_least("num_players", self.num_players, 2)
+        kinds = get_args(PolicyKind)
+        rule = f"one of {', '.join(kinds)}, or package.module:function"
+        check(self.policy in kinds or ":" in self.policy, "policy", self.policy, rule)
         if self.payoffs is not None:
             check_payoffs(self.payoffs)
         if self.game != "contribution":

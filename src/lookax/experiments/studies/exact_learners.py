@@ -53,8 +53,8 @@ def learner_of(settings: Algorithm, play: ExactPlay, maker: PolicyMaker, initial
 
     **Arguments:** the game; what makes policies for its players; what makes the first ones, from a key.
     """
-    if (own := getattr(settings, "learner", None)) is not None:
-        return import_named("algorithm", own)(settings, play, maker, initial)
+    if not isinstance(settings, NaiveSettings | LOLASettings | POLASettings):
+        return import_named("algorithm", settings.learner)(settings, play, maker, initial)
     optimiser = optimiser_of(settings.optimiser, settings.learning_rate)
     if isinstance(settings, NaiveSettings):
         return Naive(game=play, initial=initial, optimiser=optimiser)

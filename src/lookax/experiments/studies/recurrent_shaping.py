@@ -18,12 +18,10 @@ from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, Recur
 from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.matrix_games import matrix_game_of, paying
 from lookax.experiments.studies.study import AGAINST, against_metric
-from lookax.games.check_game import check_game
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Policies
 from lookax.games.matrix_game import MatrixGame
 from lookax.imports import import_named
-from lookax.learners.constructors import PolicyFactory, new_agent
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.opponents.imitation import Imitation
@@ -36,7 +34,9 @@ from lookax.policies.network import Network
 from lookax.policies.recurrent import network
 from lookax.policies.serialisation import deserialise, serialise
 from lookax.policies.strategies import Strategy, strategy, strategy_names
+from lookax.rollouts.check_game import check_game
 from lookax.rollouts.microbatches import Play
+from lookax.training.constructors import PolicyFactory, new_agent
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,9 +58,9 @@ def stored_reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
     name = content.get("figure") or content.get("collection")
     if name is None:
         raise BadInputError(f"{str(path / CONFIG)!r} names no preset, figure or collection; put back what it said")
-    find_figure(str(name), content.get("plugin"))
     fields = {field: content[field] for field in ("seeds", "first_seed") if field in content}
     try:
+        find_figure(str(name), content.get("plugin"))
         as_it_is = Reproduction(str(name), None, 0, Recording())
         reproduction = from_fields(as_it_is, fields | fields_of("recording", content), str(path))
         reproduction.recording.validate()

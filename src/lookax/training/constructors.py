@@ -8,7 +8,6 @@ import optax
 from jaxtyping import Array, Key, ScalarLike
 
 from lookax.choices import GameEstimator, PolicyKind
-from lookax.games.check_game import check_game
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
@@ -26,6 +25,7 @@ from lookax.lookahead.objectives import Maximiser
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.recurrent import network
+from lookax.rollouts.check_game import check_game
 from lookax.rollouts.microbatches import Play
 
 PolicyFactory = Callable[[Key[Array, ""], int, int], Any]
@@ -72,7 +72,7 @@ def lola(
     state, history = jax.jit(lambda key: lx.train(learner, key, 200))(jax.random.key(0))
     ```
 
-    **Arguments:** as of [`naive`][lookax.learners.constructors.naive], and
+    **Arguments:** as of [`naive`][lookax.training.constructors.naive], and
 
     - `inner_learning_rate`: η of one plain gradient step of the opponents.
     - `lookahead`: what opponents are expected to do, instead of that step.
@@ -101,7 +101,7 @@ def pola(
 ) -> POLA:
     """[`POLA`][lookax.learners.pola.POLA] in a matrix game, from exact values; outer steps until the policy is still.
 
-    **Arguments:** as of [`lola`][lookax.learners.constructors.lola], with `learning_rate` that of the outer steps, and
+    **Arguments:** as of [`lola`][lookax.training.constructors.lola], with `learning_rate` that of the outer steps, and
 
     - `outer_beta`: β of my KL divergence from the policy before the update.
     - `inner_beta`: β of the opponents' one; `None` for no such term.
@@ -130,7 +130,7 @@ def lola_dice(
 ) -> LOLADiCE:
     """[`LOLADiCE`][lookax.learners.lola_dice.LOLADiCE] in a matrix game, from sampled games, without a critic.
 
-    **Arguments:** as of [`lola`][lookax.learners.constructors.lola], with `learning_rate` that of Adam, and
+    **Arguments:** as of [`lola`][lookax.training.constructors.lola], with `learning_rate` that of Adam, and
 
     - `horizon`: steps of a game.
     - `batch_size`: games behind each estimate.
@@ -187,7 +187,7 @@ def pola_dice(
     - `policy`: `make(key, num_inputs, num_outputs)`, for policies other than those networks.
 
     **Raises:** `ValueError` for a game of more players, for numbers out of range, and, by `init`, for all that
-    [`check_game`][lookax.games.check_game.check_game] finds.
+    [`check_game`][lookax.rollouts.check_game.check_game] finds.
     """
     agent = POLADiCEUpdate(
         play=Play(game=game, horizon=horizon, batch_size=batch_size),

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.games.check_game import check_game
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
+from lookax.rollouts.check_game import check_game
 
 
 class Ring(eqx.Module):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -6,7 +8,7 @@ import optax
 import pytest
 
 import lookax as lx
-from lookax.learners.check_learner import check_learner
+from lookax.training.check_learner import check_learner
 
 
 def game():
@@ -32,12 +34,12 @@ class Halved(Counting):
 
 
 class Listing(Counting):
-    def update(self, key, state):
+    def update(self, key, state):  # type: ignore
         return state, [state]  # type: ignore
 
 
 class Alone(Counting):
-    def update(self, key, state):
+    def update(self, key, state):  # type: ignore
         return state
 
 
@@ -95,13 +97,13 @@ def test_training_refuses_what_is_no_learner():
 @pytest.mark.usefixtures("types_unchecked")
 def test_a_lookahead_without_shaping_is_refused(make):
     maker = lx.PolicyMaker(game())
-    fields = {"outer_beta": 1.0} if make is lx.POLA else {}
+    fields: Any = {"outer_beta": 1.0} if make is lx.POLA else {}
     with pytest.raises(ValueError, match=r"a Lookahead is not allowed; it must be Shaping\(lookahead=…\)"):
         make(
             game=lx.ExactPlay(game(), maker.observations(), 0.9),
             initial=maker.initial,
             optimiser=optax.sgd(1.0),
-            shaping=lx.Lookahead(optax.sgd(1.0)),
+            shaping=lx.Lookahead(optax.sgd(1.0)),  # type: ignore
             **fields,
         )
 

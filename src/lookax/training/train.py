@@ -7,8 +7,8 @@ import jax
 from jaxtyping import Array, Key
 
 from lookax.errors import check_at_least
-from lookax.learners.check_learner import check_is_learner, check_same_shapes
 from lookax.learners.learner import Learner, Metrics, State
+from lookax.training.check_learner import check_is_learner, check_same_shapes
 
 
 def train(

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
-from lookax.games.check_game import PARTS, differences, game_complaints, name_of, raise_all, traced
+from lookax.rollouts.check_game import PARTS, differences, game_complaints, name_of, raise_all, traced
 
 
 def check_learner(learner: Any) -> None:
@@ -15,7 +15,7 @@ def check_learner(learner: Any) -> None:
     It looks at whether `init(key)` and `update(key, state)` are there, work under `jax.vmap`, and do the same when they
     are traced twice; whether an update gives a state of the same shapes and types as it was given; and whether metrics
     are arrays by name. If the learner has a `game`, that is checked as
-    [`check_game`][lookax.games.check_game.check_game] does.
+    [`check_game`][lookax.rollouts.check_game.check_game] does.
 
     Nothing is computed, but the update is traced three times, which may take seconds.
 
