@@ -50,7 +50,8 @@ class ConsensusSettings:
 
 def consensus(settings, play, maker, initial):
     """The learner of these settings."""
-    return Consensus(lx.lola(play.game, learning_rate=settings.learning_rate), settings.weight)
+    lola = lx.lola(play.game, learning_rate=settings.learning_rate)
+    return Consensus(dataclasses.replace(lola, game=play, initial=initial), settings.weight)
 
 
 settings = lx.ExactShaping(ConsensusSettings(), total_updates=100)

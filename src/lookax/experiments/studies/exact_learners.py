@@ -1,6 +1,7 @@
 """From settings of algorithms with exact values to learners."""
 
 import dataclasses
+from typing import Any
 
 import optax
 from jaxtyping import ScalarLike
@@ -45,7 +46,7 @@ def lookahead_of(settings: GradientSteps | ProximalPointSettings) -> Lookahead |
     return Lookahead(optimiser, settings.inner_steps, adjoint_by_name(settings.adjoint))
 
 
-def learner_of(settings: Algorithm, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> Naive | LOLA | POLA:
+def learner_of(settings: Algorithm, play: ExactPlay, maker: PolicyMaker, initial: Initial) -> Any:
     """The learner that settings describe.
 
     Settings of a learner of one's own say by `learner = "package.module:function"` what makes it: a function of these

@@ -1,7 +1,7 @@
 """Opponent shaping with exact values: a matrix game, policies, a learner, and how long to learn."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Array, Key
 
@@ -10,9 +10,6 @@ from lookax.experiments.studies.exact_learners import learner_of
 from lookax.experiments.studies.repeated_game import RepeatedGameStudy, quantities
 from lookax.games.exact_play import ExactPlay
 from lookax.learners.learner import Metrics
-from lookax.learners.lola import LOLA
-from lookax.learners.naive import Naive
-from lookax.learners.pola import POLA
 from lookax.learners.simultaneous import PlayersState
 
 
@@ -43,5 +40,5 @@ class ExactShapingStudy(RepeatedGameStudy):
         del key
         return quantities(self.play(), state.policies)
 
-    def _learner(self) -> Naive | LOLA | POLA:
+    def _learner(self) -> Any:
         return learner_of(self.settings.algorithm, self.play(), self.policy_maker(), self.draw_policies)
