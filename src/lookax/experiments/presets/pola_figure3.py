@@ -2,7 +2,7 @@
 
 Presets do what the published commands do, oddities included: the network sees player 1's action first whoever looks;
 POLA's opponents are expected to take one plain gradient step; its outer loop stops when a step moves the policy by less
-than 1e-8 in KL divergence, which is short of the proximal point (docs/pola-exact.md says by how much).
+than 1e-8 in KL divergence, which is short of the proximal point (docs/results/pola-exact.md says by how much).
 """
 
 from lookax.choices import PolicyKind

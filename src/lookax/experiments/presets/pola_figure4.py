@@ -5,7 +5,7 @@ opponents are fitted with the step sizes of policies (the code never reads those
 
 At laptop scale games and networks are small: eight seeds learn within minutes on two cores. Learners are as published
 there, too. In two more presets some actions are random ones, and some games are against a defector
-(docs/agents-with-memory.md says why).
+(docs/results/recurrent-agents.md says why).
 """
 
 import dataclasses

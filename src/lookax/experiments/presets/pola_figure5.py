@@ -3,7 +3,7 @@
 At published scale, presets do what the published commands do; see
 [`lookax.experiments.presets.pola_figure4`][]. At laptop scale eight seeds learn within minutes on
 two cores: long enough to see agents begin to prefer their own coins, and not to see them keep to it
-(docs/agents-with-memory.md).
+(docs/results/recurrent-agents.md).
 """
 
 import dataclasses

@@ -36,7 +36,7 @@ def on_ray(address: str | None) -> Engine:
         import ray
         import ray.exceptions
     except ImportError:
-        raise BadInputError("engine: Ray is not installed; `pip install lookax[cluster]`") from None
+        raise BadInputError("engine: Ray is not installed; `pip install ray` (lookax' extra cluster)") from None
 
     def learn(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
         programs = programs_of(sweep, path)

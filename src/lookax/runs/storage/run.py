@@ -15,7 +15,7 @@ from lookax.runs.storage.config import as_fields, fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder
 from lookax.runs.storage.metrics import read_history
 
-NO_WANDB = "wandb_project: Weights & Biases is not installed; `pip install lookax[wandb]`"
+NO_WANDB = "wandb_project: Weights & Biases is not installed; `pip install wandb` (lookax' extra wandb)"
 
 MAY_CHANGE = ("total_updates",)
 """Settings that another number may be given for when a run is resumed."""
