@@ -48,7 +48,7 @@ class MinAtar:
             hint = f"did you mean {near[0]}? " if near else ""
             raise BadInputError(f"game: {self.game!r} is not known; {hint}there are {', '.join(GAMES)}")
         if importlib.util.find_spec("gymnax") is None:
-            raise BadInputError("game: MinAtar needs gymnax; pip install 'lookax[minatar]'")
+            raise BadInputError("game: MinAtar needs gymnax; `pip install gymnax six` (lookax' extra minatar)")
 
     @property
     def num_actions(self) -> int:
