@@ -158,3 +158,14 @@ def test_presets_of_an_installed_package_are_known():
     origins = json.loads(found.stdout)
     assert origins["lola-consensus"] == "lookax_examples.consensus"
     assert origins["berries"] == "lookax_examples.berries"
+
+
+def test_presets_of_an_interactive_session_are_told_apart(tmp_path):
+    program = f"""
+import lookax as lx
+settings = lx.ExactShaping(lx.LOLASettings(lx.GradientSteps()), seeds=1, total_updates=1)
+lx.run(lx.Preset("my-typed", "", settings, lx.EXACT), out={str(tmp_path / "run")!r})
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    with pytest.raises(ValueError, match="'my-typed' was registered in an interactive session; register it again here"):
+        lx.open_run(tmp_path / "run")

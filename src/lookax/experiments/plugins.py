@@ -23,6 +23,9 @@ from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS, add, look
 GROUP = "lookax.presets"
 """The group of entry points: modules that register presets, or presets and figures themselves, alone or in a list."""
 
+INTERACTIVE = "interactive session"
+"""Where presets come from that no file holds."""
+
 BETWEEN = ("lookax", "jaxtyping", "beartype")
 """Packages whose functions may stand between `register` and the code that calls it."""
 
@@ -97,6 +100,11 @@ def _make_known(what: str, name: str, places: Sequence[dict[str, Any]], plugin: 
     load_entry_points()
     if plugin is None or any(name in known for known in places):
         return
+    if plugin == INTERACTIVE:
+        raise BadInputError(
+            f"{what}: {name!r} was registered in an interactive session; register it again here, or put it in a file and "
+            "say where: `lookax --plugin FILE.py …`"
+        )
     try:
         load_plugin(plugin)
     except BadInputError as mistake:
@@ -128,18 +136,18 @@ def _load_file(path: Path) -> None:
 def _caller() -> dict[str, Any]:
     """The global variables of the code that has called lookax; what checks types of calls stands between."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] in BETWEEN:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in BETWEEN:
         frame = frame.f_back
     return frame.f_globals
 
 
-def _origin(caller: dict[str, Any]) -> str | None:
-    """Where code comes from: a module's name; a script's file; `None` in an interactive session."""
-    if caller["__name__"] != "__main__":
-        module = sys.modules.get(caller["__name__"])
-        return caller["__name__"] if module is not None else None
+def _origin(caller: dict[str, Any]) -> str:
+    """Where code comes from: a module's name; a script's file; or neither, in an interactive session."""
+    name = caller.get("__name__", "__main__")
+    if name != "__main__":
+        return name if name in sys.modules else INTERACTIVE
     if "__file__" not in caller:
-        return None
+        return INTERACTIVE
     path = Path(caller["__file__"]).resolve()
     # So that settings that say `"script:function"` find this very module, and not a second copy of it.
     sys.modules.setdefault(path.stem, sys.modules["__main__"])

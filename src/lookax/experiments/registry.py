@@ -59,8 +59,8 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in (*ipd.PRESETS, *
     preset.name: preset for figure in FIGURES.values() for preset in figure.presets
 }
 
-ORIGINS: dict[str, str | None] = {}
-"""Where those that are not lookax's come from, by name: a module, a file, or an interactive session (None)."""
+ORIGINS: dict[str, str] = {}
+"""Where those that are not lookax's come from, by name: a module, a file, or an interactive session."""
 
 Named = TypeVar("Named")
 
@@ -76,10 +76,10 @@ def starting_points() -> dict[str, Preset]:
     return {name: preset for name, preset in PRESETS.items() if name not in in_figures}
 
 
-def add(items: Iterable[Preset | Figure | Collection], origin: str | None) -> None:
+def add(items: Iterable[Preset | Figure | Collection], origin: str) -> None:
     """Adds presets and figures, and the presets of figures.
 
-    **Arguments:** their `origin`: a module's name or a file, `None` if there is none to load them from.
+    **Arguments:** their `origin`: a module's name, a file, or an interactive session.
 
     **Raises:** `ValueError` for a name that lookax has, or that comes from elsewhere, and for other things.
     """
@@ -96,7 +96,7 @@ def add(items: Iterable[Preset | Figure | Collection], origin: str | None) -> No
             raise BadInputError(f"register: {item!r} is not allowed; it must be a Preset, a Figure or a Collection")
 
 
-def _add_one(item: Any, known: dict[str, Any], origin: str | None) -> None:
+def _add_one(item: Any, known: dict[str, Any], origin: str) -> None:
     if item.name in known and item.name not in ORIGINS:
         raise BadInputError(f"register: {item.name!r} is a name of lookax; take another one")
     if ORIGINS.get(item.name, origin) != origin:

@@ -134,7 +134,9 @@ def game_names() -> list[str]:
     """
     # ale-py has batches of games only where gymnasium is there.
     if any(importlib.util.find_spec(module) is None for module in ("ale_py", "gymnasium")):
-        raise BadInputError("game: Atari needs ale-py and gymnasium; `pip install ale-py gymnasium` (lookax' extra atari)")
+        raise BadInputError(
+            "game: Atari needs ale-py and gymnasium; `pip install ale-py gymnasium` (lookax' extra atari)"
+        )
     from ale_py import roms
 
     return sorted(roms.get_all_rom_ids())

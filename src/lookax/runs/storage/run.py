@@ -95,7 +95,7 @@ class Run:
         )
 
 
-def origin_of(name: str) -> dict[str, str | None]:
+def origin_of(name: str) -> dict[str, str]:
     """What a configuration says of where a preset or figure of one's own comes from; nothing of lookax's own."""
     return {"plugin": ORIGINS[name]} if name in ORIGINS else {}
 
