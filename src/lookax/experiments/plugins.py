@@ -102,8 +102,8 @@ def _make_known(what: str, name: str, places: Sequence[dict[str, Any]], plugin: 
         return
     if plugin == INTERACTIVE:
         raise BadInputError(
-            f"{what}: {name!r} was registered in an interactive session; register it again here, or put it in a file and "
-            "say where: `lookax --plugin FILE.py …`"
+            f"{what}: {name!r} was registered in an interactive session; register it again here, or put it in a file "
+            "and say where: `lookax --plugin FILE.py …`"
         )
     try:
         load_plugin(plugin)
