@@ -38,6 +38,7 @@ check: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+	$(BIN)/python -m tools.words
 
 docs: install ## the site, in site/: tutorials are run, warnings are errors
 	$(BIN)/python -m tools.docs

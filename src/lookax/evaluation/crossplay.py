@@ -15,8 +15,8 @@ def pairings(first: int | None, second: int | None, *, itself: bool) -> np.ndarr
     """Which of the `first` seat's seeds meets which of the `second` one's, `[pairings, 2]`.
 
     Every seed of the larger number takes part once, those of the smaller one over and over: s with s. A run that meets
-    `itself` has s meet s + 1, the last one the first, so that nobody meets the partner that it has learned with (with
-    a single seed there is nobody else). `None` stands for a fixed strategy, which all others meet: it is number 0.
+    `itself` has s meet s + 1, the last one the first, so that no agent meets the partner that it has learned with (with
+    a single seed there is no other). `None` stands for a fixed strategy, which all others meet: it is number 0.
     """
     numbers = first or 1, second or 1
     seeds = np.arange(max(numbers))

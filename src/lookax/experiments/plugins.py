@@ -177,7 +177,7 @@ def _loading(plugin: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told(plugin: str) -> Iterator[None]:
-    """Within, whatever goes wrong is told in one line that names the plugin and where."""
+    """Within, errors become one line that names the plugin and where."""
     try:
         yield
     except BadInputError as mistake:

@@ -75,7 +75,7 @@ class SoftmaxTabularPolicy(StatePolicy):
 
 
 def preconditioner(num_states: int) -> np.ndarray:
-    """A = I with −2 in the first column (nobody cooperated) of every other row; `[S, S]` (POLA, appendix B.1.2).
+    """A = I with −2 in the first column (no player cooperated) of every other row; `[S, S]` (POLA, appendix B.1.2).
 
     A gradient step on θ then moves all states' logits Aθ against the logit of mutual defection.
     """

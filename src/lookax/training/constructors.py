@@ -40,7 +40,7 @@ def naive(
     horizon: int | None = None,
     learning_rate: ScalarLike = 1.0,
 ) -> Naive:
-    """Naive learners in a matrix game, from exact values: each climbs its own return as if no other player learned.
+    """Naive learners in a matrix game, from exact values: each maximises its own return as if the others did not learn.
 
     **Arguments:**
 

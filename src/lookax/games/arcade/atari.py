@@ -160,7 +160,7 @@ def shrunk(screens: UInt8[Array, "B height width 3"]) -> UInt8[Array, "B 84 84"]
 
 
 def _overlapped(pixels: Int[Array, "B height width"], axis: int) -> Int[Array, "B _ _"]:
-    """Sums over 84 equal pieces of an axis, each pixel times the 84ths of it that lie in a piece."""
+    """Sums over 84 equal intervals of an axis, each pixel times the 84ths of it that lie in an interval."""
     size = pixels.shape[axis]
     first, weights = _overlaps(size)
     shape = (-1,) + (1,) * (2 - axis)

@@ -115,7 +115,7 @@ class Game:
         self.screen = self._next_episode()
 
     def step(self, action: int) -> EmulatorStep:
-        """An action of the player, and all steps that nobody chooses until it is the player's turn again."""
+        """An action of the player, and all steps until the player chooses again."""
         if self._cut:
             return EmulatorStep(self._next_episode(), 0.0, False, False, 0.0, False, True)
         screen, reward = self._hold(action)
@@ -199,7 +199,7 @@ class Emulators:
         self._lock = threading.Lock()
 
     def begin(self, games: "Atari", batch_size: int, seed: int, count: int) -> tuple[int, np.ndarray]:
-        """New ones, that nobody else has: their number, and the first screens."""
+        """New ones, used by no other batch: their number, and the first screens."""
         playing = Playing(games, batch_size, seed, count)
         with self._lock:
             number = self._begun[games, seed]

@@ -29,7 +29,7 @@ class MetricsFile:
         self._end = position
 
     def append(self, first_update: int, first_seed: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Adds metrics `[updates, seeds, …]`, and hands them to the operating system."""
+        """Adds metrics `[updates, seeds, …]`, and gives them to the operating system."""
         row = b'{"update":%d,"seed":%d'
         for name, values in metrics.items():
             inner = values.ndim - 2
