@@ -17,7 +17,8 @@ from tools.docs import checks, exports, notebooks
 
 ROOT = Path(__file__).parents[1]
 FIGURE = b"\x89PNG\r\n\x1a\n" + bytes(8) + (1280).to_bytes(4, "big") + (960).to_bytes(4, "big")
-MODULES = [name for name in lookax.__all__ if isinstance(getattr(lookax, name), type)]
+CLASSES = [getattr(lookax, name) for name in lookax.__all__ if isinstance(getattr(lookax, name), type)]
+MODULES = [kind.__name__ for kind in CLASSES if not getattr(kind, "_is_protocol", False)]
 
 
 @pytest.fixture(scope="module")

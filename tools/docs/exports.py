@@ -12,7 +12,18 @@ from markdown.preprocessors import Preprocessor
 
 PACKAGE = Path(__file__).parents[2] / "src" / "lookax"
 PLACE = "<!-- exports -->"
-ORDER = ["games", "policies", "rollouts", "surrogates", "lookahead", "learners", "evaluation", "experiments", "runs"]
+ORDER = [
+    "training",
+    "games",
+    "policies",
+    "rollouts",
+    "surrogates",
+    "lookahead",
+    "learners",
+    "evaluation",
+    "opened",
+    "commands",
+]
 
 
 def exports() -> dict[str, dict[str, str]]:

@@ -8,6 +8,7 @@ EXACT = Report(
     ("returns", "tit_for_tat"),
     "lookax.experiments.reports.exact:cooperation_map",
 )
+"""Of learners with exact values: returns, cooperation in every state, tit-for-tat."""
 
 SAMPLED = Report(
     "lookax.experiments.reports.sampled:draw_run",
@@ -15,6 +16,7 @@ SAMPLED = Report(
     ("score", "correlation"),
     "lookax.experiments.reports.exact:cooperation_map",
 )
+"""Of LOLA-DiCE: scores, correlations with exact gradients, cooperation in every state."""
 
 RECURRENT = Report(
     "lookax.experiments.reports.recurrent:draw_run",
@@ -22,15 +24,18 @@ RECURRENT = Report(
     ("score", "against_always_defect", "own_coin_share"),
     "lookax.experiments.reports.recurrent:coin_maps",
 )
+"""Of recurrent agents: scores with each other and against fixed strategies, and coins."""
 
 GRADIENTS = Report(
     "lookax.experiments.reports.gradients:draw_run",
     "lookax.experiments.reports.gradients:quality_table",
     ("correlation", "variance"),
 )
+"""Of estimated meta-gradients: correlation, variance and bias."""
 
 ACTOR_CRITICS = Report(
     "lookax.experiments.reports.actor_critics:draw",
     "lookax.experiments.reports.actor_critics:table",
     ("score", "entropy", "discount"),
 )
+"""Of actor-critics: scores, entropy and hyperparameters."""

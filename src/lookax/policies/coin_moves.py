@@ -19,8 +19,8 @@ class OneCoinMoves(eqx.Module):
     """Moves in the one-coin game on an n × n torus, n = `grid_size`, as in POLA's code.
 
     Who defects steps towards the coin on a shortest path. Who cooperates does so if the coin is its own, and otherwise
-    makes the opposite move, which never takes a coin. (On the coin's cell, where no player is after a pick-up, every move
-    leads away: it is action 2, or its opposite.)
+    makes the opposite move, which never takes a coin. (On the coin's cell, where no player is after a pick-up, every
+    move leads away: it is action 2, or its opposite.)
     """
 
     grid_size: int = eqx.field(static=True)
