@@ -10,7 +10,7 @@ import yaml
 
 from lookax.cli import main
 from lookax.experiments.preset import Collection, Table
-from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.experiments.registry import COLLECTIONS, FIGURES, ORIGINS, PRESETS
 from lookax.experiments.settings.groups import GROUPS, OTHER, group_of
 from lookax.options import RunOptions
 from lookax.runs.arguments import described_fields, parse
