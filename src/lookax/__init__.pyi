@@ -7,6 +7,7 @@ from .commands import list_runs as list_runs
 from .commands import play as play
 from .commands import report as report
 from .commands import reproduce as reproduce
+from .commands import resume as resume
 from .commands import show as show
 from .commands import sweep as sweep
 from .evaluation.gradient_quality import gradient_quality as gradient_quality
@@ -56,7 +57,6 @@ from .lookahead.optimiser import Optimiser as Optimiser
 from .lookahead.proximal import ProximalPoint as ProximalPoint
 from .opened import OpenRun as OpenRun
 from .opened import open_run as open_run
-from .opened import resume as resume
 from .opened import run as run
 from .policies.factory import PolicyMaker as PolicyMaker
 from .policies.player import Player as Player

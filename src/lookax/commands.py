@@ -6,16 +6,18 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
-from lookax.opened import AnyPath, Given, chosen_preset, new_folder, start_jax
+from lookax.opened import AnyPath, Given, chosen_preset, new_folder, resume_run, start_jax
 from lookax.options import Cluster
 from lookax.runs.arguments import settings_table
-from lookax.runs.commands.combinations import Sweep
+from lookax.runs.commands.combinations import Sweep, stored_sweep
 from lookax.runs.commands.listing import listing, standings
-from lookax.runs.commands.reproduction import Reproduction
+from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
 from lookax.runs.storage.config import from_fields
+from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, read_run
 
 if TYPE_CHECKING:
@@ -25,6 +27,32 @@ if TYPE_CHECKING:
     from lookax.runs.commands.evaluate import Evaluation
     from lookax.runs.commands.inspect import Inspection
     from lookax.runs.commands.play import WholeGames
+
+
+def resume(path: AnyPath, *, engine: str = "local", address: str | None = None, **fields: Any) -> Any:
+    """Goes on with a run, a sweep or a reproduction where it stopped, bit for bit, as `lookax resume` does.
+
+    **Arguments:**
+
+    - `path`: its folder.
+    - `engine`, `address`: of a sweep, as of `sweep`.
+    - `fields`: of a run: `total_updates`, and what is recorded when, by name.
+
+    **Returns:** what `run`, `sweep` and `reproduce` do.
+
+    **Raises:** `ValueError`, in one line, for a folder that holds nothing of its own, or a field that may not change.
+    """
+    folder = Path(path)
+    content = RunFolder(folder).config()
+    if "preset" in content:
+        return resume_run(folder, **fields)
+    if fields:
+        raise BadInputError(f"{next(iter(fields))}: may not change; sweeps and reproductions go on as they were begun")
+    if "sweep" in content:
+        cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.resume")
+        go_on_with_sweep(stored_sweep(content), cluster, lambda: folder)
+        return _results(folder)
+    return begin_reproduction(stored_reproduction(content, folder), lambda: folder)
 
 
 def sweep(
@@ -57,11 +85,7 @@ def sweep(
     cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.sweep")
     chosen = dataclasses.replace(chosen, settings=given.settings)
     plain = {field: [_plain(value) for value in own] for field, own in values.items()}
-    path = begin_sweep(Sweep(chosen, plain, given.recording), cluster, None if out is None else Path(out))[0]
-
-    import pandas as pd
-
-    return pd.read_csv(path / "results.csv")
+    return _results(begin_sweep(Sweep(chosen, plain, given.recording), cluster, None if out is None else Path(out))[0])
 
 
 def reproduce(
@@ -196,6 +220,13 @@ def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> d
         for preset in figure.presets:
             study_of(preset.settings).validate()
     return reproduce(reproduction, out())
+
+
+def _results(path: Path) -> "pd.DataFrame":
+    """A sweep's table."""
+    import pandas as pd
+
+    return pd.read_csv(path / "results.csv")
 
 
 def _plain(value: Any) -> Any:

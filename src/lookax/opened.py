@@ -17,7 +17,7 @@ from lookax.runs.processes import Distribution, is_first_process
 from lookax.runs.storage.config import as_fields, differing, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in
 from lookax.runs.storage.metrics import read_history
-from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_config, read_run, refusal
+from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_run, refusal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,8 +118,8 @@ class OpenRun:
         return Player(jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), policies[player]))
 
     def resume(self, **fields: Any) -> "OpenRun":
-        """Goes on where it stopped; see [`resume`][lookax.opened.resume]."""
-        return resume(self.path, **fields)
+        """Goes on where it stopped; see [`resume`][lookax.commands.resume]."""
+        return resume_run(self.path, **fields)
 
     def figure(self) -> Any:
         """Its figure, drawn by matplotlib from the metrics that there are."""
@@ -190,16 +190,8 @@ def run(preset: str | Preset, *, out: AnyPath | None = None, **fields: Any) -> O
     return begin(new, None if out is None else Path(out))
 
 
-def resume(path: AnyPath, **fields: Any) -> OpenRun:
-    """Goes on with a run where it stopped, bit for bit, as `lookax resume` does.
-
-    **Arguments:**
-
-    - `path`: its folder.
-    - `fields`: `total_updates`, and what is recorded when, by name.
-
-    **Raises:** `ValueError`, in one line, for a folder that holds no run of its own, or a field that may not change.
-    """
+def resume_run(path: AnyPath, **fields: Any) -> OpenRun:
+    """Goes on with a run, as [`resume`][lookax.commands.resume] does."""
     before = own_run(Path(path))
     given = from_fields(Given(before.settings, before.recording), fields, "lx.resume")
     return go_on(before, given.settings, given.recording)
@@ -234,8 +226,7 @@ def own_run(path: Path) -> Run:
 
     **Raises:** `ValueError`, in one line, for other folders.
     """
-    read_run(path)
-    before = read_config(RunFolder(path).config(), path / CONFIG, RunFolder(path))
+    before = read_run(path)
     if before.checkpoints.parent != path.resolve():
         raise BadInputError(f"{str(path)!r} learns together with others; resume {str(before.checkpoints.parents[1])!r}")
     return before
