@@ -80,9 +80,9 @@ def test_fields_of_ones_own_are_swept_on_ray(tmp_path):
     results = lx.sweep(
         "lola-consensus", {"weight": [0.0, 0.2]}, seeds=1, total_updates=2, engine="ray", out=tmp_path / "sweep"
     )
-    assert list(results["weight"]) == [0.0, 0.2]
+    assert results["weight"].tolist() == [0.0, 0.2]
     alone = lx.run("lola-consensus", seeds=1, total_updates=2, weight=0.2, out=tmp_path / "alone")
-    assert results["returns/1"][1] == pytest.approx(alone.metrics["returns/1"].iloc[-1], rel=1e-9)
+    assert float(results["returns/1"].iloc[1]) == pytest.approx(float(alone.metrics["returns/1"].iloc[-1]), rel=1e-9)
 
 
 def test_without_consensus_it_is_lola(tmp_path):

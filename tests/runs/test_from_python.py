@@ -113,7 +113,7 @@ def test_sweeps(tmp_path):
     assert len(results) == 8
     assert sorted(set(results["learning_rate"])) == [0.5, 1.0]
     assert {"returns/1", "returns/2", "seed", "update"} <= set(results.columns)
-    again = lx.resume(tmp_path / "sweep")
+    again: pd.DataFrame = lx.resume(tmp_path / "sweep")
     pd.testing.assert_frame_equal(again, results)
     with pytest.raises(ValueError, match="seeds: may not change; sweeps and reproductions go on as they were begun"):
         lx.resume(tmp_path / "sweep", seeds=3)
