@@ -88,7 +88,11 @@ class ExactPlay(eqx.Module):
     def divergence(
         self, player: int, reference: Policy, policy: Policy, weights: Float[Array, " S"] | None = None
     ) -> Float[Array, ""]:
-        """Σₛ w(s) KL(reference(·|s) ‖ policy(·|s)), with weights 1 unless given."""
+        """Σₛ w(s) KL(reference(·|s) ‖ policy(·|s)), with weights 1 unless given.
+
+        **Arguments:** the `player`, from 0; its `reference` policy and its `policy`; `weights` of states in the game's
+        order, `[S]`.
+        """
         before, after = self.log_probs_in_game_order(player, reference), self.log_probs_in_game_order(player, policy)
         per_state = kl_divergence(before, after)
         return per_state.sum() if weights is None else weights @ per_state
