@@ -84,6 +84,9 @@ def lirpg_gradient(
 ) -> tuple[Float[Array, ""], Float[Array, "S A"], PyTree]:
     """The meta-gradient of an intrinsic reward, exact where the estimates are.
 
+    **Arguments:** the `adaptation`, its K steps and estimates; the `mdp`, with the extrinsic reward; the `policy` θ₀;
+    the `intrinsic_reward` r_in, `[S, A]`.
+
     **Returns:** Jᵒᵘᵗᵉʳ(θ_K); its gradient dJᵒᵘᵗᵉʳ/dr_in, `[S, A]`; and θ₁ … θ_K.
     """
 

@@ -84,6 +84,8 @@ def maml_gradient(
 ) -> tuple[Float[Array, ""], PyTree, PyTree]:
     """The meta-gradient of a policy in one task, exact where the estimates are.
 
+    **Arguments:** the `adaptation`, its K steps and estimates; the task's `mdp`; the `policy` φ.
+
     **Returns:** Jᵒᵘᵗᵉʳ(θ_K(φ)); its gradient ∇_φ, a pytree like the policy; and θ₁ … θ_K.
     """
 

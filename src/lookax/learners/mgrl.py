@@ -98,7 +98,10 @@ class OuterObjective(eqx.Module):
     kl_coefficient: ScalarLike = 0.0
 
     def objective(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
-        """J_out(θ_K; τ), of a window that began with the `first` network."""
+        """J_out(θ_K; τ), of a window that began with the `first` network.
+
+        **Arguments:** the `network` θ_K; the `first` network θ₀; the `rollout` τ of θ_K.
+        """
         coefficients = Coefficients(
             discount=self.discount,
             gae_lambda=self.gae_lambda,
@@ -109,7 +112,10 @@ class OuterObjective(eqx.Module):
         return value - self.kl_coefficient * self.divergence(network, jax.lax.stop_gradient(first), rollout)
 
     def divergence(self, one: ActorCritic, other: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
-        """Ê[KL(π(one) ‖ π(other))] over the frames that were acted on."""
+        """Ê[KL(π(one) ‖ π(other))] over the frames that were acted on.
+
+        **Arguments:** `one` network and the `other`; the `rollout` whose frames they are compared on.
+        """
         frames = rollout.observations[:-1].reshape(-1, *rollout.observations.shape[2:])
         log_p, log_q = (jax.nn.log_softmax(network(frames, self.discount)[0]) for network in (one, other))
         return mean_over_played(kl_divergence(log_p, log_q), rollout.played.reshape(-1))
