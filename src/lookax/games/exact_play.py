@@ -27,6 +27,15 @@ class ExactPlay(eqx.Module):
     - `discount`: γ; a reward after t steps counts γᵗ.
     - `horizon`: number of steps, or `None` for infinitely many (then γ < 1).
 
+    ```python
+    game = lx.MatrixGame(lx.TWO_PLAYER_GAMES["prisoners-dilemma"])
+    maker = lx.PolicyMaker(game, "tabular")
+    play = lx.ExactPlay(game, maker.observations(), discount=0.96)
+    policies = maker.initial(jax.random.key(0))
+    print(play.values(policies))  # expected returns, one per player
+    print(play.cooperation(policies))  # P(cooperate | state)
+    ```
+
     **Raises:** `ValueError` for a discount out of range.
     """
 

@@ -99,6 +99,10 @@ def random_mdp(key: Key[Array, ""], num_states: int, num_actions: int, concentra
     - `num_states`, `num_actions`: S and A, at least 1.
     - `concentration`: of the Dirichlet distribution, the same for all next states; positive.
 
+    ```python
+    mdp = lx.random_mdp(jax.random.key(0), num_states=20, num_actions=5, concentration=0.001)
+    ```
+
     **Raises:** `ValueError` for fewer than one state or action, or a concentration that is not positive.
     """
     check_at_least("num_states", num_states, 1)

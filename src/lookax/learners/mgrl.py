@@ -211,6 +211,40 @@ class MGRL(eqx.Module):
     - `outer`: the outer objective.
     - `meta_optimiser`: of η.
 
+    ```python
+    from lookax.games.arcade.minatar import MinAtar
+    from lookax.learners.mgrl import InnerObjective, OuterObjective
+    from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
+    from lookax.policies.convolutional import actor_critic
+
+    environment = MinAtar("breakout")
+    learner = lx.MGRL(
+        environment=environment,
+        network=lambda key: actor_critic(
+            key,
+            environment.frame,
+            environment.num_actions,
+            convolutions=((16, 3, 1),),
+            hidden_size=128,
+            critic_discount=True,
+        ),
+        meta=Coefficients(
+            discount=jnp.array(4.6),
+            gae_lambda=jnp.array(2.9),
+            value_coefficient=jnp.array(0.0),
+            entropy_coefficient=jnp.array(-4.6),
+        ),
+        batch_size=64,
+        steps=5,
+        inner=InnerObjective(surrogate="lvc"),
+        lookahead=lx.Lookahead(learning_optimiser(0.001, max_norm=0.5, total_steps=None), steps=3),
+        outer=OuterObjective(),
+        meta_optimiser=optax.adam(0.001),
+    )
+    state, history = lx.train(learner, jax.random.key(0), 100)
+    print(history["discount"][-1])
+    ```
+
     **Raises:** `ValueError` for numbers out of range.
     """
 

@@ -45,6 +45,17 @@ class Lookahead(eqx.Module):
     - `steps`: K ≥ 0.
     - `adjoint`: how the steps are differentiated.
 
+    ```python
+    lookahead = lx.Lookahead(optax.sgd(0.1), steps=3)
+
+
+    def after_learning(target):
+        return lookahead.maximise(lambda theta: -((theta - target) ** 2), jnp.array(0.0))
+
+
+    print(jax.grad(after_learning)(1.0))  # 1 − 0.8³: through all three steps
+    ```
+
     **Raises:** `ValueError` for a negative number of steps.
     """
 
