@@ -190,12 +190,20 @@ def show(preset: str | Preset) -> Table:
 
 
 def begin_sweep(new: Sweep, cluster: Cluster, out: Path | None) -> tuple[Path, bool]:
-    """Learns a sweep, in a new folder; returns that, and whether no run failed."""
+    """Learns a sweep, in a new folder; returns that, and whether no run failed.
+
+    **Arguments:** the `new` sweep; the `cluster`, where programs are computed; `out`, the folder to make, `None` for a
+    new one under `runs/`.
+    """
     return go_on_with_sweep(new, cluster, lambda: new_folder(out, f"{new.preset.name}-sweep"))
 
 
 def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) -> tuple[Path, bool]:
-    """Learns a sweep, or goes on with it; returns its folder, and whether no run failed."""
+    """Learns a sweep, or goes on with it; returns its folder, and whether no run failed.
+
+    **Arguments:** the `sweep`; the `cluster`, where programs are computed; `out`, which gives the folder, and is called
+    once all is checked.
+    """
     cluster.validate()
     sweep.recording.validate()
     from lookax.experiments.studies.study import study_of

@@ -8,13 +8,20 @@ class BadInputError(ValueError):
 
 
 def check(allowed: bool, field: str, value: object, rule: str) -> None:
-    """Raises `BadInputError` with one line naming the field, the value and the rule, unless `allowed`."""
+    """Raises `BadInputError` with one line naming the field, the value and the rule, unless `allowed`.
+
+    **Arguments:** whether the value is `allowed`; the `field` that is checked; its `value`; the `rule` that it has to
+    satisfy, in words.
+    """
     if not allowed:
         raise BadInputError(f"{field}: {value!r} is not allowed; it must be {rule}")
 
 
 def check_at_least(field: str, value: int | float, least: int | float) -> None:
-    """Raises `ValueError` unless value ≥ least and finite."""
+    """Raises `ValueError` unless value ≥ least and finite.
+
+    **Arguments:** the `field` that is checked; its `value`; the `least` that it may be.
+    """
     check(math.isfinite(value) and value >= least, field, value, f"at least {least}")
 
 

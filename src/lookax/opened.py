@@ -208,7 +208,11 @@ def open_run(path: AnyPath) -> OpenRun:
 
 
 def begin(new: Run, out: Path | None, distribution: Distribution | None = None) -> OpenRun:
-    """Learns a run from its beginning, in a new folder."""
+    """Learns a run from its beginning, in a new folder.
+
+    **Arguments:** the `new` run; `out`, the folder to make, `None` for a new one under `runs/`; the `distribution` over
+    processes, `None` for one process.
+    """
     new.settings.validate()
     new.recording.validate()
     start_jax(distribution)
@@ -233,7 +237,15 @@ def own_run(path: Path) -> Run:
 
 
 def go_on(before: Run, settings: Any, recording: Recording, distribution: Distribution | None = None) -> OpenRun:
-    """Goes on with a run, with settings that may differ in what may change."""
+    """Goes on with a run, with settings that may differ in what may change.
+
+    **Arguments:**
+
+    - `before`: the run as it was.
+    - `settings`: to go on with.
+    - `recording`: what is recorded when, from now on.
+    - `distribution`: over processes; `None` for one process.
+    """
     folder = before.folder.path
     before.validate(folder / CONFIG)
     changed = differing(as_fields(before.settings), as_fields(settings))

@@ -27,6 +27,9 @@ def independent(values: np.ndarray, first: int | None, second: int | None) -> np
     """Means over the pairings of each seed of the smaller number, `[seeds, …]`, of `values` `[pairings, …]`.
 
     What an interval is of: pairings that share an agent are not independent of each other.
+
+    **Arguments:** `values` of pairings, in the order of [`pairings`][lookax.evaluation.crossplay.pairings]; the numbers
+    of seeds of the `first` seat and of the `second` one, `None` for a fixed strategy.
     """
     seeds = min((number for number in (first, second) if number is not None), default=1)
     return np.stack([values[seed::seeds].mean(axis=0) for seed in range(seeds)])
@@ -38,6 +41,15 @@ def cross_scores(
     """All players' mean reward per step in P matches, of policies in the first seat and in each other one, `[P, …]`.
 
     They may be of different kinds; what is no array, such as a plain function, is the same in every match.
+
+    **Arguments:**
+
+    - `game`: what is played.
+    - `first`: the policies in the first seat, a pytree of arrays `[P, …]`.
+    - `others`: those in the other seats, a pytree like that for each seat.
+    - `keys`: of the matches, `[P]`.
+    - `horizon`: T, the number of steps of a game.
+    - `batch_size`: B, the number of games of a match.
     """
 
     def one(first: Any, others: Sequence[Any], key: Key[Array, ""]) -> Float[Array, " N"]:

@@ -40,7 +40,14 @@ def match(game: Game, players: Sequence[Any], key: Key[Array, ""], horizon: int,
 
 
 def scores(games: Games) -> Float[Array, " N"]:
-    """All players' mean reward per step, not discounted."""
+    """All players' mean reward per step, not discounted.
+
+    ```python
+    game = lx.MatrixGame(lx.TWO_PLAYER_GAMES["prisoners-dilemma"])
+    games = lx.match(game, ["tit-for-tat", "random"], jax.random.key(0), horizon=20, batch_size=64)
+    print(lx.scores(games))  # one per player
+    ```
+    """
     return games.rewards.mean(axis=0) @ games.weights
 
 

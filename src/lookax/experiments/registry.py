@@ -108,6 +108,8 @@ def _add_one(item: Any, known: dict[str, Any], origin: str) -> None:
 def look_up(what: str, name: str, known: dict[str, Named]) -> Named:
     """The named one of `known`.
 
+    **Arguments:** `what` the message calls it, `preset` for instance; the `name`; those that are `known`, by name.
+
     **Raises:** `ValueError` naming what was asked for and the nearest names that exist.
     """
     if name in known:

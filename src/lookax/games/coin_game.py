@@ -124,7 +124,10 @@ class OneCoinGame(CoinGame):
     def step(
         self, key: Key[Array, ""], state: OneCoinState, actions: Int[Array, " 2"]
     ) -> tuple[OneCoinState, Float[Array, " 2"]]:
-        """Plays both moves at once: the next state and both rewards."""
+        """Plays both moves at once: the next state and both rewards.
+
+        **Arguments:** the `state` before; both players' `actions`, `[2]`, each from 0 to 4.
+        """
         players = moved(self.grid_size, state.players, actions)
         taken = (players == state.coin).any()
         respawned = self.free_cell(jax.random.uniform(key, (), jnp.float32), players)
@@ -189,7 +192,10 @@ class TwoCoinGame(CoinGame):
     def step(
         self, key: Key[Array, ""], state: TwoCoinState, actions: Int[Array, " 2"]
     ) -> tuple[TwoCoinState, Float[Array, " 2"]]:
-        """Plays both moves at once: the next state and both rewards."""
+        """Plays both moves at once: the next state and both rewards.
+
+        **Arguments:** the `state` before; both players' `actions`, `[2]`, each from 0 to 4.
+        """
         picked = self.picked(state, actions)
         respawned = _uniform_below(self.num_cells, jax.random.uniform(key, (2,), jnp.float32))
         coins = jnp.where(picked.any(0), respawned, state.coins)
@@ -211,7 +217,11 @@ class TwoCoinGame(CoinGame):
 
 
 def moved(grid_size: int, cells: Int[Array, "*L"], actions: Int[Array, "*M"]) -> Int[Array, "*S"]:
-    """The cells to which actions lead: one column on (0) or back (1), one row on (2) or back (3), nowhere (4)."""
+    """The cells to which actions lead: one column on (0) or back (1), one row on (2) or back (3), nowhere (4).
+
+    **Arguments:** the `grid_size` n; `cells`, n · row + column; `actions`, from 0 to 4. Shapes of `cells` and `actions`
+    are broadcast.
+    """
     row, column = jnp.divmod(cells, grid_size)
     row = (row + _sign(actions, 2, 3)) % grid_size
     column = (column + _sign(actions, 0, 1)) % grid_size

@@ -23,7 +23,10 @@ class DifferentiableGame(Protocol):
     def divergence(
         self, player: int, reference: Any, policy: Any, weights: Float[Array, " S"] | None = None
     ) -> Float[Array, ""]:
-        """D(reference, policy) of one player's policies, a sum over states with weights 1 unless given."""
+        """D(reference, policy) of one player's policies, a sum over states with weights 1 unless given.
+
+        **Arguments:** the `player`, from 0; its `reference` policy and its `policy`; `weights` of states, `[S]`.
+        """
         ...
 
 

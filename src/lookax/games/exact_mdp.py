@@ -29,6 +29,8 @@ def state_values(
 
     **Arguments:**
 
+    - `mdp`: what is played.
+    - `log_probs`: log π(a|s) of the policy, `[S, A]`.
     - `discount`: γ, below 1 where the horizon is infinite.
     - `horizon`: number of steps that are left, or `None` for infinitely many.
 
@@ -45,7 +47,10 @@ def action_values(
 ) -> Float[Array, "S A"]:
     """Q(s, a) = r(s, a) + γ Σ_s' P(s'|s, a) V(s'), with V of one step less where the horizon is finite.
 
-    Arguments and errors as in [`state_values`][lookax.games.exact_mdp.state_values].
+    Errors as of [`state_values`][lookax.games.exact_mdp.state_values].
+
+    **Arguments:** the `mdp`; a policy's `log_probs`, log π(a|s), `[S, A]`; `discount` and `horizon` as of
+    [`state_values`][lookax.games.exact_mdp.state_values].
     """
     check_discount(discount, horizon)
     if horizon == 1:
@@ -59,7 +64,10 @@ def expected_return(
 ) -> Float[Array, ""]:
     """J = E[Σₜ γᵗ r(sₜ, aₜ)] = Σₛ start(s) V(s).
 
-    Arguments and errors as in [`state_values`][lookax.games.exact_mdp.state_values].
+    Errors as of [`state_values`][lookax.games.exact_mdp.state_values].
+
+    **Arguments:** the `mdp`; a policy's `log_probs`, log π(a|s), `[S, A]`; `discount` and `horizon` as of
+    [`state_values`][lookax.games.exact_mdp.state_values].
     """
     return mdp.start @ state_values(mdp, log_probs, discount, horizon)
 
@@ -67,7 +75,11 @@ def expected_return(
 def mdp_visitation(
     mdp: TabularMDP, log_probs: Float[Array, "_ _"], discount: ScalarLike, horizon: int | None = None
 ) -> Float[Array, " S"]:
-    """Discounted expected number of visits to every state, d(s) = Σₜ γᵗ Pr(sₜ = s)."""
+    """Discounted expected number of visits to every state, d(s) = Σₜ γᵗ Pr(sₜ = s).
+
+    **Arguments:** the `mdp`; a policy's `log_probs`, log π(a|s), `[S, A]`; `discount` and `horizon` as of
+    [`state_values`][lookax.games.exact_mdp.state_values].
+    """
     check_discount(discount, horizon)
     return state_visitation(policy_transitions(mdp, log_probs), mdp.start, discount, horizon)
 

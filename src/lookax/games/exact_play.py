@@ -27,6 +27,15 @@ class ExactPlay(eqx.Module):
     - `discount`: γ; a reward after t steps counts γᵗ.
     - `horizon`: number of steps, or `None` for infinitely many (then γ < 1).
 
+    ```python
+    game = lx.MatrixGame(lx.TWO_PLAYER_GAMES["prisoners-dilemma"])
+    maker = lx.PolicyMaker(game, "tabular")
+    play = lx.ExactPlay(game, maker.observations(), discount=0.96)
+    policies = maker.initial(jax.random.key(0))
+    print(play.values(policies))  # expected returns, one per player
+    print(play.cooperation(policies))  # P(cooperate | state)
+    ```
+
     **Raises:** `ValueError` for a discount out of range.
     """
 
@@ -88,7 +97,11 @@ class ExactPlay(eqx.Module):
     def divergence(
         self, player: int, reference: Policy, policy: Policy, weights: Float[Array, " S"] | None = None
     ) -> Float[Array, ""]:
-        """Σₛ w(s) KL(reference(·|s) ‖ policy(·|s)), with weights 1 unless given."""
+        """Σₛ w(s) KL(reference(·|s) ‖ policy(·|s)), with weights 1 unless given.
+
+        **Arguments:** the `player`, from 0; its `reference` policy and its `policy`; `weights` of states in the game's
+        order, `[S]`.
+        """
         before, after = self.log_probs_in_game_order(player, reference), self.log_probs_in_game_order(player, policy)
         per_state = kl_divergence(before, after)
         return per_state.sum() if weights is None else weights @ per_state

@@ -37,7 +37,10 @@ class Game(Protocol):
         ...
 
     def step(self, key: Key[Array, ""], state: Any, actions: Int[Array, " N"]) -> tuple[Any, Float[Array, " N"]]:
-        """Plays all players' actions at once: the next state and each player's reward."""
+        """Plays all players' actions at once: the next state and each player's reward.
+
+        **Arguments:** the `state` before; all players' `actions`, `[N]`.
+        """
         ...
 
     def observe(self, state: Any, player: int) -> Float[Array, " D"]:
@@ -71,7 +74,11 @@ class Seen(NamedTuple):
 
 
 def check_outputs(player: int, shape: tuple[int, ...], num_actions: int) -> None:
-    """Raises `ValueError` unless a policy's outputs, of this shape for one observation, are one for each action."""
+    """Raises `ValueError` unless a policy's outputs, of this shape for one observation, are one for each action.
+
+    **Arguments:** the `player` whose policy it is, which the message names; the `shape` of the outputs; `num_actions`,
+    A of the player.
+    """
     if shape != (num_actions,):
         raise BadInputError(
             f"policy: that of player {player} gives logits of shape {shape}, and the player has {num_actions} actions; "

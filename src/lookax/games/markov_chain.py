@@ -48,7 +48,8 @@ def expected_discounted_sum(
 
     Infinite horizon: the solution of (I − γP) V = r. Finite: `horizon` applications of V ← r + γPV to V = 0.
 
-    Arguments as in [`state_visitation`][lookax.games.markov_chain.state_visitation].
+    **Arguments:** `rewards`, r(s), `[S]`; `transitions`, `discount` and `horizon` as of
+    [`state_visitation`][lookax.games.markov_chain.state_visitation].
     """
     if horizon is None:
         return _solve(transitions, discount, rewards, transposed=False)

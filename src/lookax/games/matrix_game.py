@@ -109,7 +109,10 @@ class MatrixGame(eqx.Module):
     def step(
         self, key: Key[Array, ""], state: Int[Array, ""], actions: Int[Array, " N"]
     ) -> tuple[Int[Array, ""], Float[Array, " N"]]:
-        """Plays one joint action: the next state and each player's payoff."""
+        """Plays one joint action: the next state and each player's payoff.
+
+        **Arguments:** the number of the `state` before; all players' `actions`, `[N]`. The `key` is not used.
+        """
         del key
         joint = jnp.ravel_multi_index(tuple(actions), self.num_actions, mode="clip")
         rewards = self.payoffs.reshape(self.num_players, -1)[:, joint]

@@ -49,6 +49,12 @@ def contribution_payoffs(
     A dilemma for 1 < c < N. Source: Zhao et al. 2022 (POLA), section 5.1 (the scaled form is their code's for N > 2, in
     which c/N stays the same whatever N).
 
+    **Arguments:**
+
+    - `contribution_factor`: the number by which the pool is multiplied.
+    - `num_players`: N, at least 2.
+    - `scaled`: multiply it by N times this number instead.
+
     **Returns:** `[N, 2, …, 2]`.
 
     **Raises:** `ValueError` for fewer than two players.

@@ -53,7 +53,10 @@ class SwappedSeats(eqx.Module):
         return self.game.reset(key)
 
     def step(self, key: Key[Array, ""], state: Any, actions: Int[Array, " N"]) -> tuple[Any, Float[Array, " N"]]:
-        """The game's, with actions and rewards in the other order where it is swapped."""
+        """The game's, with actions and rewards in the other order where it is swapped.
+
+        **Arguments:** the `state` before; both players' `actions`, `[2]`.
+        """
         state, rewards = self.game.step(key, state, jnp.where(self.swapped, actions[::-1], actions))
         return state, jnp.where(self.swapped, rewards[::-1], rewards)
 

@@ -79,7 +79,10 @@ class TabularMDP(eqx.Module):
     def step(
         self, key: Key[Array, ""], state: Int[Array, ""], action: Int[Array, ""]
     ) -> tuple[Int[Array, ""], Float[Array, ""]]:
-        """Plays one action: the next state and the reward."""
+        """Plays one action: the next state and the reward.
+
+        **Arguments:** the numbers of the `state` before and of the `action`.
+        """
         successor = draw(cumulative(self.transitions[state, action]), jax.random.uniform(key))
         return successor, self.rewards[state, action]
 
@@ -90,6 +93,15 @@ def random_mdp(key: Key[Array, ""], num_states: int, num_actions: int, concentra
     With a small concentration nearly every action leads to one state for sure; with a large one to all alike. The
     random MDPs of Liu et al. 2022 (A Theoretical Understanding of Gradient Bias in Meta-RL) have 20 states, 5 actions
     and concentration 0.001.
+
+    **Arguments:**
+
+    - `num_states`, `num_actions`: S and A, at least 1.
+    - `concentration`: of the Dirichlet distribution, the same for all next states; positive.
+
+    ```python
+    mdp = lx.random_mdp(jax.random.key(0), num_states=20, num_actions=5, concentration=0.001)
+    ```
 
     **Raises:** `ValueError` for fewer than one state or action, or a concentration that is not positive.
     """

@@ -48,6 +48,25 @@ class A2C(eqx.Module):
     - `coefficients`: of J.
     - `optimiser`: of θ.
 
+    ```python
+    from lookax.games.arcade.minatar import MinAtar
+    from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
+    from lookax.policies.convolutional import actor_critic
+
+    environment = MinAtar("breakout")
+    learner = lx.A2C(
+        environment=environment,
+        network=lambda key: actor_critic(
+            key, environment.frame, environment.num_actions, convolutions=((16, 3, 1),), hidden_size=128
+        ),
+        batch_size=64,
+        steps=5,
+        coefficients=Coefficients(discount=0.99, gae_lambda=0.95, value_coefficient=0.5, entropy_coefficient=0.01),
+        optimiser=learning_optimiser(0.001, max_norm=0.5, total_steps=None),
+    )
+    state, history = lx.train(learner, jax.random.key(0), 100)
+    ```
+
     **Raises:** `ValueError` for numbers out of range.
     """
 

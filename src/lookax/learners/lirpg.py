@@ -47,6 +47,22 @@ class LIRPG(eqx.Module):
     - `optimiser`: of the intrinsic reward.
     - `restart`: start from an initial policy at every update, so that the reward learns to make K steps go far instead
       of a whole life.
+
+    ```python
+    from lookax.learners.objectives.adaptation import Adaptation
+    from lookax.learners.objectives.mdp_returns import ExactReturn
+    from lookax.policies.tabular import SoftmaxTabularPolicy
+
+    exact, lookahead = ExactReturn(discount=0.8), lx.Lookahead(optax.sgd(10.0), steps=5)
+    learner = lx.LIRPG(
+        mdp=lx.random_mdp(jax.random.key(0), num_states=20, num_actions=5),
+        adaptation=Adaptation(inner=exact, hessian=exact, outer=exact, lookahead=lookahead),
+        initial=lambda key: SoftmaxTabularPolicy(jnp.zeros((20, 5))),
+        optimiser=optax.adam(0.03),
+    )
+    state, history = lx.train(learner, jax.random.key(1), 100)
+    print(state.intrinsic_reward.shape)  # (20, 5)
+    ```
     """
 
     _: dataclasses.KW_ONLY
@@ -83,6 +99,9 @@ def lirpg_gradient(
     key: Key[Array, ""],
 ) -> tuple[Float[Array, ""], Float[Array, "S A"], PyTree]:
     """The meta-gradient of an intrinsic reward, exact where the estimates are.
+
+    **Arguments:** the `adaptation`, its K steps and estimates; the `mdp`, with the extrinsic reward; the `policy` θ₀;
+    the `intrinsic_reward` r_in, `[S, A]`.
 
     **Returns:** Jᵒᵘᵗᵉʳ(θ_K); its gradient dJᵒᵘᵗᵉʳ/dr_in, `[S, A]`; and θ₁ … θ_K.
     """

@@ -110,7 +110,15 @@ class LOLADiCE(eqx.Module):
     def gradients(
         self, outer: GameReturn, found: tuple[Ahead, ...], key: Key[Array, ""], state: LOLADiCEState
     ) -> tuple[tuple[PyTree, ...], tuple[Trajectory, ...]]:
-        """For every player gᵢ, its return estimated by `outer`, and the games that were played for it."""
+        """For every player gᵢ, its return estimated by `outer`, and the games that were played for it.
+
+        **Arguments:**
+
+        - `outer`: estimates returns after the opponents' steps.
+        - `found`: per player, where its opponents' steps lead, as `look_ahead` gives it.
+        - `key`: that of the update.
+        - `state`: before the update.
+        """
         gradients, games = [], []
         for i, (mine, own) in enumerate(zip(state.policies, found, strict=True)):
             policies = _joined(i, mine, own.params)
@@ -126,7 +134,15 @@ class LOLADiCE(eqx.Module):
     def step(
         self, gradients: tuple[PyTree, ...], games: tuple[Trajectory, ...], buffer: PyTree, state: LOLADiCEState
     ) -> tuple[LOLADiCEState, Metrics]:
-        """The players' optimiser steps, and the critic's."""
+        """The players' optimiser steps, and the critic's.
+
+        **Arguments:**
+
+        - `gradients`: gᵢ of every player, pytrees like the policies.
+        - `games`: per player, those that its gradient was estimated from.
+        - `buffer`: the replay buffer after the opponents' steps, kept in the next state.
+        - `state`: before the update.
+        """
         stepped = [
             ascent_step(gradient, mine, optimiser_state, self.optimiser)
             for gradient, mine, optimiser_state in zip(gradients, state.policies, state.optimiser_states, strict=True)

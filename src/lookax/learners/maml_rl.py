@@ -43,6 +43,23 @@ class MAMLRL(eqx.Module):
     - `optimiser`: the outer one.
     - `num_tasks`: tasks per update.
 
+    ```python
+    from lookax.learners.objectives.adaptation import Adaptation
+    from lookax.learners.objectives.mdp_returns import ExactReturn
+    from lookax.policies.tabular import SoftmaxTabularPolicy
+
+    exact, lookahead = ExactReturn(discount=0.8), lx.Lookahead(optax.sgd(10.0), steps=3)
+    learner = lx.MAMLRL(
+        tasks=lambda key: lx.random_mdp(key, num_states=20, num_actions=5),
+        adaptation=Adaptation(inner=exact, hessian=exact, outer=exact, lookahead=lookahead),
+        initial=lambda key: SoftmaxTabularPolicy(jnp.zeros((20, 5))),
+        optimiser=optax.adam(0.1),
+        num_tasks=10,
+    )
+    state, history = lx.train(learner, jax.random.key(0), 100)
+    print(history["outer_objective"][-1])  # return after learning
+    ```
+
     **Raises:** `ValueError` for fewer than one task.
     """
 
@@ -83,6 +100,8 @@ def maml_gradient(
     adaptation: Adaptation, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]
 ) -> tuple[Float[Array, ""], PyTree, PyTree]:
     """The meta-gradient of a policy in one task, exact where the estimates are.
+
+    **Arguments:** the `adaptation`, its K steps and estimates; the task's `mdp`; the `policy` φ.
 
     **Returns:** Jᵒᵘᵗᵉʳ(θ_K(φ)); its gradient ∇_φ, a pytree like the policy; and θ₁ … θ_K.
     """

@@ -98,7 +98,10 @@ class OuterObjective(eqx.Module):
     kl_coefficient: ScalarLike = 0.0
 
     def objective(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
-        """J_out(θ_K; τ), of a window that began with the `first` network."""
+        """J_out(θ_K; τ), of a window that began with the `first` network.
+
+        **Arguments:** the `network` θ_K; the `first` network θ₀; the `rollout` τ of θ_K.
+        """
         coefficients = Coefficients(
             discount=self.discount,
             gae_lambda=self.gae_lambda,
@@ -109,7 +112,10 @@ class OuterObjective(eqx.Module):
         return value - self.kl_coefficient * self.divergence(network, jax.lax.stop_gradient(first), rollout)
 
     def divergence(self, one: ActorCritic, other: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
-        """Ê[KL(π(one) ‖ π(other))] over the frames that were acted on."""
+        """Ê[KL(π(one) ‖ π(other))] over the frames that were acted on.
+
+        **Arguments:** `one` network and the `other`; the `rollout` whose frames they are compared on.
+        """
         frames = rollout.observations[:-1].reshape(-1, *rollout.observations.shape[2:])
         log_p, log_q = (jax.nn.log_softmax(network(frames, self.discount)[0]) for network in (one, other))
         return mean_over_played(kl_divergence(log_p, log_q), rollout.played.reshape(-1))
@@ -204,6 +210,40 @@ class MGRL(eqx.Module):
       that were made while acting are gone back through as they were recorded; by other adjoints they are made again.
     - `outer`: the outer objective.
     - `meta_optimiser`: of η.
+
+    ```python
+    from lookax.games.arcade.minatar import MinAtar
+    from lookax.learners.mgrl import InnerObjective, OuterObjective
+    from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
+    from lookax.policies.convolutional import actor_critic
+
+    environment = MinAtar("breakout")
+    learner = lx.MGRL(
+        environment=environment,
+        network=lambda key: actor_critic(
+            key,
+            environment.frame,
+            environment.num_actions,
+            convolutions=((16, 3, 1),),
+            hidden_size=128,
+            critic_discount=True,
+        ),
+        meta=Coefficients(
+            discount=jnp.array(4.6),
+            gae_lambda=jnp.array(2.9),
+            value_coefficient=jnp.array(0.0),
+            entropy_coefficient=jnp.array(-4.6),
+        ),
+        batch_size=64,
+        steps=5,
+        inner=InnerObjective(surrogate="lvc"),
+        lookahead=lx.Lookahead(learning_optimiser(0.001, max_norm=0.5, total_steps=None), steps=3),
+        outer=OuterObjective(),
+        meta_optimiser=optax.adam(0.001),
+    )
+    state, history = lx.train(learner, jax.random.key(0), 100)
+    print(history["discount"][-1])
+    ```
 
     **Raises:** `ValueError` for numbers out of range.
     """

@@ -120,6 +120,13 @@ class POLADiCEUpdate(eqx.Module):
     ) -> tuple[Agent, OptimiserStates, Metrics]:
         """A player's agent after the M steps, against an opponent that starts where it is now.
 
+        **Arguments:**
+
+        - `player`: who learns, from 0.
+        - `agent`: of this player.
+        - `opponent`: the other player's agent.
+        - `states`: of the optimisers of the agent's policy and critic.
+
         **Returns:** the agent, its optimisers' states, and metrics: `gradient_norm` of the last step.
         """
         loop_key, critic_key = jax.random.split(key)
@@ -152,7 +159,15 @@ class POLADiCEUpdate(eqx.Module):
     def gradient(
         self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, reference: Any
     ) -> tuple[Any, Observed]:
-        """d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(reference, θᵢ)], and the games after the opponent's steps."""
+        """d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(reference, θᵢ)], and the games after the opponent's steps.
+
+        **Arguments:**
+
+        - `player`: who learns, from 0: i.
+        - `agent`: of this player, with the policy θᵢ.
+        - `opponent`: the other player's agent, before its steps.
+        - `reference`: the policy that D is measured from: that of the agent before the M steps.
+        """
         look_key, play_key = jax.random.split(key)
         theirs = Ahead(opponent.policy, None)
         if self.lookahead.steps:
@@ -168,7 +183,14 @@ class POLADiCEUpdate(eqx.Module):
         return total_gradient(objective, agent.policy, theirs), observed
 
     def look_ahead(self, key: Key[Array, ""], player: int, mine: Any, opponent: Agent) -> Any:
-        """θⱼᴷ(θᵢ), differentiable in my policy."""
+        """θⱼᴷ(θᵢ), differentiable in my policy.
+
+        **Arguments:**
+
+        - `player`: who looks ahead, from 0: i.
+        - `mine`: its policy θᵢ.
+        - `opponent`: the other player's agent, before its steps.
+        """
         they = 1 - player
 
         def steps(agent: Agent, keys: Key[Array, " K"], reference: Any | None) -> Agent:

@@ -36,7 +36,11 @@ class PlayersState(eqx.Module):
 
     @classmethod
     def first(cls, key: Key[Array, ""], initial: Initial, opponent_model: "OpponentModelling | None") -> "PlayersState":
-        """First policies and models."""
+        """First policies and models.
+
+        **Arguments:** `initial`, from a key to all players' first policies; the `opponent_model`, `None` where policies
+        are known.
+        """
         policies_key, models_key = jax.random.split(key)
         policies = initial(policies_key)
         models = () if opponent_model is None else opponent_model.init(models_key, len(policies))
@@ -63,7 +67,11 @@ class OpponentModelling(Protocol):
 def beliefs(
     opponent_model: OpponentModelling | None, game: DifferentiableGame, state: PlayersState
 ) -> tuple[list[Belief], tuple[Policies, ...], Metrics]:
-    """What every player works with in one update: all policies, or its models of the others'."""
+    """What every player works with in one update: all policies, or its models of the others'.
+
+    **Arguments:** the `opponent_model`, `None` where policies are known; the `game`; the players' `state`, with their
+    policies and models.
+    """
     if opponent_model is None:
         return [(game, state.policies)] * game.num_players, (), {}
     return opponent_model.beliefs(game, state)
@@ -72,7 +80,11 @@ def beliefs(
 def simultaneous_step(
     objectives: Sequence[Objective], state: PlayersState, optimiser: Optimiser
 ) -> tuple[PlayersState, Metrics]:
-    """One optimiser step of every player's policy up its own objective; metric `gradient_norm` `[N]`."""
+    """One optimiser step of every player's policy up its own objective; metric `gradient_norm` `[N]`.
+
+    **Arguments:** `objectives`, one per player, each of its own policy; the players' `state` before; the `optimiser` of
+    every policy.
+    """
     policies, optimiser_states, norms = [], [], []
     for objective, mine, optimiser_state in zip(objectives, state.policies, state.optimiser_states, strict=True):
         gradient = jax.grad(objective)(mine)

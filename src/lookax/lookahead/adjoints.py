@@ -158,6 +158,8 @@ def hessian_vector_product(
         vᵀ ∂g/∂(θ, φ) = ∂/∂ε ∇_{(θ, φ)} J(θ + εv, φ) at ε = 0
 
     (Pearlmutter 1994 for φ = θ). Integers and random keys in φ have no derivative; `None` is their cotangent.
+
+    **Arguments:** the `objective` J(θ, φ); the `params` θ; the `context` φ, a pytree; the `vector` v, a pytree like θ.
     """
     floats, rest = eqx.partition(context, eqx.is_inexact_array)
 

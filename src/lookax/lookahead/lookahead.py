@@ -45,6 +45,17 @@ class Lookahead(eqx.Module):
     - `steps`: K ≥ 0.
     - `adjoint`: how the steps are differentiated.
 
+    ```python
+    lookahead = lx.Lookahead(optax.sgd(0.1), steps=3)
+
+
+    def after_learning(target):
+        return lookahead.maximise(lambda theta: -((theta - target) ** 2), jnp.array(0.0))
+
+
+    print(jax.grad(after_learning)(1.0))  # 1 − 0.8³: through all three steps
+    ```
+
     **Raises:** `ValueError` for a negative number of steps.
     """
 
@@ -83,7 +94,10 @@ class Lookahead(eqx.Module):
         return self._run(objectives, params, inputs, None, None, curvature, state, _last)[0]
 
     def minimise(self, losses: Objectives, params: PyTree, *, inputs: PyTree = None, state: PyTree = None) -> PyTree:
-        """θ_K of steps down a loss; arguments and errors as of `maximise`."""
+        """θ_K of steps down a loss; errors as of `maximise`.
+
+        **Arguments:** `losses`, minimised: one, or a tuple of M; `params`, `inputs` and `state` as of `maximise`.
+        """
         return self.maximise(_negative(losses), params, inputs=inputs, state=state)
 
     def iterates(
@@ -95,7 +109,10 @@ class Lookahead(eqx.Module):
         curvature: Objectives | None = None,
         state: PyTree = None,
     ) -> PyTree:
-        """θ₁, …, θ_K of the same steps, stacked: `[K, …]`. Arguments and errors as of `maximise`."""
+        """θ₁, …, θ_K of the same steps, stacked: `[K, …]`. Errors as of `maximise`.
+
+        **Arguments:** `objectives`, `params`, `inputs`, `curvature` and `state` as of `maximise`.
+        """
         return self._run(objectives, params, inputs, None, None, curvature, state, _path)[0]
 
     def maximise_sampled(

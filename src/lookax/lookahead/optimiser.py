@@ -41,7 +41,11 @@ class Optimiser(eqx.Module):
         return self._made().init(eqx.filter(params, eqx.is_inexact_array))
 
     def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        """Optax's `update`: from the gradient of a loss to what is added to the parameters, and the next state."""
+        """Optax's `update`: from the gradient of a loss to what is added to the parameters, and the next state.
+
+        **Arguments:** `updates`, the gradient of a loss, a pytree; the `state` before; the `params`, for optimisers
+        that need them (for weight decay, say).
+        """
         return self._made().update(updates, state, params)
 
     def _made(self) -> optax.GradientTransformation:

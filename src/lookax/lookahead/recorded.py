@@ -43,7 +43,15 @@ class StepRecord(NamedTuple):
 def recorded_step(
     objective: ExplicitObjective, params: PyTree, state: PyTree, context: PyTree, optimiser: AnyOptimiser
 ) -> tuple[tuple[PyTree, PyTree], StepRecord]:
-    """One step up J(θ, φ), φ being the `context`: (θₖ₊₁, sₖ₊₁), and what to keep of it."""
+    """One step up J(θ, φ), φ being the `context`: (θₖ₊₁, sₖ₊₁), and what to keep of it.
+
+    **Arguments:**
+
+    - `objective`: J(θ, φ), maximised.
+    - `params`, `state`: the parameters θₖ and the optimiser's state sₖ.
+    - `context`: φ, a pytree.
+    - `optimiser`: of optax, or an [`Optimiser`][lookax.lookahead.optimiser.Optimiser].
+    """
     gradient = jax.grad(objective)(params, context)
     return ascent_step(gradient, params, state, optimiser), StepRecord(params, state, gradient)
 

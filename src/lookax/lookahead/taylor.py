@@ -14,6 +14,8 @@ def taylor(function: Callable[[PyTree], Float[Array, ""]], point: PyTree, displa
     LOLA's objective (Foerster et al. 2018, eq. 4.1); its gradient in my parameters is
 
         ∇ᵢJᵢ + η ∇ᵢ(∇ⱼJᵢ · ∇ⱼJⱼ).
+
+    **Arguments:** the `function` f, to a scalar; the `point` x, a pytree; the `displaced` point x′, a pytree like x.
     """
     value, change = jax.jvp(function, (point,), (jax.tree.map(jnp.subtract, displaced, point),))
     return value + change

@@ -166,7 +166,11 @@ class Memoryless(eqx.Module):
 
     @classmethod
     def of(cls, game: Game, policy: Any, player: int) -> "Memoryless":
-        """The policy in a seat of a game, which it observes as the game says."""
+        """The policy in a seat of a game, which it observes as the game says.
+
+        **Arguments:** the `game`; the `policy`, from an observation `[D]` to logits `[A]`; the `player` whose seat it
+        takes, from 0.
+        """
         like = jax.eval_shape(lambda key: game.observe(game.reset(key), player), jax.random.key(0))
         return cls(policy, jax.tree_util.Partial(game.observe, player=player), jnp.zeros(like.shape, like.dtype))
 
@@ -191,6 +195,8 @@ def actor_of(game: Game, policy: Any, player: int) -> Actor:
     - One with `initial_hidden_state()`, `update_hidden_state(hidden_state, seen)` and `act(hidden_state)` of a single
       game, such as a fixed strategy: by itself in every game.
     - Any other function of an observation: without a memory.
+
+    **Arguments:** the `game`; the `policy`, of one of these kinds; the `player` whose seat it takes, from 0.
     """
     if hasattr(policy, "actor"):
         return policy.actor(game, player)

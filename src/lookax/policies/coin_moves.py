@@ -58,6 +58,8 @@ class TwoCoinMoves(eqx.Module):
 
         An obstacle costs something only if it lies on the straight line to the goal: two steps to evade it, or what is
         longer about the way round the torus, n − d in place of d.
+
+        **Arguments:** `cells`, n · row + column; the cells of the `goal` and of the `obstacle`.
         """
         n = self.grid_size
         rows, columns = _offsets(n, cells, goal)

@@ -31,6 +31,13 @@ class PolicyMaker:
     - `standard_deviation`: of a table's first entries.
     - `hidden_sizes`, `activation`, `initialiser`: of a network.
 
+    ```python
+    game = lx.MatrixGame(lx.TWO_PLAYER_GAMES["prisoners-dilemma"])
+    maker = lx.PolicyMaker(game, "mlp", hidden_sizes=(8,))
+    first, second = maker.initial(jax.random.key(0))
+    logits = first(maker.observations()[0][0])  # of the first player in state 0, [A]
+    ```
+
     **Raises:** `ValueError` for a kind that there is not.
     """
 

@@ -35,6 +35,8 @@ def dense(key: Key[Array, ""], inputs: int, outputs: int, initialiser: Initialis
     - `"lecun"`: weights normal with variance 1/inputs, cut at two deviations, biases zero, as flax does.
     - `"glorot"`: weights uniform in ±√(6/(inputs + outputs)), biases zero (Glorot & Bengio 2010).
     - `"orthogonal"`: orthogonal weights, biases zero (Saxe et al. 2014).
+
+    **Arguments:** the numbers of `inputs` and `outputs`; the `initialiser`, a name from this list.
     """
     weight_key, bias_key = jax.random.split(key)
     shape = (outputs, inputs)
@@ -96,7 +98,16 @@ def mlp_policy(
     activation: Activation = "tanh",
     initialiser: Initialiser = "pytorch",
 ) -> MLPPolicy:
-    """A freshly initialised [`MLPPolicy`][lookax.policies.mlp.MLPPolicy] with the given hidden sizes."""
+    """A freshly initialised [`MLPPolicy`][lookax.policies.mlp.MLPPolicy] with the given hidden sizes.
+
+    **Arguments:**
+
+    - `num_inputs`: D, entries of an observation.
+    - `num_actions`: A. The last layer has A − 1 outputs, as one action's logit is fixed.
+    - `hidden_sizes`: outputs of each hidden layer.
+    - `activation`: between layers, `"tanh"` or `"leaky-relu"`.
+    - `initialiser`: as of [`dense`][lookax.policies.mlp.dense] layers.
+    """
     sizes = [num_inputs, *hidden_sizes, num_actions - 1]
     keys = jax.random.split(key, len(sizes) - 1)
     layers = tuple(dense(k, i, o, initialiser) for k, i, o in zip(keys, sizes[:-1], sizes[1:], strict=True))

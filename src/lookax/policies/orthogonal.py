@@ -17,6 +17,9 @@ def orthogonal(key: Key[Array, ""], outputs: int, inputs: int, gain: float = 1.0
     It is found by the iteration X ← (3X − XXᵀX)/2 (Björck & Bowie 1971), which converges quadratically in the end.
     JAX's own initialiser calls LAPACK instead: several such calls at once, in the lanes of `jax.vmap`, wait for each
     other for ever (jax 0.10, CPU).
+
+    **Arguments:** the numbers of `outputs`, the rows, and of `inputs`, the columns; the `gain`, by which the matrix is
+    multiplied.
     """
     wide = jax.random.normal(key, (min(outputs, inputs), max(outputs, inputs)), float)
     # Divided by no less than the largest singular value, or the iteration runs away.

@@ -54,6 +54,9 @@ class Player(eqx.Module):
     def act(
         self, key: Key[Array, ""], hidden_state: PyTree, observation: Float[Array, " D"]
     ) -> tuple[PyTree, Int[Array, ""]]:
-        """The next hidden state, and an action drawn from softmax(logits)."""
+        """The next hidden state, and an action drawn from softmax(logits).
+
+        **Arguments:** the `hidden_state` before; the `observation`, as the game's `observe` gives it, `[D]`.
+        """
         hidden_state, logits = self.logits(hidden_state, observation)
         return hidden_state, jax.random.categorical(key, logits)

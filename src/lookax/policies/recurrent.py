@@ -100,6 +100,13 @@ def network(
     - `initialiser`: as of [`dense`][lookax.policies.mlp.dense] layers; each of a GRU's gates is one. `"lecun"`, with
       orthogonal U, is the published runs' choice.
 
+    ```python
+    game = lx.MatrixGame(lx.TWO_PLAYER_GAMES["prisoners-dilemma"])
+    num_inputs = len(game.observe(game.reset(jax.random.key(0)), 0))
+    policy = lx.network(jax.random.key(1), num_inputs, game.num_actions[0], hidden_size=16)
+    games = lx.match(game, [policy, "tit-for-tat"], jax.random.key(2), horizon=20, batch_size=64)
+    ```
+
     **Raises:** `ValueError` for an unknown recurrent unit or initialiser, or another number of layers.
     """
     check(

@@ -169,6 +169,12 @@ def strategy(name: str, game: Game, player: int) -> Any:
 
     **Arguments:** its `name`; the `game`; the `player` whose seat it takes, from 0.
 
+    ```python
+    game = lx.TwoCoinGame()
+    players = [lx.strategy("tit-for-tat", game, 0), lx.strategy("always-defect", game, 1)]
+    games = lx.match(game, players, jax.random.key(0), horizon=20, batch_size=64)
+    ```
+
     **Raises:** `ValueError` for a name that is unknown or that the game does not have, or a player it does not have.
     """
     check(name in strategy_names(game), "strategy", name, f"one of {', '.join(strategy_names(game))} in this game")

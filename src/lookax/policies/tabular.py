@@ -103,7 +103,10 @@ class PreconditionedTabularPolicy(StatePolicy):
 def normal_logits(
     key: Key[Array, ""], num_states: int, num_actions: int, standard_deviation: ScalarLike
 ) -> Float[Array, "S F"]:
-    """Free logits drawn from N(0, σ²)."""
+    """Free logits drawn from N(0, σ²).
+
+    **Arguments:** `num_states`, S; `num_actions`, A, of which one has no logit (F = A − 1); the `standard_deviation` σ.
+    """
     return jax.random.normal(key, (num_states, num_actions - 1)) * standard_deviation
 
 

@@ -116,7 +116,11 @@ def traced(what: str, function: Callable[..., Any], *arguments: Any) -> tuple[An
 
 
 def differences(what: str, found: Any, other: str, wanted: Any) -> list[str]:
-    """How a pytree of shapes differs from the one that is wanted."""
+    """How a pytree of shapes differs from the one that is wanted.
+
+    **Arguments:** `what` is checked, and its shapes as `found`; the `other` thing, which it is compared with, and its
+    shapes, the `wanted` ones. `what` and `other` are names for messages.
+    """
     if jax.tree.structure(found) != jax.tree.structure(wanted):
         return [f"{what} is made of other parts than {other}: {jax.tree.structure(found)}, not "
                 f"{jax.tree.structure(wanted)}"]  # fmt: skip

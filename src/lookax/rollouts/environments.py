@@ -48,7 +48,10 @@ class EnvState(eqx.Module):
 
 
 def first_env_state(environment: Environment, key: Key[Array, ""], batch_size: int) -> EnvState:
-    """The beginning of B first episodes."""
+    """The beginning of B first episodes.
+
+    **Arguments:** the `environment`; the `batch_size` B.
+    """
     return EnvState(*environment.reset(key, batch_size))
 
 

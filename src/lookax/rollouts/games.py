@@ -49,6 +49,14 @@ def actor_rollout(game: Game, actors: Sequence[Actor], key: Key[Array, ""], *, h
 
     Actions are drawn by one uniform number each, inverted through the distribution function.
 
+    **Arguments:**
+
+    - `game`: what is played.
+    - `actors`: one per player.
+    - `key`: where all draws come from.
+    - `horizon`: T, the number of steps of a game.
+    - `batch_size`: B, the number of games.
+
     **Raises:** `ValueError` for an actor that has not as many outputs as its player has actions.
     """
     reset_key, action_key, step_key = jax.random.split(key, 3)
@@ -101,6 +109,13 @@ def replayed(actor: Actor, seen: Seen, hidden_states: PyTree, outputs: Float[Arr
         dmₜ = ∂f/∂m(mₜ₋₁, oₜ; θ) dmₜ₋₁ + ∂f/∂θ(mₜ₋₁, oₜ; θ) dθ,    dyₜ = ∂g/∂m(mₜ; θ) dmₜ + ∂g/∂θ(mₜ; θ) dθ
 
     is computed, and its transpose in reverse mode. Derivatives of every order are right. What was seen is a constant.
+
+    **Arguments:**
+
+    - `actor`: with the parameters that it had when it saw this.
+    - `seen`: what it was shown at every step, `[T+1, …, B]`.
+    - `hidden_states`: after each of these, `[T+1, …, B]`.
+    - `outputs`: on those, `[T+1, A, B]`.
     """
     if isinstance(actor, MixedActors):
         parts = zip(actor.actors, actor.parts(seen), hidden_states, actor.parts(outputs), strict=True)

@@ -75,7 +75,10 @@ class Play(eqx.Module):
 
 
 def in_microbatches(function: Callable[[PyTree, PyTree], PyTree], params: PyTree, microbatches: PyTree) -> PyTree:
-    """A function of params and of each microbatch `[devices, P / devices, …]`, as a constant."""
+    """A function of params and of each microbatch `[devices, P / devices, …]`, as a constant.
+
+    **Arguments:** the `function` of params and of one microbatch; the `params`, a pytree; the `microbatches`, a pytree.
+    """
 
     def of_device(params: PyTree, microbatches: PyTree) -> PyTree:
         return jax.lax.map(lambda microbatch: function(params, microbatch), microbatches)

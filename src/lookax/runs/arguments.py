@@ -28,6 +28,8 @@ MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
 def parse(default: Parsed, arguments: Sequence[str], program: str) -> Parsed:
     """The dataclass `default`, fields overridden by `--field value`; nested ones' fields stand beside its own.
 
+    **Arguments:** the `default`; the `arguments`, words of a command line; the `program`, as usage texts name it.
+
     **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
     """
     complaint = io.StringIO()

@@ -32,14 +32,21 @@ def running_sums(terms: Float[Array, "T ..."]) -> Float[Array, "T ..."]:
 def discounted_returns(
     rewards: Float[Array, " T"], discount: ScalarLike, bootstrap: ScalarLike = 0.0
 ) -> Float[Array, " T"]:
-    """Gₜ = Σ_{k ≥ t} γ^{k−t} r_k + γ^{T−t} · bootstrap, `[T]`."""
+    """Gₜ = Σ_{k ≥ t} γ^{k−t} r_k + γ^{T−t} · bootstrap, `[T]`.
+
+    **Arguments:** `rewards`, `[T]`; the `discount` γ; `bootstrap`, the value of what comes after the last step.
+    """
     return _backwards(rewards, discount, bootstrap)
 
 
 def temporal_differences(
     rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike | Float[Array, " T"]
 ) -> Float[Array, " T"]:
-    """δₜ = rₜ + γₜ V(sₜ₊₁) − V(sₜ), `[T]`."""
+    """δₜ = rₜ + γₜ V(sₜ₊₁) − V(sₜ), `[T]`.
+
+    **Arguments:** `rewards`, `[T]`; `values`, V(s₀) … V(s_T), `[T+1]`; the `discount`, one γ or γₜ of every step,
+    `[T]`.
+    """
     return rewards + discount * values[1:] - values[:-1]
 
 
@@ -53,6 +60,13 @@ def generalised_advantages(
 
     A γₜ of zero ends an episode: nothing that comes after step t counts for what came before. With λ = 1 it is the
     return of all that is left, bootstrapped, less the value: Gₜ − V(sₜ). With λ = 0, δₜ.
+
+    **Arguments:**
+
+    - `rewards`: `[T]`.
+    - `values`: V(s₀) … V(s_T), `[T+1]`.
+    - `discount`: one γ, or γₜ of every step, `[T]`.
+    - `gae_lambda`: λ, from 0 to 1.
     """
     return _backwards(temporal_differences(rewards, values, discount), discount * jnp.asarray(gae_lambda), 0.0)
 
@@ -61,6 +75,9 @@ def n_step_advantages(
     rewards: Float[Array, " T"], values: Float[Array, " T+1"], discount: ScalarLike, n: int
 ) -> Float[Array, " T"]:
     """Aₜ = rₜ + … + γ^{m−1} r_{t+m−1} + γᵐ V(s_{t+m}) − V(sₜ), m = min(n, T − t), `[T]`.
+
+    **Arguments:** `rewards`, `[T]`; `values`, V(s₀) … V(s_T), `[T+1]`; the `discount` γ; `n`, the number of rewards
+    that are summed, at least 1.
 
     **Raises:** `ValueError` for n below 1.
     """

@@ -12,6 +12,8 @@ def dice(log_probs: Float[Array, " T"], rewards: Float[Array, " T"], discount: S
     """Σₜ γᵗ rₜ □(Σ_{k ≤ t} log π(a_k|s_k)). Its value is the return (Foerster et al. 2018, DiCE, eq. 4).
 
     Every order is unbiased: in expectation this is importance sampling from π itself, so ∇ⁿE_μ[Π π/μ · r] = ∇ⁿE_π[r].
+
+    **Arguments:** `log_probs`, log π(aₜ|sₜ), `[T]`; `rewards`, `[T]`; the `discount` γ.
     """
     return jnp.sum(discounts(discount, log_probs.shape[0]) * rewards * magic_box(running_sums(log_probs)))
 

@@ -50,6 +50,14 @@ def importance_sampling(
     Source: Precup et al. 2000; as a surrogate for derivatives Tang et al. 2021 (Unifying Gradient Estimators for
     Meta-RL via Off-Policy Evaluation).
 
+    **Arguments:**
+
+    - `log_probs`: log π(aₜ|sₜ), `[T]`, of the policy that is evaluated.
+    - `behaviour_log_probs`: log μ(aₜ|sₜ), `[T]`, of the policy that played.
+    - `rewards`: `[T]`.
+    - `discount`: γ.
+    - `ratios`: one of the two above.
+
     **Raises:** `ValueError` for unknown `ratios`.
     """
     check(ratios in get_args(Ratios), "ratios", ratios, f"one of {', '.join(get_args(Ratios))}")
@@ -98,6 +106,16 @@ def v_trace(
     are, their product is not: that is what truncation is for.
 
     Source: Espeholt et al. 2018 (IMPALA), eq. 1; as a surrogate Tang et al. 2021.
+
+    **Arguments:**
+
+    - `log_probs`: log π(aₜ|sₜ), `[T]`, of the policy that is evaluated.
+    - `behaviour_log_probs`: log μ(aₜ|sₜ), `[T]`, of the policy that played.
+    - `rewards`: `[T]`.
+    - `values`: V(s₀) … V(s_T), `[T+1]`.
+    - `discount`: γ.
+    - `rho_bar`, `c_bar`: ceilings of ratios, as of [`v_trace_targets`][lookax.surrogates.off_policy.v_trace_targets];
+      infinite for no truncation.
     """
     ratios = jnp.exp(_cut(log_probs - behaviour_log_probs))
     return v_trace_targets(ratios, rewards, values, discount, rho_bar, c_bar)[0]
@@ -178,6 +196,8 @@ def self_normalised_dice(
     (1 − 1/B) times the gradient in expectation; higher orders have the same baseline, and a bias that falls with 1/B.
     It needs no critic, but a batch: with B = 1 every derivative is 0. It is
     [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice], self-normalised, on-policy.
+
+    **Arguments:** `log_probs`, log π(aₜ|sₜ), `[T, B]`; `rewards`, `[T, B]`; the `discount` γ.
     """
     nothing = jnp.zeros_like(rewards)
     return off_policy_dice(
@@ -202,6 +222,12 @@ def capped_weights(
     """How many weights wₜ = Π_{k ≤ t} π(a_k|s_k)/μ(a_k|s_k) are above the cap of e⁸⁰: none under a lower ceiling.
 
     An estimate that such weights enter is biased, and of hardly any use: see `effective_sample_size`.
+
+    **Arguments:**
+
+    - `log_probs`: log π(aₜ|sₜ), `[T, B]`, of the policy that is evaluated.
+    - `behaviour_log_probs`: log μ(aₜ|sₜ), `[T, B]`, of the policy that played.
+    - `ceiling`: as of [`off_policy_dice`][lookax.surrogates.off_policy.off_policy_dice]; infinite for none.
     """
     log_weights = jnp.minimum(running_sums(log_probs - behaviour_log_probs), jnp.log(ceiling))
     return (log_weights > LOG_WEIGHT_CAP).sum()

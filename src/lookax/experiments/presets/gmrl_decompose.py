@@ -15,7 +15,11 @@ TRAJECTORIES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def parts_of(pattern: str, estimator: Estimator, trajectories: int) -> dict[str, Any]:
-    """The settings of a pattern."""
+    """The settings of a pattern.
+
+    **Arguments:** the `pattern`, a letter per part; the `estimator` that is studied; `trajectories`, how many each part
+    takes.
+    """
     names = {f"{part}_estimator": estimator for part, letter in zip(PARTS, pattern, strict=True) if letter == "l"}
     return names | {f"{part}_trajectories": trajectories for part in PARTS}
 
@@ -31,7 +35,11 @@ def estimator_of(settings: MAMLGradient) -> Estimator:
 
 
 def study(name: str, pattern: str, estimator: Estimator, trajectories: int, **settings: Any) -> Preset:
-    """A preset with one estimator in the parts of a pattern."""
+    """A preset with one estimator in the parts of a pattern.
+
+    **Arguments:** the preset's `name`; the `pattern`; the `estimator` that is studied; `trajectories`, how many each
+    part takes; further `settings` of `MAMLGradient`, by name.
+    """
     label = LABELS[estimator]
     further = "".join(f", {name.replace('_', ' ')} {value:g}" for name, value in settings.items())
     where = (

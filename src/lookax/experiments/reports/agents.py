@@ -76,7 +76,10 @@ class Cell:
 
 
 def crossplay_table(names: Sequence[str], cells: Sequence[Sequence[Cell]], notes: Sequence[str]) -> Table:
-    """What those in the first seat are paid, in rows, by those in all other ones, in columns."""
+    """What those in the first seat are paid, in rows, by those in all other ones, in columns.
+
+    **Arguments:** `names` of the sides; `cells`, by row and by column; `notes`, lines for below the table.
+    """
     rows = [
         [name, *(_with_half(float(cell.means[0]), float(cell.halves[0])) for cell in row)]
         for name, row in zip(names, cells, strict=True)
@@ -85,7 +88,10 @@ def crossplay_table(names: Sequence[str], cells: Sequence[Sequence[Cell]], notes
 
 
 def draw_crossplay(title: str, names: Sequence[str], cells: Sequence[Sequence[Cell]]) -> Drawing:
-    """The same as a heat map."""
+    """The same as a heat map.
+
+    **Arguments:** the `title`; `names` of the sides; `cells`, by row and by column.
+    """
     side = 2.4 + 0.75 * len(names)
     drawing = Drawing(figsize=(side + 1.6, side), layout="constrained")
     panel = drawing.subplots()
@@ -98,7 +104,10 @@ def draw_crossplay(title: str, names: Sequence[str], cells: Sequence[Sequence[Ce
 
 
 def draw_map(panel: Axes, heat_map: HeatMap, low: float, high: float) -> AxesImage:
-    """A heat map with its numbers in it, in colours from `low` to `high`."""
+    """A heat map with its numbers in it, in colours from `low` to `high`.
+
+    **Arguments:** the `panel` to draw in; the `heat_map`; `low` and `high`, the values at both ends of the colours.
+    """
     image = panel.imshow(heat_map.values, cmap="viridis", vmin=low, vmax=max(high, low + 1e-6))
     for (row, column), value in np.ndenumerate(heat_map.values):
         colour = "white" if np.asarray(image.norm(value)) < 0.6 else "black"

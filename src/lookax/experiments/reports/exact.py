@@ -156,7 +156,10 @@ def draw_returns(axes: Axes, returns: np.ndarray) -> None:
 
 
 def draw_cooperation(axes: Axes, cooperation: np.ndarray, names: Sequence[str]) -> None:
-    """P(C | state) of every run `[seeds, N, S]` as dots, their means as bars."""
+    """P(C | state) of every run `[seeds, N, S]` as dots, their means as bars.
+
+    **Arguments:** the `axes` to draw in; `cooperation`, P(C | state), `[seeds, N, S]`; `names` of the S states.
+    """
     num_players = cooperation.shape[1]
     width = 0.8 / num_players
     for player in range(num_players):

@@ -99,6 +99,8 @@ def distance(result: Result, metric: str, theirs: Sequence[float]) -> float | No
     MDPs are the same, so that what is left is the scatter of the estimates in each of them: ours, and as much of
     theirs, who make as many. The error is no less than rounding; infinite where there is none and the means differ.
     `None` if there is no MDP that both have.
+
+    **Arguments:** our `result`; the `metric`; `theirs`, one value per MDP of seeds 0, 1, ….
     """
     first = result.settings.first_seed
     both = slice(first, min(first + len(over_mdps(result, metric)), len(theirs)))
@@ -149,7 +151,17 @@ def quality_table(results: Sequence[Result], references: Mapping[str, Reference]
 def band(
     axes: Axes, places: Sequence[float | int], results: Sequence[Result], metric: str, root: bool, **style: Any
 ) -> None:
-    """A metric's mean over MDPs by x, in a band of one standard error; its square root, if asked for."""
+    """A metric's mean over MDPs by x, in a band of one standard error; its square root, if asked for.
+
+    **Arguments:**
+
+    - `axes`: to draw in.
+    - `places`: x of each result.
+    - `results`: in the order of `places`.
+    - `metric`: its name.
+    - `root`: draw the square root of the metric.
+    - `style`: of the line, as `Axes.plot` takes it, with `color`.
+    """
     values = np.array([over_mdps(result, metric) for result in results])
     values = np.sqrt(np.maximum(values, 0)) if root else values
     means = values.mean(axis=1)
@@ -162,7 +174,10 @@ def band(
 
 
 def exponent(places: Sequence[float | int], results: Sequence[Result], metric: str) -> float:
-    """The exponent b of √metric ∝ xᵇ, by least squares over means of √metric over MDPs."""
+    """The exponent b of √metric ∝ xᵇ, by least squares over means of √metric over MDPs.
+
+    **Arguments:** `places`, x of each result; `results`; the name of the `metric`.
+    """
     roots = [np.sqrt(np.maximum(over_mdps(result, metric), 0)).mean() for result in results]
     return float(np.polyfit(np.log(places), np.log(roots), 1)[0])
 
@@ -178,7 +193,14 @@ def draw_grid(
 ) -> Drawing:
     """Correlation and variance by number of trajectories: a column per key of settings, a line per estimator.
 
-    Columns are keys with their titles; keys, estimators and numbers of trajectories are looked up in settings.
+    **Arguments:**
+
+    - `results`: to be drawn.
+    - `columns`: titles of the columns, by key.
+    - `column_of`, `estimator_of`, `trajectories_of`: from a result's settings to its key, its estimator and its number
+      of trajectories.
+    - `figsize`: width and height in inches.
+    - `title_style`: of the columns' titles, as `Axes.set_title` takes it.
     """
     drawing = Drawing(figsize=figsize, layout="constrained")
     panels = drawing.subplots(len(ROWS), len(columns), sharex=True, sharey="row")

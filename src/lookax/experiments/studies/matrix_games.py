@@ -14,6 +14,14 @@ def matrix_game_of(
 ) -> MatrixGame:
     """The matrix game of settings that have `game`, `contribution_factor` and `payoffs`.
 
+    **Arguments:**
+
+    - `settings`: which game. Where there are `payoffs`, they are used instead of the named game's.
+    - `memory_length`: how many steps players remember.
+    - `start`: what players see at the first step.
+    - `num_players`: of the contribution game.
+    - `scaled`: as of [`contribution_payoffs`][lookax.games.payoffs.contribution_payoffs].
+
     **Raises:** `ValueError` for payoffs that make no game.
     """
     if settings.payoffs is not None:

@@ -159,6 +159,9 @@ class RecurrentShapingStudy:
 
         Those are `against` the strategies that the game has. In coin games, `coins` `[picker, colour]` of a game and
         `own_coin_share`; in the contribution game, whether the pair is `reciprocal`.
+
+        **Arguments:** the learner's `state`; names of strategies to play `against`, of which those that the game does
+        not have are left out.
         """
         game, policies = self.game(), self.policies(state)
         match_key, key = jax.random.split(key)

@@ -128,6 +128,8 @@ class SampledShapingStudy(RepeatedGameStudy):
 
         That is the mean reward per step, not discounted, in games of `horizon` steps. Nothing is drawn but games
         `against` strategies, if there are any, whose scores are `against_…` `[N]`.
+
+        **Arguments:** the learner's `state`; names of strategies to play `against`, none by default.
         """
         play = self.exact_play(None)
         undiscounted = ExactPlay(play.game, play.observations, 1.0, self.settings.horizon)

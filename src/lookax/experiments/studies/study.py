@@ -88,7 +88,10 @@ class GameStudy(Study, Protocol):
         ...
 
     def evaluate(self, key: Array, state: PyTree, against: Sequence[str] = ()) -> Metrics:
-        """Metrics of a state, among them `against_…`, the scores of each seat against these strategies."""
+        """Metrics of a state, among them `against_…`, the scores of each seat against these strategies.
+
+        **Arguments:** the learner's `state`; names of strategies to play `against`.
+        """
         ...
 
 
@@ -114,6 +117,8 @@ def evaluation(study: Study, key: Array, state: PyTree) -> Metrics:
     """A study's metrics of a state, and those of one's own that its settings name, where they have `metrics`.
 
     Each is `"package.module:function"` of the study, the key and the state, and gives arrays by name.
+
+    **Arguments:** the `study`; the learner's `state`.
     """
     metrics = study.evaluate(key, state)
     for name in getattr(study.settings, "metrics", ()):

@@ -99,7 +99,10 @@ class Atari:
         return AtariState(seed, number, jnp.zeros_like(number), frames), frames
 
     def step(self, key: Key[Array, ""], state: AtariState, actions: Int[Array, " B"]) -> tuple[AtariState, Step]:
-        """Four frames of every game; the emulators draw what is random in it."""
+        """Four frames of every game; the emulators draw what is random in it.
+
+        **Arguments:** the `state` before; all games' `actions`, `[B]`. The `key` is not used.
+        """
         del key
         batch_size = len(actions)
         others = jax.ShapeDtypeStruct((6, batch_size), jnp.float32)

@@ -199,7 +199,16 @@ class Emulators:
         self._lock = threading.Lock()
 
     def begin(self, games: "Atari", batch_size: int, seed: int, count: int) -> tuple[int, np.ndarray]:
-        """New ones, used by no other batch: their number, and the first screens."""
+        """New ones, used by no other batch: their number, and the first screens.
+
+        **Arguments:**
+
+        - `games`: what is played, with its settings.
+        - `batch_size`: B.
+        - `seed`: of the batch, as its first reset drew it.
+        - `count`: how many steps of the batch have been made, 0 for first games. Together with `seed` it seeds the
+          games.
+        """
         playing = Playing(games, batch_size, seed, count)
         with self._lock:
             number = self._begun[games, seed]
@@ -214,6 +223,14 @@ class Emulators:
         self, games: "Atari", seed: int, number: int, count: int, actions: np.ndarray
     ) -> tuple[int, np.ndarray, np.ndarray]:
         """A step of those that have made `count` steps; where there are none, new ones begin and the step is spent.
+
+        **Arguments:**
+
+        - `games`: what is played, with its settings.
+        - `seed`: of the batch, as `begin` was given it.
+        - `number`: of the batch, as `begin` returned it.
+        - `count`: how many steps the batch has made.
+        - `actions`: of all games, `[B]`.
 
         **Returns:** the number of those that go on, and what
         [`Playing.step`][lookax.games.arcade.emulators.Playing.step] tells.

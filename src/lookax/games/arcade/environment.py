@@ -49,5 +49,8 @@ class Environment(Protocol):
         ...
 
     def step(self, key: Key[Array, ""], state: PyTree, actions: Int[Array, " B"]) -> tuple[PyTree, Step]:
-        """The state after all games' actions."""
+        """The state after all games' actions.
+
+        **Arguments:** the `state` before; all games' `actions`, `[B]`.
+        """
         ...

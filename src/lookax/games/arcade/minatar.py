@@ -68,7 +68,10 @@ class MinAtar:
         return MinAtarState(state, jnp.zeros(batch_size), jnp.zeros(batch_size, bool)), frames
 
     def step(self, key: Key[Array, ""], state: MinAtarState, actions: Int[Array, " B"]) -> tuple[MinAtarState, Step]:
-        """A step of every game. Where one ends the next begins at once; where one is cut, with the next step."""
+        """A step of every game. Where one ends the next begins at once; where one is cut, with the next step.
+
+        **Arguments:** the `state` before; all games' `actions`, `[B]`.
+        """
         game, rules = _made(self.game, _integers())
 
         def step(key: Key[Array, ""], own: PyTree, action: Int[Array, ""]) -> tuple[Any, ...]:

@@ -110,6 +110,8 @@ def advantages(
 
     A step that was not played is taken to have paid what was expected, so that it adds to no other. So the last step of
     an episode that was cut at s has r + γ V(s) − V, and no more: it goes on to s, and the next step is not played.
+
+    **Arguments:** the `rollout`, of T steps; `values`, V(o₀) … V(o_T), `[T+1, B]`; the `discount` γ; `gae_lambda`, λ.
     """
     rewards = jnp.where(rollout.played, rollout.rewards, values[:-1])
     one_by_one = jax.vmap(generalised_advantages, (1, 1, 1, None), 1)

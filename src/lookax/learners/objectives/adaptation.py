@@ -35,7 +35,10 @@ class Adaptation(eqx.Module):
     lookahead: Lookahead
 
     def iterates(self, mdp: TabularMDP, policy: Policy, key: Key[Array, ""]) -> PyTree:
-        """θ₁ … θ_K from θ₀ = `policy`, stacked."""
+        """θ₁ … θ_K from θ₀ = `policy`, stacked.
+
+        **Arguments:** the `mdp` that is learned in; the `policy`, a pytree.
+        """
         # Two keys a step, whatever the surrogates: those that differ in nothing else see the same trajectories.
         return self.lookahead.iterates(
             lambda policy, keys: self.inner(mdp, policy, keys[0]),
@@ -47,7 +50,10 @@ class Adaptation(eqx.Module):
     def objective(
         self, adapt_to: TabularMDP, perform_in: TabularMDP, policy: Policy, key: Key[Array, ""]
     ) -> tuple[Float[Array, ""], PyTree]:
-        """F, the return in one MDP after learning in another, with other rewards, or in the same; and θ₁ … θ_K."""
+        """F, the return in one MDP after learning in another, with other rewards, or in the same; and θ₁ … θ_K.
+
+        **Arguments:** the MDP to `adapt_to`; the MDP to `perform_in`; the `policy` θ₀.
+        """
         steps_key, outer_key = jax.random.split(key)
         path = self.iterates(adapt_to, policy, steps_key)
         return self.outer(perform_in, self.end(policy, path), outer_key), path

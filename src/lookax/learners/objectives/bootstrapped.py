@@ -23,7 +23,10 @@ class BootstrappedObjective(OuterObjective):
     step_size: ScalarLike = 0.1
 
     def objective(self, network: ActorCritic, first: ActorCritic, rollout: Rollout) -> Float[Array, ""]:
-        """The negative divergence."""
+        """The negative divergence.
+
+        **Arguments:** the `network` θ_K; the `first` network θ₀; the `rollout` τ of θ_K.
+        """
         gradient = jax.grad(super().objective)(network, first, rollout)
         target = jax.tree.map(lambda leaf, up: leaf + self.step_size * up, network, gradient)
         return -self.divergence(jax.lax.stop_gradient(target), network, rollout)

@@ -44,7 +44,15 @@ class TabularCritic(eqx.Module):
     def update(
         self, values: Float[Array, "N S"], state: PyTree, games: Sequence[Trajectory], discount: ScalarLike
     ) -> tuple[Float[Array, "N S"], PyTree]:
-        """One step: each player's values from the games that are its own to learn from."""
+        """One step: each player's values from the games that are its own to learn from.
+
+        **Arguments:**
+
+        - `values`: Vᵢ(s), `[N, S]`.
+        - `state`: the optimiser's.
+        - `games`: one batch per player, which that player's values are learned from.
+        - `discount`: γ.
+        """
 
         def objective(values):
             errors = [

@@ -24,7 +24,16 @@ class GameReturn(Protocol):
     def prepare(
         self, play: Any, policies: Policies, values: Float[Array, "N S"], buffer: PyTree, key: Key[Array, ""]
     ) -> tuple[Trajectory, PyTree]:
-        """The games to estimate returns from, with values of their states, and the buffer after that."""
+        """The games to estimate returns from, with values of their states, and the buffer after that.
+
+        **Arguments:**
+
+        - `play`: the game, as the estimate takes it.
+        - `policies`: one per player.
+        - `values`: V(s) of every player, `[N, S]`.
+        - `buffer`: the replay buffer, or nothing.
+        - `key`: where games are drawn from.
+        """
         ...
 
     def __call__(self, play: Any, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:

@@ -54,7 +54,16 @@ class PlayedReturn(eqx.Module):
     def prepare(
         self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], buffer: PyTree, key: Key[Array, ""]
     ) -> tuple[Trajectory, PyTree]:
-        """Games of these policies, with their values; the buffer stays as it is. Exact returns make no use of them."""
+        """Games of these policies, with their values; the buffer stays as it is. Exact returns make no use of them.
+
+        **Arguments:**
+
+        - `play`: the game, with its discount.
+        - `policies`: one per player.
+        - `values`: V(s) of every player, `[N, S]`.
+        - `buffer`: whatever the learner keeps; it is returned unchanged.
+        - `key`: where games are drawn from.
+        """
         return play_games(play, policies, key, self.horizon, self.batch_size, values), buffer
 
     def __call__(self, play: ExactPlay, player: int, policies: Policies, games: Trajectory) -> Float[Array, ""]:
@@ -105,7 +114,16 @@ class ReplayedReturn(eqx.Module):
     def prepare(
         self, play: ExactPlay, policies: Policies, values: Float[Array, "N S"], buffer: PyTree, key: Key[Array, ""]
     ) -> tuple[Trajectory, ReplayBuffer]:
-        """All games in the buffer, once the policies' own are in it; with present values, not those of back then."""
+        """All games in the buffer, once the policies' own are in it; with present values, not those of back then.
+
+        **Arguments:**
+
+        - `play`: the game, with its discount.
+        - `policies`: one per player.
+        - `values`: V(s) of every player, `[N, S]`.
+        - `buffer`: the replay buffer.
+        - `key`: where games are drawn from.
+        """
         if not isinstance(buffer, ReplayBuffer):
             raise BadInputError("buffer: there is none; give the learner a `first_buffer` of games")
         if self.self_normalised:
@@ -130,7 +148,11 @@ class ReplayedReturn(eqx.Module):
         )
 
     def capped_weights(self, play: ExactPlay, policies: Policies, games: Trajectory) -> Int[Array, ""]:
-        """How many weights of these games are above the cap of [`lookax.surrogates.off_policy`][]."""
+        """How many weights of these games are above the cap of [`lookax.surrogates.off_policy`][].
+
+        **Arguments:** the `play`, a game with its discount; the `policies` that are evaluated, one per player;
+        `games`, with the log-probabilities of the policies that played them.
+        """
         if self.self_normalised:
             return jnp.array(0)
         return capped_weights(_joint_log_probs(play, policies, games), games.log_probs.sum(1), self.ceiling)
@@ -141,6 +163,9 @@ def buffer_sample_size(play: ExactPlay, policies: Policies, games: Trajectory) -
 
     The mean over steps of [`effective_sample_size`][lookax.surrogates.off_policy.effective_sample_size], weighted as
     rewards are, by γᵗ.
+
+    **Arguments:** the `play`, a game with its discount; the `policies` that are evaluated, one per player;
+    `games`, with the log-probabilities of the policies that played them.
     """
     sizes = effective_sample_size(_joint_log_probs(play, policies, games), games.log_probs.sum(1))
     weights = jnp.power(play.discount, jnp.arange(len(sizes)))
@@ -155,7 +180,17 @@ def play_games(
     batch_size: int,
     values: Float[Array, "N S"] | None = None,
 ) -> Trajectory:
-    """Games that these policies play, as constants; with their values, if given."""
+    """Games that these policies play, as constants; with their values, if given.
+
+    **Arguments:**
+
+    - `play`: the game, with its discount.
+    - `policies`: one per player.
+    - `key`: where games are drawn from.
+    - `horizon`: T, the number of steps of a game.
+    - `batch_size`: B, the number of games.
+    - `values`: V(s) of every player, `[N, S]`; `None` for none.
+    """
     games = game_rollout(
         play.game, _log_probs(play, policies), key, horizon=horizon, batch_size=batch_size, values=values
     )

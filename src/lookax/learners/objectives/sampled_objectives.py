@@ -101,6 +101,13 @@ class SampledObjectives(eqx.Module):
         policies it ignores.
         Differentiable to every order in all actors, who must have played the games.
 
+        **Arguments:**
+
+        - `actors`: of both players.
+        - `player`: whose return it is, from 0.
+        - `observed`: the games, and what the `"critic"` and the `"reference"` put out in them.
+        - `beta`: β; `None` for no divergence.
+
         **Raises:** `ValueError` if advantages should be a critic's, of a player that learns, and none has observed.
         """
         # A fixed strategy needs no critic: it has nothing to learn.
@@ -129,6 +136,12 @@ class SampledObjectives(eqx.Module):
         """−Σₜ (Gₜ + γ^{T−t} ⊥V(s_T) − V(sₜ))², mean over games, G the discounted return of what is left.
 
         Differentiable in the critic, who must have observed the games.
+
+        **Arguments:**
+
+        - `critic`: an actor with one output, the value.
+        - `player`: whose rewards it predicts, from 0.
+        - `observed`: the games, as the critic has observed them by the name of `"critic"`.
         """
 
         def of_microbatch(critic: Actor, microbatch: Observed) -> Float[Array, ""]:
@@ -148,6 +161,13 @@ class SampledObjectives(eqx.Module):
         """The mean over steps and games of log π(aₜ|history), of a player's actions, by an actor that has observed.
 
         Differentiable in the actor, who has observed under a `name`.
+
+        **Arguments:**
+
+        - `actor`: whose log-probabilities they are.
+        - `player`: whose actions they are of, from 0.
+        - `name`: of the actor among those that observed.
+        - `observed`: the games, and what the actor put out in them.
         """
 
         def of_microbatch(actor: Actor, microbatch: Observed) -> Float[Array, ""]:

@@ -54,7 +54,15 @@ class Imitation(eqx.Module):
     def fit(
         self, key: Key[Array, ""], player: int, agents: tuple[Agent, Agent], model: Agent
     ) -> tuple[Agent, Float[Array, ""]]:
-        """A player's model of the other, after games of both; and its cross-entropy on the last batch."""
+        """A player's model of the other, after games of both; and its cross-entropy on the last batch.
+
+        **Arguments:**
+
+        - `key`: where games are drawn from.
+        - `player`: who models the other, from 0.
+        - `agents`: of both players, who play the games.
+        - `model`: where the fit starts, an agent in the other's place.
+        """
         they, game = 1 - player, self.play.game
 
         def step(carry, games):

@@ -48,7 +48,15 @@ class OpponentModel(eqx.Module):
         return tuple(self.initial(player_key) for player_key in jax.random.split(key, num_players))
 
     def fit(self, play: ExactPlay, j: int, opponent: Policy, model: Policy) -> Ascent:
-        """Fits one model to player j's policy."""
+        """Fits one model to player j's policy.
+
+        **Arguments:**
+
+        - `play`: the game, in which policies are read state by state.
+        - `j`: the player that is modelled, from 0.
+        - `opponent`: its policy.
+        - `model`: where the fit starts.
+        """
         target = play.log_probs_in_game_order(j, opponent)
 
         def divergence(model: Policy) -> Float[Array, ""]:

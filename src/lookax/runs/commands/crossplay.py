@@ -158,7 +158,11 @@ def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
 
 
 def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
-    """Has them play, prints what comes of it, draws it, and writes every number beside the drawing."""
+    """Has them play, prints what comes of it, draws it, and writes every number beside the drawing.
+
+    **Arguments:** `paths`, folders of the runs; `games`, how many each pairing plays; `out`, the drawing's file, a
+    .png.
+    """
     file = _numbers_beside(out)
     result = crossplay(paths, games)
     terminal.print_table(crossplay_table(result.names, result.cells, result.notes()))

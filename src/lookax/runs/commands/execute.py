@@ -44,7 +44,10 @@ def learn(runs: Sequence[Run], checkpoints: Path, stop: Stop) -> list[Result]:
 
 
 def train_all(programs: Sequence[Sequence[Sequence[Run]]], watch: Watch, stop: Stop) -> dict[str, str]:
-    """Learns the runs of one program after the other, as they are `arranged`; returns why runs failed, by names."""
+    """Learns the runs of one program after the other, as they are `arranged`; returns why runs failed, by names.
+
+    **Arguments:** the `programs`; `watch`, called as runs go on; `stop`, heeded after every update.
+    """
     failures: dict[str, str] = {}
     for program in programs:
         failures |= train(program, watch, stop)

@@ -93,7 +93,11 @@ def inspect(path: Path, update: int | None, seed: int | None) -> Inspection:
 
 
 def run_inspect(path: Path, update: int | None, seed: int | None) -> None:
-    """Looks at the agents of a run, prints what they do, and leaves drawings of it in the run's folder."""
+    """Looks at the agents of a run, prints what they do, and leaves drawings of it in the run's folder.
+
+    **Arguments:** `path`, the run's folder; the `update` whose checkpoint is read, `None` for the newest sound one; the
+    random `seed` whose agents are looked at, `None` for all.
+    """
     inspection = inspect(path, update, seed)
     run, game, quantities = inspection.run, inspection.game, inspection.quantities
     terminal.say(inspection.title)

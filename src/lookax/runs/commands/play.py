@@ -54,6 +54,13 @@ class WholeGames:
 def play(path: Path, update: int | None, games: int, greedy: bool) -> WholeGames:
     """Plays whole games.
 
+    **Arguments:**
+
+    - `path`: the run's folder.
+    - `update`: whose checkpoint is read; `None` for the newest sound one.
+    - `games`: how many each seed plays, at least 1.
+    - `greedy`: always take the likeliest action, instead of a draw.
+
     **Raises:** `ValueError` if it is not a run of actor-critics, or there is no such checkpoint.
     """
     check_at_least("games", games, 1)
@@ -74,6 +81,9 @@ def play(path: Path, update: int | None, games: int, greedy: bool) -> WholeGames
 
 def run_play(path: Path, update: int | None, games: int, greedy: bool, video: Path | None) -> None:
     """Plays, prints the returns of every seed, and draws the first seed's first game where a file for it is named.
+
+    **Arguments:** `path`, `update`, `games` and `greedy` as of `play`; `video`, a .gif file for the first game, `None`
+    for none.
 
     **Raises:** `ValueError` as `play`, and if the file's name does not end in .gif.
     """

@@ -79,7 +79,10 @@ def write_report(paths: Sequence[Path], out: Path) -> tuple[int, list[str]]:
 
 
 def page(title: str, reported: Sequence[ReportedRun], complaints: Sequence[str]) -> str:
-    """The page of a title: its style, plotly.js and everything to be shown, in one text that asks for nothing else."""
+    """The page of a title: its style, plotly.js and everything to be shown, in one text that asks for nothing else.
+
+    **Arguments:** the `title`; the runs that are `reported`; `complaints`, what is wrong with other runs, a line each.
+    """
     text = _file("page.html")
     for mark, content in {
         "<!-- style -->": _file("page.css"),

@@ -35,6 +35,8 @@ def programs_of(sweep: Sweep, path: Path) -> list[list[list[Run]]]:
 def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
     """Learns a sweep's runs in a folder, or goes on with them; writes their table, `results.csv`, and their report.
 
+    **Arguments:** the `sweep`; `path`, its folder; the `engine` that computes its programs.
+
     **Returns:** whether none of them failed.
     """
     top = RunFolder(path)
@@ -66,7 +68,10 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
 
 
 def local(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
-    """Learns in this process, one program after the other."""
+    """Learns in this process, one program after the other.
+
+    **Arguments:** the `sweep`; `path`, its folder; `stop`, heeded after every update.
+    """
     programs = programs_of(sweep, path)
     updates = sum(run.settings.total_updates for turns in programs for turn in turns for run in turn)
     with terminal.progress(updates) as watch:

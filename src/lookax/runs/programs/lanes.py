@@ -86,6 +86,9 @@ class Lanes:
     def steps(self, number: int, count: int, state: Rounds) -> tuple[Rounds, Rounds]:
         """All lanes' updates from that number on, `count` of them, `LOOP` at the most, in one call of one program.
 
+        **Arguments:** the `number` of the first update; the `count` of updates; the `state` before them, on the
+        devices.
+
         **Returns:** the state after them; metrics `[C · S, LOOP, …]`, the first `count` of which are theirs.
         """
         with jax.enable_x64(self._x64):

@@ -75,7 +75,10 @@ class Recorder:
         return update, lanes.put(state)
 
     def record(self, first_update: int, metrics: History, seconds: float) -> None:
-        """Appends metrics `[updates, lanes, …]`; curves also tell how fast they came, which took so many seconds."""
+        """Appends metrics `[updates, lanes, …]`; curves also tell how fast they came, which took so many seconds.
+
+        **Arguments:** the number of the `first_update`; `metrics` by name; the `seconds` that these updates took.
+        """
         if not self._writing or not metrics:
             return
         for c, run in self._alive():

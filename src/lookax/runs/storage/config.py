@@ -41,6 +41,8 @@ def as_fields(settings: Any) -> dict[str, Any]:
 def from_fields(default: Parsed, fields: Mapping[str, Any], program: str) -> Parsed:
     """The dataclass `default` with fields as given, checked as those of the command line are.
 
+    **Arguments:** the `default`; `fields` that differ from it, by name; the `program`, as messages name it.
+
     **Raises:** `ValueError`, in one line, for an unknown field or a value that its type does not allow.
     """
     defaults = as_fields(default)

@@ -87,7 +87,10 @@ class RunFolder:
         return self._read_json("table.json")
 
     def write_evaluation(self, update: int, seeds: Sequence[int], quantities: Mapping[str, np.ndarray]) -> Path:
-        """`evaluation-<update>.json`: quantities `[seeds, …]` by name. Returns its path."""
+        """`evaluation-<update>.json`: quantities `[seeds, …]` by name. Returns its path.
+
+        **Arguments:** the `update` after which they were computed; the random `seeds`; the `quantities`.
+        """
         numbers = {name: values.tolist() for name, values in quantities.items()}
         content = {"update": update, "seeds": list(seeds), "quantities": numbers}
         return self._write_json(f"evaluation-{update}.json", content)

@@ -29,7 +29,10 @@ class MetricsFile:
         self._end = position
 
     def append(self, first_update: int, first_seed: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Adds metrics `[updates, seeds, …]`, and gives them to the operating system."""
+        """Adds metrics `[updates, seeds, …]`, and gives them to the operating system.
+
+        **Arguments:** the numbers of the `first_update` and of the `first_seed`; `metrics` by name.
+        """
         row = b'{"update":%d,"seed":%d'
         for name, values in metrics.items():
             inner = values.ndim - 2

@@ -126,6 +126,8 @@ def read_run(path: Path) -> Run:
 def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
     """A run's configuration, from a file that may also stand alone; reading it does not start JAX.
 
+    **Arguments:** the file's `content`; the `file`, as messages name it; the run's `folder`.
+
     **Raises:** `ValueError`, in one line, for what makes no sense. What its settings do not allow, `Run.validate` says.
     """
     if unknown := [name for name in content if name not in (*_PARTS, "format")]:
