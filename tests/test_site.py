@@ -61,7 +61,8 @@ def test_formulas_become_mathml():
 
 def test_pages_of_notebooks_have_code_outputs_figures_and_the_notebook(tmp_path):
     outputs = [
-        new_output("stream", name="stdout", text="tit for tat\n"),
+        new_output("stream", name="stdout", text="tit for "),
+        new_output("stream", name="stdout", text="tat\n"),
         new_output("display_data", {"image/png": base64.b64encode(FIGURE).decode(), "text/plain": "<Figure>"}),
         new_output("execute_result", {"text/plain": "0.96"}, execution_count=1),
     ]
@@ -86,12 +87,16 @@ def test_committed_notebooks_have_no_outputs():
         assert not any(cell.get("outputs") for cell in nbformat.read(path, as_version=4).cells), path.name
 
 
-def test_pages_that_the_menu_names_and_nobody_wrote_are_found(tmp_path):
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "index.md").touch()
+def test_menu_and_pages_are_the_same(tmp_path):
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    for page in ("index.md", "results/speed.md"):
+        (tmp_path / "docs" / page).touch()
     menu = '[project]\nnav = [{ "Home" = "index.md" }, { "More" = [{ "Questions" = "faq.md" }] }]'
     (tmp_path / "zensical.toml").write_text(menu)
-    assert checks.missing_pages(tmp_path) == ["faq.md: in the menu, but not in docs/"]
+    assert checks.menu_faults(tmp_path) == [
+        "faq.md: in the menu, but not in docs/",
+        "results/speed.md: in docs/, but not in the menu",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 def main() -> str | None:
     """Builds `site/`; what is wrong with it, if anything."""
     notebooks.build(ROOT / "docs" / "tutorials")
-    if missing := checks.missing_pages(ROOT):
-        return "\n".join(missing)
+    if faults := checks.menu_faults(ROOT):
+        return "\n".join(faults)
     subprocess.run([sys.executable, "-m", "zensical", "build", "--clean", "--strict"], cwd=ROOT, check=True)
     return "\n".join(checks.foreign_resources(ROOT / "site")) or None
 

@@ -1,4 +1,4 @@
-"""What Zensical does not notice: pages of the menu that do not exist, and pages that ask other hosts for something."""
+"""What Zensical does not notice: pages and menu that differ, and pages that ask other hosts for something."""
 
 import re
 import tomllib
@@ -18,10 +18,14 @@ def menu(entry: Any) -> Iterator[str]:
             yield from menu(inner)
 
 
-def missing_pages(root: Path) -> list[str]:
-    """Pages that the menu of `zensical.toml` names and `docs/` does not have."""
-    pages = menu(tomllib.loads((root / "zensical.toml").read_text())["project"]["nav"])
-    return [f"{page}: in the menu, but not in docs/" for page in pages if not (root / "docs" / page).is_file()]
+def menu_faults(root: Path) -> list[str]:
+    """Pages that the menu of `zensical.toml` names and `docs/` does not have, and pages that the menu leaves out."""
+    named = set(menu(tomllib.loads((root / "zensical.toml").read_text())["project"]["nav"]))
+    pages = {str(page.relative_to(root / "docs")) for page in (root / "docs").rglob("*.md")}
+    return [
+        *(f"{page}: in the menu, but not in docs/" for page in sorted(named - pages)),
+        *(f"{page}: in docs/, but not in the menu" for page in sorted(pages - named)),
+    ]
 
 
 def foreign_resources(site: Path) -> list[str]:

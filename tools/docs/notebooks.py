@@ -65,8 +65,19 @@ def _blocks(cell: NotebookNode, folder: Path, number: int) -> Iterator[str]:
         yield cell.source
     elif cell.source.strip():
         yield _fence("python", cell.source)
-        for index, output in enumerate(cell.outputs):
+        for index, output in enumerate(_joined(cell.outputs)):
             yield _shown(output, folder / f"{number}-{index}.png", cell.metadata.get("alt", "Figure"))
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The same outputs; what is printed in several messages, as kernels send it, is one."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1] = NotebookNode(joined[-1], text=joined[-1].text + output.text)
+        else:
+            joined.append(output)
+    return joined
 
 
 def _shown(output: NotebookNode, figure: Path, alt: str) -> str:
