@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,8 +53,9 @@ async def run(path: Path) -> NotebookNode:
 
 
 def page(notebook: NotebookNode, path: Path) -> str:
-    """A notebook as Markdown, below a link to the notebook; writes its figures into the folder `<name>_files`."""
+    """A notebook as Markdown, below a link to the notebook; writes its figures into a new folder `<name>_files`."""
     folder = path.parent / f"{path.stem}_files"
+    shutil.rmtree(folder, ignore_errors=True)
     blocks = [block for number, cell in enumerate(notebook.cells) for block in _blocks(cell, folder, number)]
     link = f"[Download this page as a notebook]({path.name}){{ .download download }}"
     title, *rest = blocks

@@ -1,0 +1,187 @@
+"""Numbers in the README and the documentation: those of committed results, and the same on every page that has them.
+
+Results of lookax that are in no committed file are only held to be the same everywhere: `docs/results/index.md` says
+where numbers come from.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import figure3, gmrl_ipd, gmrl_tabular, recurrent_shaping
+from lookax.experiments import registry
+from lookax.experiments.figures import pola_figure4, pola_figure5
+from lookax.experiments.presets.pola_figure3 import FACTORS, PANELS
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "src" / "lookax" / "experiments" / "figures" / "data"
+EXACT, TABULAR = (json.loads((DATA / f"{name}.json").read_text()) for name in ("pola_exact", "gmrl_tabular"))
+FIGURE_3 = json.loads((ROOT / "docs" / "results" / "data" / "pola-figure3.json").read_text())
+COUNTS = {name: (int(found.split("/")[0]), int(held.split("/")[0])) for name, found, held, *_ in FIGURE_3["rows"]}
+
+
+def _text(page):
+    """A page, its lines joined."""
+    text = (ROOT / page).read_text() if page == "README.md" else (ROOT / "docs" / page).read_text()
+    return text.replace("−", "-")
+
+
+def _flat(page):
+    return " ".join(_text(page).replace("**", "").replace("`", "").split())
+
+
+def _rows(page):
+    """Cells of all tables of a page, by row."""
+    lines = [line for line in _text(page).splitlines() if line.startswith("|")]
+    return [[cell.strip(" `") for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
+
+
+def _row(page, *first):
+    """What follows these cells at the beginning of a row."""
+    (found,) = [row for row in _rows(page) if tuple(row[: len(first)]) == first]
+    return found[len(first) :]
+
+
+def _number(cell):
+    return float(re.search(r"-?\d+(?:\.\d+)?", cell)[0])
+
+
+def test_counts_of_figure_3_are_those_of_the_committed_table():
+    rows = iter(_rows("results/pola-exact.md")[2:])
+    for policy, title in PANELS.items():
+        for method in ("LOLA", "POLA"):
+            for part, what in enumerate(("found", "held")):
+                cells = next(rows)
+                assert cells[0] == (title if (method, what) == ("LOLA", "found") else "")
+                assert cells[1] == f"{method}, {what}"
+                names = [f"pola-figure3-{method}-{policy.removesuffix('-tabular')}-{f}".lower() for f in FACTORS]
+                assert cells[2:] == [str(COUNTS[name][part]) if name in COUNTS else "–" for name in names]
+
+
+def test_figure_3_agrees_as_often_as_pages_say():
+    names = [name for name, *_ in FIGURE_3["rows"]]
+    assert names == [preset.name for preset in registry.FIGURES["pola-figure3"].presets]
+    compared = [verdict for verdict in FIGURE_3["verdicts"] if verdict is not None]
+    referenced = sum(name in EXACT["settings"] for name in names)
+    assert (len(compared), sum(compared), len(names)) == (referenced, referenced, 28)
+    assert f"{referenced} of the 28 settings have such a reference, and all {referenced} agree" in _flat("README.md")
+    assert f"{referenced} of 28 settings have a reference, all {referenced} agree" in _flat("results/index.md")
+    assert f"All {referenced} settings with a reference [agree]" in _flat("results/pola-exact.md")
+
+
+def test_the_readme_says_what_figure_3_shows():
+    assert {COUNTS[f"pola-figure3-{method}-tabular-{f}"] for method in ("lola", "pola") for f in FACTORS} == {(20, 20)}
+    assert "With tabular policies both methods always find it" in _flat("README.md")
+    preconditioned = {m: [COUNTS[f"pola-figure3-{m}-preconditioned-{f}"][0] for f in FACTORS] for m in ("lola", "pola")}
+    assert set(preconditioned["lola"]) == {0}
+    assert [count > 0 for count in preconditioned["pola"]] == [f >= 1.33 for f in FACTORS]
+    assert "LOLA never finds it, and POLA finds it from factor 1.33 on" in _flat("README.md")
+
+
+def test_returns_of_the_original_in_single_and_double_precision_are_the_committed_ones():
+    for title, preset in (
+        ("tabular, 1.1", "tabular-1.1"),
+        ("preconditioned, 1.1", "preconditioned-1.1"),
+        ("preconditioned, 1.25", "preconditioned-1.25"),
+    ):
+        setting = EXACT["settings"][f"pola-figure3-pola-{preset}"]
+        single, double = (cell for cell in _row("results/pola-exact.md", title)[:2])
+        ours = sum(setting["single_precision"]) / 2, sum(map(sum, setting["returns"])) / 2 / len(setting["returns"])
+        for cell, value in zip((single, double), ours, strict=True):
+            digits = len(cell.partition(".")[2])
+            assert abs(float(cell) - value) <= 0.51 * 10**-digits, (title, cell, value)
+
+
+def test_as_many_tabular_settings_have_a_reference_as_pages_say():
+    number = len(TABULAR["settings"])
+    assert f"Of its settings, {number} have a reference, and all {number} agree" in _flat("results/index.md")
+    assert f"compares {number} settings" in _flat("results/gradient-bias.md")
+    assert f"All {number} settings agree" in _flat("results/gradient-bias.md")
+
+
+@pytest.mark.parametrize(
+    ("title", "seconds"),
+    [
+        ("a run of POLA, Figure 3, tabular, factor 1.33", figure3.ORIGINAL["pola-figure3-pola-tabular-1.33"]),
+        ("the same with an MLP", figure3.ORIGINAL["pola-figure3-pola-mlp-1.33"]),
+        (
+            "20 estimates of MAML-RL's gradient in each of 3 MDPs, Loaded DiCE",
+            (gmrl_tabular.ORIGINAL["gmrl-tabular-decompose-loaded-dice-lll-32"], 1),
+        ),
+        ("an update of LOLA-DiCE, 128 games a part", (gmrl_ipd.ORIGINAL["gmrl-ipd-original"], 1)),
+        ("the same, off-policy, replay buffer of 1024 games", (gmrl_ipd.ORIGINAL["gmrl-ipd-off-policy"], 1)),
+    ],
+)
+def test_seconds_of_the_pytorch_codes_are_those_of_the_benchmarks(title, seconds):
+    ours, original, speed_up = map(_number, _row("results/speed.md", title))
+    assert original == pytest.approx(seconds[0] / seconds[1], rel=0.02)
+    # Seconds of ours are rounded to two digits.
+    assert speed_up == pytest.approx(original / ours, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("title", "case"),
+    [
+        ("prisoner's dilemma, POLA-DiCE (batch 2000, two inner steps)", "IPD POLA-DiCE"),
+        ("coin game, POLA-DiCE (batch 1000, four inner steps)", "coin POLA-DiCE"),
+        ("prisoner's dilemma, LOLA-DiCE (batch 2000)", "IPD LOLA-DiCE"),
+        ("a batch of games for the opponent model", "IPD opponent model"),
+    ],
+)
+def test_speed_and_ram_of_the_jax_code_are_those_of_the_benchmarks(title, case):
+    wall, _, mib = recurrent_shaping.CASES[case][2]
+    ours, original, speed_up, _, original_mib = map(_number, _row("results/speed.md", title))
+    assert (original, original_mib) == (wall, mib)
+    assert speed_up == pytest.approx(original / ours, rel=0.05)
+
+
+def test_the_readme_says_what_the_table_of_speed_says():
+    ours, original, _, mib, original_mib = map(
+        _number, _row("results/speed.md", "prisoner's dilemma, POLA-DiCE (batch 2000, two inner steps)")
+    )
+    assert "takes a third of the original JAX code's time and a sixth of its RAM" in _flat("README.md")
+    assert ours / original == pytest.approx(1 / 3, rel=0.15)
+    assert mib / original_mib == pytest.approx(1 / 6, rel=0.1)
+
+
+def test_correlations_of_lola_dice_are_the_same_on_all_pages():
+    published, normalised = (
+        _number(_row("results/lola-dice.md", title)[0])
+        for title in ("DiCE with baseline, critic of rewards (published)", "self-normalised DiCE, no critic")
+    )
+    assert f"correlates {published:.2f} with the exact one" in _flat("README.md")
+    assert f"The published estimator correlates {published:.2f}" in _flat("algorithms/lola-dice.md")
+    # 0.805, of which the third digit is rounded, too.
+    assert abs(float(re.search(r"Self-normalised DiCE reaches (0\.\d+)", _flat("README.md"))[1]) - normalised) < 0.0051
+    assert abs(float(re.search(r"it correlates (0\.\d+)", _flat("algorithms/lola-dice.md"))[1]) - normalised) < 0.0051
+
+
+def test_published_scores_of_figure_4_are_those_that_results_are_compared_with():
+    for name, published in pola_figure4.REFERENCES.items():
+        for cell, reading in zip(
+            _row("results/recurrent-agents.md", name),
+            (published.self_play, published.against_always_defect),
+            strict=True,
+        ):
+            assert cell == f"{reading.mean:.3f} ± {reading.half_width:.3f}"
+
+
+def test_status_of_figures_4_and_5_is_what_their_pages_say():
+    (ipd, coins) = [row for row in _rows("results/recurrent-agents.md") if row[0] == "pola-dice" and len(row) == 6]
+    (added,) = [
+        row for row in _rows("results/recurrent-agents.md") if row[0] == "pola-dice-tremble-defectors" and len(row) == 6
+    ]
+    stay, stay_with_options = (row[-1].partition(" (")[0] for row in (ipd, added))
+    status = f"{stay} published pairs stay reciprocal, {stay_with_options} with two added options"
+    assert status in _flat("results/index.md")
+    own = pola_figure5.REFERENCES["pola-figure5-pola-dice"].own_coin_share.mean
+    assert f"agents collect {_number(coins[-1]):.0%}".replace("%", " %") in _flat("results/index.md")
+    assert f"the paper reports {own:.0%}".replace("%", " %") in _flat("results/index.md")
+    assert f"In the paper {own:.0%}".replace("%", " %") in _flat("results/recurrent-agents.md")
+
+
+def test_speed_in_atari_is_the_same_on_all_pages():
+    (speed,) = [row[0] for row in _rows("results/minatar.md") if row[0].endswith("steps per second")]
+    assert f"That is {speed} on two cores" in _flat("algorithms/a2c.md")
