@@ -58,7 +58,8 @@ def test_agents_learn_in_a_game_of_ones_own(tmp_path, capsys):
 
 
 def test_a_learner_of_ones_own_survives_being_killed(tmp_path):
-    words = ["run", "lola-consensus", "--seeds", "2", "--total-updates", "2000", "--checkpoint-updates", "100"]
+    words = ["run", "lola-consensus", "--weight", "0.2", "--seeds", "2", "--total-updates", "2000"]
+    words += ["--checkpoint-updates", "100"]
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
     killed = tmp_path / "killed"
     process = subprocess.Popen([*LOOKAX, *words, "--out", str(killed)], stderr=subprocess.DEVNULL)

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from typing import Any
 
 import equinox as eqx
@@ -55,6 +56,13 @@ def test_pola_dice_is_that_of_the_laptop_presets(game):
     assert ours.play.horizon == theirs.play.horizon
     state = learner.init(KEY)
     assert jax.tree.map(jnp.shape, state.agents) == jax.tree.map(jnp.shape, update.init(KEY).agents)
+
+
+def test_policies_critics_and_players_are_drawn_apart(game):
+    agents = lx.pola_dice(game, hidden_size=3).init(KEY).agents
+    encoders = [network.unit.weight for agent in agents for network in (agent.policy, agent.critic)]
+    for one, other in itertools.combinations(encoders, 2):
+        assert not np.allclose(one, other)
 
 
 def test_what_is_given_arrives(game):

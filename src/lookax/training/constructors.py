@@ -101,6 +101,9 @@ def pola(
 ) -> POLA:
     """[`POLA`][lookax.learners.pola.POLA] in a matrix game, from exact values; outer steps until the policy is still.
 
+    Compute in double precision: within `jax.enable_x64(True)`, as presets do. A policy counts as still at a KL
+    divergence of 1e-8, which single precision cannot tell from rounding; some pairs then leave cooperation again.
+
     **Arguments:** as of [`lola`][lookax.training.constructors.lola], with `learning_rate` that of the outer steps, and
 
     - `outer_beta`: β of my KL divergence from the policy before the update.
