@@ -18,7 +18,10 @@ from lookax.experiments.presets.pola_figure3 import FACTORS, PANELS
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "src" / "lookax" / "experiments" / "figures" / "data"
 EXACT, TABULAR = (json.loads((DATA / f"{name}.json").read_text()) for name in ("pola_exact", "gmrl_tabular"))
-FIGURE_3 = json.loads((ROOT / "docs" / "results" / "data" / "pola-figure3.json").read_text())
+RESULTS = ROOT / "docs" / "results" / "data"
+FIGURE_1, FIGURE_3, B16 = (
+    json.loads((RESULTS / f"pola-{name}.json").read_text()) for name in ("figure1", "figure3", "b16")
+)
 COUNTS = {name: (int(found.split("/")[0]), int(held.split("/")[0])) for name, found, held, *_ in FIGURE_3["rows"]}
 
 
@@ -69,6 +72,27 @@ def test_figure_3_agrees_as_often_as_pages_say():
     assert f"{referenced} of the 28 settings have such a reference, and all {referenced} agree" in _flat("README.md")
     assert f"{referenced} of 28 settings have a reference, all {referenced} agree" in _flat("results/index.md")
     assert f"All {referenced} settings with a reference [agree]" in _flat("results/pola-exact.md")
+
+
+def test_counts_of_appendix_b16_are_those_of_the_committed_table():
+    found = {name: int(cell.split("/")[0]) for name, cell, *_ in B16["rows"]}
+    for method in ("LOLA", "POLA"):
+        (cells,) = [row[1:] for row in _rows("results/pola-exact.md") if row[0] == method and len(row) == 4]
+        kinds = ("tabular", "mlp", "preconditioned")
+        assert cells == [str(found[f"pola-b16-{method.lower()}-{kind}"]) for kind in kinds]
+
+
+def test_figure_1_and_appendix_b16_agree():
+    for table, figure in ((FIGURE_1, "POLA, Figure 1"), (B16, "POLA, appendix B.1.6")):
+        assert all(table["verdicts"])
+        assert _row("results/index.md", figure)[2] == "agrees"
+    policies = {name: list(map(float, cells.split())) for name, cells, *_ in FIGURE_1["rows"]}
+    for method in ("LOLA", "POLA"):
+        networks = (policies[f"pola-figure1-{method.lower()}-network{number}"] for number in (1, 2))
+        apart = max(abs(first - second) for first, second in zip(*networks, strict=True))
+        (stated,) = [row[1] for row in _rows("results/pola-exact.md") if row[0] == method and len(row) == 2]
+        # Both policies are written with two digits.
+        assert abs(float(stated) - apart) <= 0.01
 
 
 def test_the_readme_says_what_figure_3_shows():
