@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-SECONDS = 120  # for one cell
+SECONDS = 600
 PRELUDE = 'import matplotlib; matplotlib.rcParams["figure.dpi"] = 200'  # twice what a page shows, to be enlarged
 
 
