@@ -66,13 +66,17 @@ def test_pages_of_notebooks_have_code_outputs_figures_and_the_notebook(tmp_path)
         new_output("display_data", {"image/png": base64.b64encode(FIGURE).decode(), "text/plain": "<Figure>"}),
         new_output("execute_result", {"text/plain": "0.96"}, execution_count=1),
     ]
-    cells = [new_markdown_cell("# Title"), new_code_cell("play()", outputs=outputs, metadata={"alt": "Returns"})]
+    cells = [
+        new_markdown_cell("# Title"),
+        new_markdown_cell("[Next](next.ipynb#end)."),
+        new_code_cell("play()", outputs=outputs, metadata={"alt": "Returns"}),
+    ]
     page = notebooks.page(new_notebook(cells=cells), tmp_path / "tutorial.ipynb")
     assert page.startswith("# Title\n\n[Download this page as a notebook](tutorial.ipynb)")
-    for part in ("````python\nplay()\n````", "tit for tat", "0.96"):
+    for part in ("[Next](next.md#end).", "````python\nplay()\n````", "tit for tat", "0.96"):
         assert part in page
-    assert '![Returns](tutorial_files/1-1.png){ width="640" }' in page
-    assert (tmp_path / "tutorial_files" / "1-1.png").read_bytes() == FIGURE
+    assert '![Returns](tutorial_files/2-1.png){ width="640" }' in page
+    assert (tmp_path / "tutorial_files" / "2-1.png").read_bytes() == FIGURE
 
 
 def test_a_notebook_that_warns_is_not_published(tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 SECONDS = 600
+NOTEBOOK_LINK = re.compile(r"\]\(([\w./-]+)\.ipynb")  # whose page a page links to
 PRELUDE = 'import matplotlib; matplotlib.rcParams["figure.dpi"] = 200'  # twice what a page shows, to be enlarged
 
 
@@ -64,7 +66,7 @@ def page(notebook: NotebookNode, path: Path) -> str:
 
 def _blocks(cell: NotebookNode, folder: Path, number: int) -> Iterator[str]:
     if cell.cell_type == "markdown":
-        yield cell.source
+        yield NOTEBOOK_LINK.sub(r"](\1.md", cell.source)
     elif cell.source.strip():
         yield _fence("python", cell.source)
         for index, output in enumerate(_joined(cell.outputs)):
