@@ -10,7 +10,7 @@ from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
-from lookax.opened import AnyPath, Given, chosen_preset, new_folder, resume_run, start_jax
+from lookax.opened import AnyPath, Given, chosen_preset, new_folder, plain, resume_run, start_jax
 from lookax.options import Cluster
 from lookax.runs.arguments import settings_table
 from lookax.runs.commands.combinations import Sweep, stored_sweep
@@ -81,11 +81,11 @@ def sweep(
     **Raises:** as `run`.
     """
     chosen = chosen_preset(preset)
-    given = from_fields(Given(chosen.settings), fields, "lx.sweep")
+    given = from_fields(Given(chosen.settings), plain(fields), "lx.sweep")
     cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.sweep")
     chosen = dataclasses.replace(chosen, settings=given.settings)
-    plain = {field: [_plain(value) for value in own] for field, own in values.items()}
-    return _results(begin_sweep(Sweep(chosen, plain, given.recording), cluster, None if out is None else Path(out))[0])
+    listed = {field: list(plain(own) if hasattr(own, "tolist") else map(plain, own)) for field, own in values.items()}
+    return _results(begin_sweep(Sweep(chosen, listed, given.recording), cluster, None if out is None else Path(out))[0])
 
 
 def reproduce(
@@ -235,13 +235,6 @@ def _results(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.read_csv(path / "results.csv")
-
-
-def _plain(value: Any) -> Any:
-    """As YAML can hold it."""
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value.item() if hasattr(value, "item") else value
 
 
 def _figures_presets(figure: Figure | Collection) -> Sequence[Preset]:

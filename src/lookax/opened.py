@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import html
+from collections.abc import Mapping
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lookax.errors import BadInputError, check
 from lookax.experiments.plugins import find_preset, register
-from lookax.experiments.preset import Preset
+from lookax.experiments.preset import Preset, check_settings
 from lookax.experiments.registry import ORIGINS, PRESETS
 from lookax.runs.commands.listing import Standing
 from lookax.runs.processes import Distribution, is_first_process
@@ -184,7 +185,7 @@ def run(preset: str | Preset, *, out: AnyPath | None = None, **fields: Any) -> O
     [`RunFailedError`][lookax.runs.errors.RunFailedError] if a metric is not finite.
     """
     chosen = chosen_preset(preset)
-    given = from_fields(Given(chosen.settings), fields, "lx.run")
+    given = from_fields(Given(chosen.settings), plain(fields), "lx.run")
     chosen = dataclasses.replace(chosen, settings=given.settings)
     new = Run(chosen.name, chosen, RunFolder(Path()), given.recording)
     return begin(new, None if out is None else Path(out))
@@ -213,7 +214,7 @@ def begin(new: Run, out: Path | None, distribution: Distribution | None = None) 
     **Arguments:** the `new` run; `out`, the folder to make, `None` for a new one under `runs/`; the `distribution` over
     processes, `None` for one process.
     """
-    new.settings.validate()
+    check_settings(new.settings)
     new.recording.validate()
     start_jax(distribution)
     from lookax.experiments.studies.study import study_of
@@ -251,7 +252,7 @@ def go_on(before: Run, settings: Any, recording: Recording, distribution: Distri
     changed = differing(as_fields(before.settings), as_fields(settings))
     if refused := {field: pair for field, pair in changed.items() if field not in MAY_CHANGE}:
         raise BadInputError(refusal(folder, refused))
-    settings.validate()
+    check_settings(settings)
     recording.validate()
     reached = max(updates_in(before.checkpoints), default=0)
     total = settings.total_updates
@@ -296,6 +297,14 @@ def chosen_preset(preset: str | Preset) -> Preset:
     if preset.name not in PRESETS or preset.name in ORIGINS:
         register(preset)
     return preset
+
+
+def plain(value: Any) -> Any:
+    """Values as YAML can hold them: tuples as lists, and arrays and numbers of NumPy as Python's."""
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return [plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def start_jax(distribution: Distribution | None = None) -> None:

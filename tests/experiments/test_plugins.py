@@ -81,7 +81,7 @@ def test_a_run_finds_where_its_preset_comes_from(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "run")]) == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
-    assert f"'my-b' comes from {file}, which is missing" in message
+    assert f"'my-b' comes from a plugin, and {file} is missing" in message
     assert "lookax --plugin FILE.py" in message
     moved = str(tmp_path / "mine_moved.py")
     assert main(["--plugin", moved, "report", str(tmp_path / "run"), "-o", str(tmp_path / "page.html")]) == 0
@@ -169,3 +169,39 @@ lx.run(lx.Preset("my-typed", "", settings, lx.EXACT), out={str(tmp_path / "run")
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     with pytest.raises(ValueError, match="'my-typed' was registered in an interactive session; register it again here"):
         lx.open_run(tmp_path / "run")
+
+
+BARE = """
+import dataclasses
+from typing import ClassVar
+
+import lookax as lx
+
+
+@dataclasses.dataclass(frozen=True)
+class Bare:
+    rate: float = 1.0
+    learner: ClassVar[str] = "mine_bare:make"
+
+    def validate(self):
+        if self.rate < 0:
+            raise ValueError("rate: below zero")
+
+
+def make(settings, play, maker, initial):
+    return lx.lola(play.game, learning_rate=settings.rate)
+
+
+lx.register(lx.Preset("my-bare", "", lx.ExactShaping(Bare(), seeds=1, total_updates=1), lx.EXACT))
+"""
+
+
+def test_fields_without_a_line_of_meaning_and_plain_errors(tmp_path, capsys):
+    (tmp_path / "mine_bare.py").write_text(BARE)
+    plugin = ["--plugin", str(tmp_path / "mine_bare.py")]
+    assert main([*plugin, "show", "my-bare"]) == 0
+    assert "--rate" in capsys.readouterr().out
+    assert main([*plugin, "run", "my-bare", "--rate", "-1", "--out", str(tmp_path / "no")]) == 2
+    assert capsys.readouterr().err == "lookax run: rate: below zero\n"
+    assert main([*plugin, "run", "my-bare", "--out", str(tmp_path / "run")]) == 0
+    assert lx.report(tmp_path / "run", out=tmp_path / "page.html").exists()

@@ -134,3 +134,41 @@ def test_pola_dice_is_for_two():
     learner = lx.pola_dice(lx.MatrixGame(lx.contribution_payoffs(1.5, 3)), horizon=2, batch_size=2, outer_steps=1)
     with pytest.raises(ValueError, match="there must be two players"):
         jax.eval_shape(learner.update, jax.random.key(0), jax.eval_shape(learner.init, jax.random.key(0)))
+
+
+def test_policies_are_pytrees_of_arrays():
+    def mlp(key, num_inputs, num_outputs):
+        return eqx.nn.MLP(num_inputs, num_outputs, 4, 1, key=key)
+
+    for learner in (lx.lola(game(), policy=mlp), lx.pola_dice(game(), horizon=2, batch_size=2, policy=mlp)):
+        with pytest.raises(ValueError, match=r"policy: a MLP holds .* which is no array"):
+            learner.init(jax.random.key(0))
+
+
+@pytest.mark.usefixtures("types_unchecked")
+def test_what_is_no_matrix_game_is_refused():
+    with pytest.raises(ValueError, match="game: 'OneCoinGame' is not allowed; it must be a MatrixGame"):
+        lx.lola(lx.OneCoinGame())  # type: ignore
+    with pytest.raises(ValueError, match="payoffs: 'prisoners-dilemma' is not allowed; it must be an array"):
+        lx.MatrixGame("prisoners-dilemma")  # type: ignore
+    with pytest.raises(ValueError, match=r"optimiser: 0\.1 is not allowed; it must be one of optax, or an Optimiser"):
+        lx.Lookahead(0.1)  # type: ignore
+
+
+def test_functions_play_in_games_whose_arguments_have_other_names():
+    class Other(eqx.Module):
+        num_players = 2
+        num_actions = (2, 2)
+
+        def reset(self, k):
+            return jnp.zeros(())
+
+        def step(self, k, s, a):
+            return s + 1, jnp.zeros(2)
+
+        def observe(self, s, p):
+            return s[None]
+
+    other: Any = Other()
+    games = lx.match(other, [lambda observation: jnp.zeros(2)] * 2, jax.random.key(0), horizon=2, batch_size=3)
+    assert games.rewards.shape == (2, 2, 3)

@@ -17,7 +17,7 @@ from lookax.errors import BadInputError, check_at_least
 class GradientQuality(eqx.Module):
     """Statistics of n estimates ĝ₁ … ĝ_n of a gradient g of D numbers, each with its standard error.
 
-    `print` shows cosine, relative bias and variance. In what follows ḡ = mean_i ĝᵢ.
+    It shows itself by cosine, relative bias and variance. In what follows ḡ = mean_i ĝᵢ.
 
     **Attributes:**
 
@@ -52,9 +52,9 @@ class GradientQuality(eqx.Module):
     inner_error: Float[Array, " K"]
     inner_error_standard_error: Float[Array, " K"]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         if isinstance(self.cosine, Tracer) or jnp.ndim(self.cosine):
-            return repr(self)
+            return super().__repr__()
         names = ("cosine", "relative_bias", "variance")
         texts = (f"{getattr(self, name):.3g} ± {getattr(self, f'{name}_standard_error'):.2g}" for name in names)
         return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in zip(names, texts, strict=True))

@@ -109,7 +109,8 @@ def _make_known(what: str, name: str, places: Sequence[dict[str, Any]], plugin: 
         load_plugin(plugin)
     except BadInputError as mistake:
         raise BadInputError(
-            f"{what}: {name!r} comes from {mistake}; put that back, or say where it is: `lookax --plugin FILE.py …`"
+            f"{what}: {name!r} comes from a plugin, and {mistake}; put that back, or say where it is: "
+            "`lookax --plugin FILE.py …`"
         ) from None
     if not any(name in known for known in places):
         raise BadInputError(f"{what}: {name!r} comes from {plugin!r}, which does not register it any more")
@@ -183,7 +184,7 @@ def _told(plugin: str) -> Iterator[None]:
     except BadInputError as mistake:
         raise BadInputError(f"{plugin}: {mistake}") from None
     except FileNotFoundError as reason:
-        raise BadInputError(f"{plugin}, which is missing ({reason.strerror})") from None
+        raise BadInputError(f"{plugin} is missing ({reason.strerror})") from None
     except Exception as reason:
         where = traceback.extract_tb(reason.__traceback__)[-1]
         raise BadInputError(f"{plugin}: {type(reason).__name__}: {reason} ({where.filename}:{where.lineno})") from None

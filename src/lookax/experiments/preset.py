@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lookax.errors import BadInputError
 from lookax.imports import import_named
 
 
@@ -99,6 +100,16 @@ class Preset:
     description: str
     settings: Any
     report: Report
+
+
+def check_settings(settings: Any) -> None:
+    """Raises `ValueError`, in one line, if a field of settings is out of range, as their `validate()` says."""
+    try:
+        settings.validate()
+    except BadInputError:
+        raise
+    except ValueError as reason:
+        raise BadInputError(str(reason)) from None
 
 
 @dataclasses.dataclass(frozen=True)

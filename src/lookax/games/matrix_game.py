@@ -18,7 +18,7 @@ def _as_payoffs(values: ArrayLike | Sequence[Any]) -> Array:
     # Of a copy: an array of NumPy that a program in single precision holds stays single in double, too (jax 0.10).
     try:
         payoffs = jnp.asarray(np.array(values) if isinstance(values, np.ndarray) else values)
-    except ValueError:
+    except (ValueError, TypeError):
         raise BadInputError(f"payoffs: {values!r} is not allowed; it must be an array, all rows as long") from None
     if not jnp.issubdtype(payoffs.dtype, jnp.floating):
         payoffs = payoffs.astype(float)

@@ -7,6 +7,8 @@ import equinox as eqx
 import optax
 from jaxtyping import PyTree, ScalarLike
 
+from lookax.errors import BadInputError
+
 
 class Optimiser(eqx.Module):
     """An optimiser of optax, with hyperparameters that `jax.vmap` and `jax.grad` see.
@@ -60,6 +62,8 @@ def as_optimiser(optimiser: Any) -> Any:
     """An optimiser as a pytree; one of optax becomes one without hyperparameters to vary."""
     if isinstance(optimiser, optax.GradientTransformation):
         return Optimiser(_Fixed(optimiser))
+    if not isinstance(optimiser, Optimiser):
+        raise BadInputError(f"optimiser: {optimiser!r} is not allowed; it must be one of optax, or an Optimiser")
     return optimiser
 
 

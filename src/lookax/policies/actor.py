@@ -150,6 +150,16 @@ class MixedActors(eqx.Module):
         return [0, *inner, batch_size]
 
 
+class _Observed(eqx.Module):
+    """From a game's state to what a player observes."""
+
+    game: Game
+    player: int = eqx.field(static=True)
+
+    def __call__(self, state: Any) -> Float[Array, " D"]:
+        return self.game.observe(state, self.player)
+
+
 class Memoryless(eqx.Module):
     """A policy of one observation in a seat of a game; its hidden state is what it sees at present.
 
@@ -172,7 +182,7 @@ class Memoryless(eqx.Module):
         takes, from 0.
         """
         like = jax.eval_shape(lambda key: game.observe(game.reset(key), player), jax.random.key(0))
-        return cls(policy, jax.tree_util.Partial(game.observe, player=player), jnp.zeros(like.shape, like.dtype))
+        return cls(policy, _Observed(game, player), jnp.zeros(like.shape, like.dtype))
 
     def initial_hidden_state(self) -> Float[Array, " D"]:
         """Zeros: nothing has been seen."""

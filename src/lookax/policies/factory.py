@@ -4,18 +4,33 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, ScalarLike
 
 from lookax.choices import Activation, Initialiser, PolicyKind
-from lookax.errors import check
+from lookax.errors import BadInputError, check
 from lookax.games.game import Policies, Policy
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import action_one_hot, state_one_hot
 from lookax.imports import import_named
 from lookax.policies.mlp import PreconditionedMLPPolicy, mlp_policy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, normal_logits
+
+
+def of_arrays(policy: Any) -> Any:
+    """A policy of one's own, whose leaves are all arrays, as learners need.
+
+    **Raises:** `ValueError` for one with other leaves, such as the activation of `equinox.nn.MLP`.
+    """
+    others = [leaf for leaf in jax.tree.leaves(policy) if not eqx.is_array(leaf)]
+    if others:
+        raise BadInputError(
+            f"policy: a {type(policy).__name__} holds {others[0]!r}, which is no array; mark such a field "
+            "`eqx.field(static=True)` in a module of your own (`equinox.nn.MLP` does not mark its activation)"
+        )
+    return policy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +91,7 @@ class PolicyMaker:
         num_inputs = action_one_hot(self.game, player).shape[1]
         if self.kind not in get_args(PolicyKind):
             make = import_named("policy", self.kind) if isinstance(self.kind, str) else self.kind
-            return make(key, num_inputs, num_actions)
+            return of_arrays(make(key, num_inputs, num_actions))
         network = mlp_policy(key, num_inputs, num_actions, self.hidden_sizes, self.activation, self.initialiser)
         if self.kind == "mlp":
             return network

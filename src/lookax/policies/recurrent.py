@@ -85,7 +85,7 @@ def network(
     num_inputs: int,
     num_outputs: int,
     *,
-    hidden_size: int,
+    hidden_size: int = 64,
     num_layers: int = 1,
     recurrent_unit: RecurrentUnit = "gru",
     initialiser: Initialiser = "lecun",

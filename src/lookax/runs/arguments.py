@@ -125,7 +125,7 @@ def described_fields(settings: Any) -> list[Field]:
             found += described_fields(value)
         elif value is not None or not holds_settings(hints[field.name]):
             default = value == field.default
-            found.append(Field(field.name, value, meanings[field.name] or "", _choices(hints[field.name]), default))
+            found.append(Field(field.name, value, meanings.get(field.name) or "", _choices(hints[field.name]), default))
     return found
 
 

@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Key, ScalarLike
 
 from lookax.choices import GameEstimator, PolicyKind
+from lookax.errors import check
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
@@ -23,7 +24,7 @@ from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.objectives import Maximiser
 from lookax.lookahead.optimiser import Optimiser
-from lookax.policies.factory import PolicyMaker
+from lookax.policies.factory import PolicyMaker, of_arrays
 from lookax.policies.recurrent import network
 from lookax.rollouts.check_game import check_game
 from lookax.rollouts.microbatches import Play
@@ -232,12 +233,14 @@ def new_agent(
     observation = jax.eval_shape(lambda key: game.observe(game.reset(key), player), jax.random.key(0))
     num_inputs = observation.shape[0]
     made = None if critic is None else critic(critic_key, num_inputs, 1)
-    return Agent(policy(policy_key, num_inputs, game.num_actions[player]), made)
+    return Agent(of_arrays(policy(policy_key, num_inputs, game.num_actions[player])), made)
 
 
 def _exact(
     game: MatrixGame, policy: PolicyKind | PolicyFactory, discount: ScalarLike, horizon: int | None
 ) -> tuple[ExactPlay, PolicyMaker]:
+    rule = "a MatrixGame, such as MatrixGame([[-2, 0], [-3, -1]]); `pola_dice` learns in other games"
+    check(isinstance(game, MatrixGame), "game", type(game).__name__, rule)
     maker = PolicyMaker(game, policy)
     return ExactPlay(game, maker.observations(), discount, horizon), maker
 

@@ -66,7 +66,7 @@ class ActorCriticLearning:
     """Gradients are clipped to this norm; None not to."""
 
     metrics: tuple[str, ...] = ()
-    """Metrics of one's own, package.module:function each."""
+    """Metrics of one's own: package.module:function of study, key and state, each of which gives arrays by name."""
     total_updates: int = 41_666
     """How many updates to learn for: of A2C, or windows of MGRL."""
     seeds: int = 1

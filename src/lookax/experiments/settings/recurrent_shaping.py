@@ -117,7 +117,7 @@ class RecurrentShaping:
     """Initialisation of all layers."""
 
     metrics: tuple[str, ...] = ()
-    """Metrics of one's own, package.module:function each."""
+    """Metrics of one's own: package.module:function of study, key and state, each of which gives arrays by name."""
     evaluation_games: int = 500
     """How many games are played for every score."""
     total_updates: int = 100

@@ -43,7 +43,7 @@ class RepeatedGame:
     initial_policies: Path | None = None
     """JSON file with all players' first policies, for all seeds; None for random ones; lookax:NAME is one of lookax."""
     metrics: tuple[str, ...] = ()
-    """Metrics of one's own, package.module:function each."""
+    """Metrics of one's own: package.module:function of study, key and state, each of which gives arrays by name."""
     total_updates: int = 30
     """How many updates to learn for."""
     seeds: int = 20

@@ -8,7 +8,7 @@ from typing import Any
 
 from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_preset
-from lookax.experiments.preset import Preset
+from lookax.experiments.preset import Preset, check_settings
 from lookax.runs.storage.config import as_fields, from_fields
 from lookax.runs.storage.run import Recording
 
@@ -36,7 +36,7 @@ class Sweep:
         for combination in itertools.product(*self.values.values()):
             fields = dict(zip(self.values, combination, strict=True))
             settings = from_fields(self.preset.settings, fields, "lookax sweep")
-            settings.validate()
+            check_settings(settings)
             settled = as_fields(settings)
             name = ",".join(f"{field}={_as_file_name(settled[field])}" for field in fields)
             if name in found:

@@ -63,7 +63,8 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
         top.write_table(closing)
         write_report([path], path / "report.html")
         terminal.print_table(closing)
-        terminal.say(f"{len(runs)} settings in {len(programs_of(sweep, path))} programs; written to {path}")
+        number = len(programs_of(sweep, path))
+        terminal.say(f"{len(runs)} settings in {number} program{'' if number == 1 else 's'}; written to {path}")
     return not failures
 
 

@@ -64,8 +64,10 @@ def progress(total: int) -> Iterator[Watch]:
             if not errors.is_terminal and time.monotonic() - printed >= SECONDS_PER_LINE:
                 printed = time.monotonic()
                 left = datetime.timedelta(seconds=round((total - done) * (printed - began) / max(learned, 1)))
+                pace = f"{rate}, {left} left" if rate else "compiling"
                 errors.print(
-                    f"{done} of {total} updates, {rate}, {left} left; {runs[0].name}: {numbers}", soft_wrap=True
+                    f"{done} of {total} updates, {pace}; {runs[0].name}: {numbers}",
+                    soft_wrap=True,
                 )
 
         yield watch

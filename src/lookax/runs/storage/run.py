@@ -9,7 +9,7 @@ from typing import Any
 
 from lookax.errors import BadInputError, check_at_least, check_positive
 from lookax.experiments.plugins import find_preset
-from lookax.experiments.preset import Preset, Result
+from lookax.experiments.preset import Preset, Result, check_settings
 from lookax.experiments.registry import ORIGINS
 from lookax.runs.storage.config import as_fields, fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder
@@ -72,7 +72,7 @@ class Run:
     def validate(self, file: Path) -> None:
         """Raises `ValueError`, in one line that names the file of its configuration, if a setting is out of range."""
         try:
-            self.settings.validate()
+            check_settings(self.settings)
             self.recording.validate()
         except BadInputError as mistake:
             raise BadInputError(f"{file}: {mistake}") from None
