@@ -14,7 +14,15 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+LONG = ("pola-dice.md", "own-game.md", "own-environment.md")
+"""Pages whose programs take long to compile; the tutorials, which every build runs, do what they do."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES],
+    ids=lambda page: page.name,
+)
 def test_examples_run_in_the_order_of_the_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for files that they write
     examples = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)

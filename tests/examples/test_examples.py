@@ -39,7 +39,7 @@ def test_scripts_run(name):
     assert len(done.stdout.splitlines()) >= 2
 
 
-def test_agents_learn_in_a_game_of_ones_own(tmp_path, capsys):
+def test_agents_learn_in_a_game_of_ones_own(tmp_path):
     small = ["--batch-size", "8", "--outer-steps", "1", "--inner-steps", "1", "--hidden-size", "4", "--horizon", "4"]
     few = ["--evaluation-games", "4", "--total-updates", "2", "--seeds", "2"]
     assert main(["run", "berries", *small, *few, "--out", str(tmp_path / "run")]) == 0
@@ -53,8 +53,6 @@ def test_agents_learn_in_a_game_of_ones_own(tmp_path, capsys):
     assert main(["crossplay", str(tmp_path / "run"), "--games", "4", "--out", str(tmp_path / "cross.png")]) == 0
     matches = json.loads((tmp_path / "cross.json").read_text())["matches"]
     assert [(match["first"], match["second"]) for match in matches] == [("berries", "berries")]
-    assert main(["inspect", str(tmp_path / "run")]) == 0
-    assert "random" in capsys.readouterr().out
 
 
 def test_a_learner_of_ones_own_survives_being_killed(tmp_path):
