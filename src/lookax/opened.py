@@ -13,6 +13,7 @@ from lookax.errors import BadInputError, check
 from lookax.experiments.plugins import find_preset, register
 from lookax.experiments.preset import Preset, check_settings
 from lookax.experiments.registry import ORIGINS, PRESETS
+from lookax.imports import import_named
 from lookax.runs.commands.listing import Standing
 from lookax.runs.processes import Distribution, is_first_process
 from lookax.runs.storage.config import as_fields, differing, from_fields
@@ -221,6 +222,7 @@ def begin(new: Run, out: Path | None, distribution: Distribution | None = None) 
     from lookax.runs.commands.execute import run_preset
 
     study_of(new.settings).validate()
+    _check_metrics(new.settings)
     folder = new_folder(out, new.name)
     run_preset(dataclasses.replace(new, folder=RunFolder(folder), checkpoints=folder / "checkpoints"))
     return OpenRun(folder)
@@ -263,11 +265,18 @@ def go_on(before: Run, settings: Any, recording: Recording, distribution: Distri
 
     try:
         study_of(settings).validate()
+        _check_metrics(settings)
     except BadInputError as mistake:
         raise BadInputError(f"{folder / CONFIG}: {mistake}") from None
     preset = dataclasses.replace(before.preset, settings=settings)
     run_preset(dataclasses.replace(before, preset=preset, recording=recording))
     return OpenRun(folder)
+
+
+def _check_metrics(settings: Any) -> None:
+    """Raises `ValueError`, in one line, for metrics of one's own that cannot be imported."""
+    for name in getattr(settings, "metrics", ()):
+        import_named("metrics", name)
 
 
 def new_folder(out: Path | None, name: str) -> Path:

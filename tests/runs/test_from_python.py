@@ -89,6 +89,7 @@ def test_what_makes_no_sense_is_refused_before_there_is_a_folder(tmp_path):
         ({"learning_rat": 1.0}, r"learning_rat: is not a field \(did you mean learning_rate"),
         ({"learning_rate": -1.0}, "learning_rate: -1.0 is not allowed"),
         ({"keep_last": 0}, "keep_last: 0 is not allowed; it must be at least 1"),
+        ({"metrics": ["nowhere:nothing"]}, "metrics: 'nowhere:nothing' cannot be imported"),
         ({"payoffs": [[1, 2], [3]]}, "payoffs: .* is not allowed; it must be finite numbers"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -43,7 +43,8 @@ class Player(eqx.Module):
     def logits(self, hidden_state: PyTree, observation: Float[Array, " D"]) -> tuple[PyTree, Float[Array, " A"]]:
         """The next hidden state, and action logits on it.
 
-        **Arguments:** the `hidden_state` before; the `observation`, as the game's `observe` gives it.
+        **Arguments:** the `hidden_state` before; the `observation` that the policy takes: of a
+        network what the game's `observe` gives, of a table a row of `ExactPlay.observations`.
         """
         if not isinstance(self.policy, Network):
             return None, self.policy(jnp.asarray(observation))
