@@ -86,7 +86,7 @@ class WholeObservation(Ring):
 
 class Impure(Ring):
     def reset(self, key):
-        return jnp.asarray(np.random.default_rng().integers(0, 5, 2))
+        return jnp.asarray(np.random.default_rng().integers(0, 10**9, 2))
 
 
 class Branching(Ring):
