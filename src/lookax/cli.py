@@ -152,8 +152,7 @@ def _close(run: OpenRun) -> None:
     folder = RunFolder(run.path)
     table = folder.table() if is_first_process() else None
     if table is not None:
-        terminal.print_table(Table(**table))
-        terminal.say(f"written to {run.path}")
+        terminal.print_closing(Table(**table), run.path)
 
 
 def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | None]:
@@ -246,9 +245,8 @@ def _evaluate(arguments: Sequence[str]) -> int:
     options = parse(EvaluateOptions(), rest, f"lookax evaluate {name}")
 
     from lookax.runs.commands.evaluate import run_evaluate
-    from lookax.runs.programs.jax_setup import start
 
-    start()
+    opened.start_jax()
     run_evaluate(Path(name), options.update)
     return 0
 
@@ -258,9 +256,8 @@ def _inspect(arguments: Sequence[str]) -> int:
     options = parse(InspectOptions(), rest, f"lookax inspect {name}")
 
     from lookax.runs.commands.inspect import run_inspect
-    from lookax.runs.programs.jax_setup import start
 
-    start()
+    opened.start_jax()
     run_inspect(Path(name), options.update, options.seed)
     return 0
 
@@ -270,9 +267,8 @@ def _play(arguments: Sequence[str]) -> int:
     options = parse(PlayOptions(), rest, f"lookax play {name}")
 
     from lookax.runs.commands.play import run_play
-    from lookax.runs.programs.jax_setup import start
 
-    start()
+    opened.start_jax()
     run_play(Path(name), options.update, options.games, options.greedy, options.video)
     return 0
 
@@ -284,9 +280,8 @@ def _crossplay(arguments: Sequence[str]) -> int:
         raise BadInputError(NO_FOLDER)
 
     from lookax.runs.commands.crossplay import run_crossplay
-    from lookax.runs.programs.jax_setup import start
 
-    start()
+    opened.start_jax()
     run_crossplay(folders, options.games, options.out)
     return 0
 

@@ -206,14 +206,14 @@ def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) ->
     """
     cluster.validate()
     sweep.recording.validate()
-    from lookax.experiments.studies.study import study_of
+    from lookax.experiments.studies.study import check_runnable
     from lookax.runs.commands.ray_engine import on_ray
     from lookax.runs.commands.sweep import local, run_sweep
 
     chosen = local if cluster.engine == "local" else on_ray(cluster.address)
     start_jax()
     for preset in sweep.combinations().values():
-        study_of(preset.settings).validate()
+        check_runnable(preset)
     folder = out()
     return folder, run_sweep(sweep, folder, chosen)
 
@@ -221,12 +221,12 @@ def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) ->
 def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> dict[str, Table]:
     """Reproduces figures, or goes on with that; returns their closing tables."""
     start_jax()
-    from lookax.experiments.studies.study import study_of
+    from lookax.experiments.studies.study import check_runnable
     from lookax.runs.commands.execute import reproduce
 
     for figure in reproduction.figures():
         for preset in figure.presets:
-            study_of(preset.settings).validate()
+            check_runnable(preset)
     return reproduce(reproduction, out())
 
 

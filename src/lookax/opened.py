@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import html
+import itertools
 from collections.abc import Mapping
 from datetime import datetime
 from os import PathLike
@@ -13,12 +14,11 @@ from lookax.errors import BadInputError, check
 from lookax.experiments.plugins import find_preset, register
 from lookax.experiments.preset import Preset, check_settings
 from lookax.experiments.registry import ORIGINS, PRESETS
-from lookax.imports import import_named
 from lookax.runs.commands.listing import Standing
 from lookax.runs.processes import Distribution, is_first_process
 from lookax.runs.storage.config import as_fields, differing, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder, updates_in
-from lookax.runs.storage.metrics import read_history
+from lookax.runs.storage.metrics import first_update, read_history
 from lookax.runs.storage.run import MAY_CHANGE, Recording, Run, read_run, refusal
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class OpenRun:
         if not history:
             return pd.DataFrame(columns=["update", "seed"])
         seeds = range(run.settings.first_seed, run.settings.first_seed + run.settings.seeds)
-        last = _last_update(self.path)
+        last = first_update(run.folder.metrics) + max(map(len, history.values())) - 1
         frames = []
         for name, values in curves_by_seed(history).items():
             updates = range(last + 1 - len(values), last + 1)
@@ -153,12 +153,6 @@ class OpenRun:
         return f"<p>{html.escape(repr(self))}</p>{picture}"
 
 
-def _last_update(path: Path) -> int:
-    from lookax.runs.storage.metrics import rows_of
-
-    return rows_of(path / "metrics.jsonl")[-1]["update"]
-
-
 @dataclasses.dataclass(frozen=True)
 class Given:
     """The fields that may be given by name."""
@@ -218,11 +212,10 @@ def begin(new: Run, out: Path | None, distribution: Distribution | None = None) 
     check_settings(new.settings)
     new.recording.validate()
     start_jax(distribution)
-    from lookax.experiments.studies.study import study_of
+    from lookax.experiments.studies.study import check_runnable
     from lookax.runs.commands.execute import run_preset
 
-    study_of(new.settings).validate()
-    _check_metrics(new.settings)
+    check_runnable(new.preset)
     folder = new_folder(out, new.name)
     run_preset(dataclasses.replace(new, folder=RunFolder(folder), checkpoints=folder / "checkpoints"))
     return OpenRun(folder)
@@ -260,23 +253,16 @@ def go_on(before: Run, settings: Any, recording: Recording, distribution: Distri
     total = settings.total_updates
     check(total >= reached, "total_updates", total, f"at least {reached}, where the run is")
     start_jax(distribution)
-    from lookax.experiments.studies.study import study_of
+    from lookax.experiments.studies.study import check_runnable
     from lookax.runs.commands.execute import run_preset
 
+    preset = dataclasses.replace(before.preset, settings=settings)
     try:
-        study_of(settings).validate()
-        _check_metrics(settings)
+        check_runnable(preset)
     except BadInputError as mistake:
         raise BadInputError(f"{folder / CONFIG}: {mistake}") from None
-    preset = dataclasses.replace(before.preset, settings=settings)
     run_preset(dataclasses.replace(before, preset=preset, recording=recording))
     return OpenRun(folder)
-
-
-def _check_metrics(settings: Any) -> None:
-    """Raises `ValueError`, in one line, for metrics of one's own that cannot be imported."""
-    for name in getattr(settings, "metrics", ()):
-        import_named("metrics", name)
 
 
 def new_folder(out: Path | None, name: str) -> Path:
@@ -284,9 +270,14 @@ def new_folder(out: Path | None, name: str) -> Path:
 
     **Raises:** `ValueError`, in one line, if it holds something, or cannot be made.
     """
-    folder = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
+    now = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = Path("runs", now) if out is None else out
     if not is_first_process():
         return folder
+    if out is None:
+        # Of several that begin within a second, the later ones are numbered.
+        later = (Path("runs", f"{now}-{number}") for number in itertools.count(2))
+        folder = next(path for path in itertools.chain([folder], later) if not path.exists())
     try:
         # Empty but for its lock is what a run leaves that was killed before it wrote anything.
         if folder.exists() and (not folder.is_dir() or any(file.name != ".lock" for file in folder.iterdir())):

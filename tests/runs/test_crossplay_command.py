@@ -81,3 +81,12 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
         assert said.err.count("\n") == 1
         assert said.out == ""
     assert set(tmp_path.iterdir()) == here
+
+
+def test_agents_of_payoffs_of_ones_own_meet(first_agents, tmp_path, monkeypatch):
+    monkeypatch.setattr(crossplay, "AGAINST", ("always-defect",))  # Fewer programs.
+    own = first_agents(tmp_path / "own", payoffs=((2.0, 3.0), (0.0, 5.0)), seeds=1)
+    assert main(["crossplay", str(own), "--games", "1", "-o", str(tmp_path / "a.png")]) == 0
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert written["rules"]["payoffs"] == [[2.0, 3.0], [0.0, 5.0]]
+    assert [match["rewards"] for match in written["matches"]][-1] == [2.0, 2.0]

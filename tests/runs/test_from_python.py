@@ -1,6 +1,9 @@
 """Runs from Python: the same folders as the command's, opened as objects."""
 
+import dataclasses
 import json
+import shutil
+from datetime import datetime
 from pathlib import Path
 
 import jax
@@ -11,6 +14,8 @@ import pytest
 
 import lookax as lx
 from lookax.cli import main
+from lookax.experiments.preset import Table
+from lookax.opened import new_folder
 from lookax.runs.storage.metrics import read_history
 
 
@@ -65,6 +70,37 @@ def test_agents_act_on_observations(folder):
         run.agent(seed=3, player=2)
 
 
+def test_an_update_that_is_being_written_is_left_out(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    before = lx.open_run(copy).metrics
+    with (copy / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"update": 5, "seed": 3, "returns": [0.0, 0.0]}) + "\n")
+    pd.testing.assert_frame_equal(lx.open_run(copy).metrics, before)
+
+
+def test_runs_that_begin_at_once_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    class Still(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr("lookax.opened.datetime", Still)
+    folders = [new_folder(None, "x") for _ in range(3)]
+    assert [folder.name for folder in folders] == ["x-20260102-030405", "x-20260102-030405-2", "x-20260102-030405-3"]
+    (folders[0] / "file").touch()
+    with pytest.raises(ValueError, match="must be a new folder"):
+        new_folder(folders[0], "x")
+
+
+def test_tables_can_be_read():
+    table = Table(("a", "b"), [["1", "2"]], [None], ["a note"])
+    assert str(table).split() == ["a", "b", "1", "2", "a", "note"]
+    assert "<td>2</td>" in table._repr_html_()
+    assert list(Table(("a",), [["1"], ["2"]], [True, None]).frame().columns) == ["a", "agrees"]
+
+
 def test_what_a_notebook_shows(folder):
     run = lx.open_run(folder)
     assert "finished, 4 of 4 updates, 2 seeds, returns" in repr(run)
@@ -90,10 +126,16 @@ def test_what_makes_no_sense_is_refused_before_there_is_a_folder(tmp_path):
         ({"learning_rate": -1.0}, "learning_rate: -1.0 is not allowed"),
         ({"keep_last": 0}, "keep_last: 0 is not allowed; it must be at least 1"),
         ({"metrics": ["nowhere:nothing"]}, "metrics: 'nowhere:nothing' cannot be imported"),
+        ({"metrics": "nowhere:nothing", "payoffs": [[1, 2], [3, 4]]}, "metrics: 'nowhere:nothing' cannot be imported"),
+        ({"policy": "nowhere:make"}, "policy: 'nowhere:make' cannot be imported"),
         ({"payoffs": [[1, 2], [3]]}, "payoffs: .* is not allowed; it must be finite numbers"),
     ):
         with pytest.raises(ValueError, match=message):
             lx.run("ipd-lola", out=tmp_path / "no", **fields)
+    with pytest.raises(ValueError, match="metrics: 'no:m' cannot be imported"):
+        lx.sweep("ipd-lola", {"seeds": [1]}, metrics=["no:m"], out=tmp_path / "no")
+    with pytest.raises(ValueError, match="policy: 'no:m' cannot be imported"):
+        lx.run("pola-figure4-laptop-naive", policy="no:m", out=tmp_path / "no")
     with pytest.raises(ValueError, match="preset: 'ipd-lol' is not known; did you mean ipd-lola"):
         lx.run("ipd-lol", out=tmp_path / "no")
     with pytest.raises(ValueError, match=f"{tmp_path / 'no'}' does not exist"):
@@ -106,6 +148,15 @@ def test_a_preset_of_ones_own_needs_no_registering(tmp_path):
     run = lx.run(lx.Preset("my-unregistered", "", settings, lx.EXACT), out=tmp_path / "run")
     assert run.config["total_updates"] == 1
     assert (tmp_path / "run" / "config.yaml").read_text().count(f"plugin: {__name__}") == 1
+
+
+@pytest.mark.parametrize("field", ["drawing", "closing", "maps"])
+def test_reports_and_learners_are_looked_for_before_anything_is_learned(tmp_path, field):
+    settings = lx.ExactShaping(lx.LOLASettings(lx.GradientSteps()), seeds=1, total_updates=1)
+    report = dataclasses.replace(lx.EXACT, **{field: "no.such:function"})
+    with pytest.raises(ValueError, match=f"{field}: 'no.such:function' cannot be imported"):
+        lx.run(lx.Preset(f"my-{field}", "", settings, report), out=tmp_path / "no")
+    assert not (tmp_path / "no").exists()
 
 
 def test_sweeps(tmp_path):

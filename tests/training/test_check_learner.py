@@ -34,12 +34,12 @@ class Halved(Counting):
 
 
 class Listing(Counting):
-    def update(self, key, state):  # type: ignore
-        return state, [state]  # type: ignore
+    def update(self, key, state):  # type: ignore  # what is to be refused
+        return state, [state]  # type: ignore  # what is to be refused
 
 
 class Alone(Counting):
-    def update(self, key, state):  # type: ignore
+    def update(self, key, state):  # type: ignore  # what is to be refused
         return state
 
 
@@ -103,7 +103,7 @@ def test_a_lookahead_without_shaping_is_refused(make):
             game=lx.ExactPlay(game(), maker.observations(), 0.9),
             initial=maker.initial,
             optimiser=optax.sgd(1.0),
-            shaping=lx.Lookahead(optax.sgd(1.0)),  # type: ignore
+            shaping=lx.Lookahead(optax.sgd(1.0)),  # type: ignore  # what is to be refused
             **fields,
         )
 
@@ -148,11 +148,11 @@ def test_policies_are_pytrees_of_arrays():
 @pytest.mark.usefixtures("types_unchecked")
 def test_what_is_no_matrix_game_is_refused():
     with pytest.raises(ValueError, match="game: 'OneCoinGame' is not allowed; it must be a MatrixGame"):
-        lx.lola(lx.OneCoinGame())  # type: ignore
+        lx.lola(lx.OneCoinGame())  # type: ignore  # what is to be refused
     with pytest.raises(ValueError, match="payoffs: 'prisoners-dilemma' is not allowed; it must be an array"):
-        lx.MatrixGame("prisoners-dilemma")  # type: ignore
+        lx.MatrixGame("prisoners-dilemma")  # type: ignore  # what is to be refused
     with pytest.raises(ValueError, match=r"optimiser: 0\.1 is not allowed; it must be one of optax, or an Optimiser"):
-        lx.Lookahead(0.1)  # type: ignore
+        lx.Lookahead(0.1)  # type: ignore  # what is to be refused
 
 
 def test_functions_play_in_games_whose_arguments_have_other_names():

@@ -75,11 +75,11 @@ class ExportsPreprocessor(Preprocessor):
 class ExportsExtension(Extension):
     """Makes `<!-- exports -->` known to Markdown."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (Markdown's name)
         """Called by Markdown."""
         md.preprocessors.register(ExportsPreprocessor(md), "exports", priority=26)
 
 
-def makeExtension(**settings: Any) -> ExportsExtension:  # noqa: N802
+def makeExtension(**settings: Any) -> ExportsExtension:  # noqa: N802 (Markdown's name)
     """Called by Markdown."""
     return ExportsExtension(**settings)

@@ -32,11 +32,11 @@ class MathsTreeprocessor(Treeprocessor):
 class MathsExtension(Extension):
     """Makes MathML of the formulas in a page."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (Markdown's name)
         """Called by Markdown."""
         md.treeprocessors.register(MathsTreeprocessor(md), "maths", priority=15)
 
 
-def makeExtension(**settings: Any) -> MathsExtension:  # noqa: N802
+def makeExtension(**settings: Any) -> MathsExtension:  # noqa: N802 (Markdown's name)
     """Called by Markdown."""
     return MathsExtension(**settings)

@@ -55,7 +55,9 @@ def load_plugin(plugin: str) -> None:
 
     **Raises:** `ValueError`, in one line, if it is missing or fails.
     """
-    with _loading(plugin), _told(plugin):
+    if not plugin:
+        raise BadInputError("plugin: its file is missing; give --plugin FILE.py, or the name of a module")
+    with _loading(plugin), _in_one_line(plugin):
         if plugin.endswith(".py"):
             _load_file(Path(plugin).resolve())
         else:
@@ -67,7 +69,7 @@ def load_entry_points() -> None:
     """Loads the presets of installed packages; of one that fails, a line on standard error says so."""
     for entry in entry_points(group=GROUP):
         try:
-            with _loading(entry.module), _told(f"{entry.name} = {entry.value}"):
+            with _loading(entry.module), _in_one_line(f"{entry.name} = {entry.value}"):
                 found = entry.load()
                 if not isinstance(found, ModuleType):
                     add([found] if isinstance(found, Preset | Figure | Collection) else _listed(found), entry.module)
@@ -177,7 +179,7 @@ def _loading(plugin: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(plugin: str) -> Iterator[None]:
+def _in_one_line(plugin: str) -> Iterator[None]:
     """Within, errors become one line that names the plugin and where."""
     try:
         yield

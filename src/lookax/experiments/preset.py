@@ -1,13 +1,17 @@
 """Settings under names, published figures that are made of them, and how results are reported."""
 
 import dataclasses
+import html
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lookax.errors import BadInputError
 from lookax.imports import import_named
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +39,20 @@ class Table:
     rows: Sequence[Sequence[str]]
     verdicts: Sequence[bool | None]
     notes: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([self.frame().to_string(index=False), *self.notes])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.frame().to_html(index=False) + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+
+    def frame(self) -> "pd.DataFrame":
+        """Its rows; whether each agrees is a column, where there is something to compare with."""
+        import pandas as pd
+
+        frame = pd.DataFrame(list(self.rows), columns=list(self.columns))
+        return frame.assign(agrees=list(self.verdicts)) if any(v is not None for v in self.verdicts) else frame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +93,12 @@ class Report:
     closing: str
     headline: Sequence[str] = ()
     maps: str | None = None
+
+    def check(self) -> None:
+        """Raises `ValueError`, in one line, for a function that is not where it is said to be."""
+        for field, name in (("drawing", self.drawing), ("closing", self.closing), ("maps", self.maps)):
+            if name is not None:
+                import_named(field, name)
 
     def draw(self, results: Sequence[Result]) -> Any:
         """A matplotlib figure."""

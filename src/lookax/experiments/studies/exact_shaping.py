@@ -23,6 +23,11 @@ class ExactShapingStudy(RepeatedGameStudy):
     settings_in_lanes: ClassVar[bool] = True
     spreads_games: ClassVar[bool] = False
 
+    def validate(self) -> None:
+        """Raises `ValueError` besides for a learner of one's own that cannot be made."""
+        super().validate()
+        self._learner()
+
     def play(self) -> ExactPlay:
         """The game, with its observations, discount and horizon."""
         return self.exact_play(self.settings.horizon)

@@ -50,7 +50,7 @@ class RecurrentShapingStudy:
     spreads_games: ClassVar[bool] = True
 
     def validate(self) -> None:
-        """Raises `ValueError` for a game that cannot be played, and opponents that it does not have."""
+        """Raises `ValueError` for a game that cannot be played, policies that cannot be made, and missing opponents."""
         check_game(self.game())
         settings, names = self.settings, strategy_names(self.game())
         if settings.defector_fraction is not None:
@@ -61,6 +61,7 @@ class RecurrentShapingStudy:
             possible = 1 <= settings.defector_fraction * at_once <= at_once - 1
             check(possible, "defector_fraction", settings.defector_fraction, rule)
         self.learner()
+        jax.eval_shape(lambda key: self.first_agent(key, 0), jax.random.key(0))
         if self._opponent_file() is not None:
             self._read_opponent()
         elif settings.opponent not in (ITSELF, *SIMPLER):

@@ -25,10 +25,8 @@ class RepeatedGameStudy:
     settings: RepeatedGame
 
     def validate(self) -> None:
-        """Raises `ValueError` for a game of too many states, and for first policies that cannot be read."""
-        self.matrix_game()
-        if self.settings.initial_policies is not None:
-            self.draw_policies(jax.random.key(0))
+        """Raises `ValueError` for a game of too many states, and for first policies that cannot be made or read."""
+        jax.eval_shape(self.draw_policies, jax.random.key(0))
 
     def matrix_game(self) -> MatrixGame:
         """The game."""

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Array, PyTree
 
+from lookax.experiments.preset import Preset, check_settings
 from lookax.games.arcade.environment import Environment
 from lookax.games.game import Game, Policies
 from lookax.imports import import_named
@@ -127,6 +128,17 @@ def evaluation(study: Study, key: Array, state: PyTree) -> Metrics:
 
 
 def validate(settings: Any) -> None:
-    """Raises `ValueError`, in one line with field, value and what is allowed, for settings that cannot be run."""
-    settings.validate()
+    """Raises `ValueError`, in one line with field, value and what is allowed, for settings that cannot be run.
+
+    That is also about files, games and devices, and about metrics that cannot be imported.
+    """
+    check_settings(settings)
     study_of(settings).validate()
+    for name in getattr(settings, "metrics", ()):
+        import_named("metrics", name)
+
+
+def check_runnable(preset: Preset) -> None:
+    """Raises `ValueError`, in one line, for a preset that cannot be run to its end: its settings, or its report."""
+    validate(preset.settings)
+    preset.report.check()

@@ -166,7 +166,7 @@ def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
     file = _numbers_beside(out)
     result = crossplay(paths, games)
     terminal.print_table(crossplay_table(result.names, result.cells, result.notes()))
-    title = f"Cross-play, {result.rules['game']}, {result.rules['horizon']} steps"
+    title = f"Cross-play, {result.rules.get('game', 'own payoffs')}, {result.rules['horizon']} steps"
     try:
         file.write_text(json.dumps(result.content(), indent=1) + "\n")
         draw_crossplay(title, result.names, result.cells).savefig(out, dpi=150)

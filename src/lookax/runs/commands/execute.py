@@ -125,7 +125,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> dict[str, Table]:
             results = learn(runs, folder.path / "checkpoints", stop)
             tables[figure.name] = figure.report.table(results)
             _close(folder, figure.report.draw(results), tables[figure.name])
-            show(tables[figure.name], folder.path)
+            terminal.print_closing(tables[figure.name], folder.path)
     verdicts = [verdict for table in tables.values() for verdict in table.verdicts if verdict is not None]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     agreement = f"{sum(verdicts)} of {len(verdicts)} settings that have a reference agree with it; " if verdicts else ""
@@ -146,9 +146,3 @@ def published(preset: Preset) -> Figure | None:
 def _close(folder: RunFolder, drawing: Any, table: Table) -> None:
     folder.write_figure(drawing)
     folder.write_table(table)
-
-
-def show(table: Table, path: Path) -> None:
-    """Prints a closing table, and where it is."""
-    terminal.print_table(table)
-    terminal.say(f"written to {path}")

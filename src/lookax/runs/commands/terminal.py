@@ -5,6 +5,7 @@ import datetime
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -95,3 +96,9 @@ def print_table(table: Table, *, prose: bool = False) -> None:
         say(f"The other {chosen.count(False)} rows are in table.json.")
     for note in table.notes:
         say(note)
+
+
+def print_closing(table: Table, path: Path) -> None:
+    """A closing table, and the folder that it has been written to."""
+    print_table(table)
+    say(f"written to {path}")

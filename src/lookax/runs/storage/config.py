@@ -111,7 +111,9 @@ def _as_words(fields: Mapping[str, Any]) -> list[str]:
         if isinstance(value, bool):
             words.append(f"--{name}" if value else f"--no-{name}")
         else:
-            words += [f"--{name}", *(map(str, value) if isinstance(value, list) else [str(value)])]
+            nests = isinstance(value, list) and any(isinstance(item, list) for item in value)
+            listed = value if isinstance(value, list) and not nests else [value]
+            words += [f"--{name}", *map(str, listed)]
     return words
 
 
