@@ -13,6 +13,7 @@ from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
 from lookax.experiments.studies.exact_learners import OPTIMISERS
 from lookax.experiments.studies.recurrent_shaping import RecurrentShapingStudy
 from lookax.experiments.studies.study import study_of, validate
+from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 
 KEY = jax.random.key(8)
 TINY = RecurrentShaping(
@@ -223,6 +224,7 @@ NAN = float("nan")
         ("own_coin_reward", NAN, "finite"),
         ("other_coin_reward", float("inf"), "finite"),
         ("other_coin_cost", NAN, "finite"),
+        ("view", "own", "one of None in this game"),
     ],
 )
 def test_values_out_of_range_are_named(field, value, rule):
@@ -240,3 +242,37 @@ def test_names_that_there_are_not_are_refused_before_anything_is_compiled(field)
         jax.eval_shape(
             lambda key: RecurrentShapingStudy(settings).pair().update(key, study_of(settings).init(key)), KEY
         )
+
+
+@pytest.mark.parametrize(
+    ("game", "view", "expected"),
+    [
+        ("coin", None, OneCoinGame()),
+        ("coin", "board", OneCoinGame()),
+        ("coin", "own", OneCoinGame(view="own")),
+        ("coin", "egocentric", OneCoinGame(view="egocentric")),
+        ("two-coins", None, TwoCoinGame()),
+        ("two-coins", "own", TwoCoinGame()),
+        ("two-coins", "egocentric", TwoCoinGame(egocentric=True)),
+    ],
+)
+def test_players_of_coin_games_see_what_settings_say(game, view, expected):
+    study = RecurrentShapingStudy(dataclasses.replace(TINY, game=game, view=view))
+    study.settings.validate()
+    assert study.game() == expected
+    # Runs that differ in nothing else may meet.
+    assert study.rules() == RecurrentShapingStudy(dataclasses.replace(TINY, game=game)).rules()
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ({"game": "coin", "view": "mine"}, "None, board, own, egocentric"),
+        ({"game": "two-coins", "view": "board"}, "None, own, egocentric"),
+        ({"game": "coin", "payoffs": ((2.0, 3.0), (0.0, 5.0)), "view": "own"}, "None"),
+    ],
+)
+@pytest.mark.usefixtures("types_unchecked")
+def test_views_that_a_game_does_not_have_are_refused(changes, allowed):
+    with pytest.raises(ValueError, match=f"^view: '.*' is not allowed; it must be one of {allowed} in this game$"):
+        dataclasses.replace(TINY, **changes).validate()

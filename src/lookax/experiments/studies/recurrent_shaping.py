@@ -75,9 +75,11 @@ class RecurrentShapingStudy:
             named = import_named("game", settings.game)
             return named() if isinstance(named, type) else named
         if settings.payoffs is None and settings.game in get_args(CoinGameName):
-            kind = OneCoinGame if settings.game == "coin" else TwoCoinGame
             rewards = settings.own_coin_reward, settings.other_coin_reward, settings.other_coin_cost
-            return kind(*rewards, settings.grid_size, settings.shared_coins)
+            common = *rewards, settings.grid_size, settings.shared_coins
+            if settings.game == "coin":
+                return OneCoinGame(*common, settings.view or "board")
+            return TwoCoinGame(*common, settings.view == "egocentric")
         return matrix_game_of(settings, 1, settings.start)
 
     def rules(self) -> dict[str, Any]:
