@@ -13,7 +13,7 @@ Two variants that are played in the literature are not the same game:
 | actions | right, left, down, up | right, left, down, up, stay |
 | the first state | players anywhere, the coin on a free cell | players and coins anywhere |
 | an observation's layout | planes × rows × columns | rows × columns × planes |
-| what the second player sees | what the first one sees, by default | colours exchanged: each player sees itself as red |
+| the second player sees | by default what the first one sees | colours exchanged: each player sees itself as red |
 
 Cells are numbered row by row, c = row·n + column. Player 0 is red, player 1 blue, and so are coins of colours 0 and 1.
 """
