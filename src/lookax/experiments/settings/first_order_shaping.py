@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from lookax.choices import FirstOrderLearner, Initialiser, OptimiserName, RecurrentUnit
 from lookax.errors import check, check_at_least, check_positive
+from lookax.experiments.settings.games import PlayedGame
 from lookax.experiments.settings.numbers import StaticFloat
-from lookax.experiments.settings.played_game import PlayedGame
 from lookax.experiments.settings.seeds import check_seeds
 
 

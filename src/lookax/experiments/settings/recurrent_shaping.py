@@ -11,8 +11,8 @@ from lookax.choices import (
     RecurrentUnit,
 )
 from lookax.errors import check, check_at_least, check_positive
+from lookax.experiments.settings.games import PlayedGame
 from lookax.experiments.settings.numbers import StaticFloat
-from lookax.experiments.settings.played_game import PlayedGame
 from lookax.experiments.settings.seeds import check_seeds
 
 ITSELF = "itself"
