@@ -84,12 +84,12 @@ class PopulationActor(eqx.Module):
 
         return _side_by_side(jax.vmap(acted)(self.policies, jax.tree.map(self._parts, hidden_state)))
 
-    def _parts(self, leaf: Float[Array, "*L B"]) -> Float[Array, "K *L _"]:
+    def _parts(self, leaf: Array) -> Array:
         """`[…, B]` as `[K, …, B/K]`."""
         return jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], self.size, -1), -2, 0)
 
 
-def _side_by_side(leaf: Float[Array, "K *L _"]) -> Float[Array, "*L B"]:
+def _side_by_side(leaf: Array) -> Array:
     """`[K, …, B/K]` as `[…, B]`."""
     leaf = jnp.moveaxis(leaf, 0, -2)
     return leaf.reshape(*leaf.shape[:-2], -1)
