@@ -37,6 +37,7 @@ def test_networks_come_back_bit_for_bit(unit, layers, x64, tmp_path):
         [(name, read)] = read_agents(tmp_path / "agents.npz").items()
         assert name == "some/method/7"
         assert_same(read, PolicyWithView(network))
+        assert isinstance(read, PolicyWithView)
         assert read.policy.head.bias.dtype == network.head.bias.dtype
 
 

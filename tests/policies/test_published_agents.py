@@ -1,7 +1,7 @@
 """Agents of the coin game that others have published earn here what their authors say.
 
-The file's path stands in the environment variable `LOOKAX_PUBLISHED_AGENTS`. It holds flax' arrays of five seeds each of
-POLA, LOQA and Advantage Alignment, which the authors of LOQA published (github.com/MiladInk/loqa). Its names are
+The file's path stands in the environment variable `LOOKAX_PUBLISHED_AGENTS`. It holds flax' arrays of five seeds each
+of POLA, LOQA and Advantage Alignment, which the authors of LOQA published (github.com/MiladInk/loqa). Its names are
 `loqa/<seed>/<layer>/…` and, with a seat, `pola/<seed>/<seat>/<layer>/…`.
 """
 
