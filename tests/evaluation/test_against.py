@@ -20,13 +20,11 @@ def constant(defection):
     return jax.tree.map(lambda leaf: jnp.array([defection, 0.0]) if leaf.shape == (2,) else leaf, network)
 
 
-DEFECTS, COOPERATES = constant(100.0), constant(-100.0)
-
-
 def test_each_player_is_scored_in_its_own_seat_as_a_mean_over_a_group(tmp_path):
-    write_agents(path := tmp_path / "agents.npz", {"a/0": DEFECTS, "a/1": COOPERATES, "b": [DEFECTS, COOPERATES]})
+    defects, cooperates = constant(100.0), constant(-100.0)
+    write_agents(path := tmp_path / "agents.npz", {"a/0": defects, "a/1": cooperates, "b": [defects, cooperates]})
     groups = read_opponents(path, GAME)
-    players = COOPERATES, DEFECTS
+    players = cooperates, defects
 
     def scores(name):
         return scores_against_group(GAME, players, groups[name], jax.random.key(0), 3, 2)
@@ -38,10 +36,10 @@ def test_each_player_is_scored_in_its_own_seat_as_a_mean_over_a_group(tmp_path):
 
 
 def test_agents_have_to_fit_both_seats(tmp_path):
-    check_seat("x", GAME, DEFECTS, 1)
+    check_seat("x", GAME, drawn_network(0, 6, 2), 1)
     for player in (0, 1):
         with pytest.raises(ValueError, match=rf"^x: policy: that of player {player} gives logits of shape \(3,\)"):
             check_seat("x", GAME, drawn_network(0, 6, 3), player)
-    write_agents(path := tmp_path / "agents.npz", {"a": [DEFECTS, drawn_network(0, 4, 2)]})
+    write_agents(path := tmp_path / "agents.npz", {"a": [drawn_network(0, 6, 2), drawn_network(0, 4, 2)]})
     with pytest.raises(ValueError, match=r"agents.npz': a: policy: that of player 1 does not take the 6 numbers"):
         read_opponents(path, GAME)
