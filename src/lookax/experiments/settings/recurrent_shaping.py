@@ -60,7 +60,7 @@ class RecurrentShaping(PlayedGame):
     """How the opponent's steps are differentiated."""
 
     opponent: str = ITSELF
-    """Who learns in the second seat: itself, naive, lola-dice, a strategy, or an agent written to FILE.json."""
+    """Who is in the second seat: itself, naive, lola-dice, a strategy, an agent in FILE.json or FILE.npz:NAME."""
     opponent_model: bool = False
     """Learn a model of the opponent from games with it, and shape that."""
     model_batches: int = 200
