@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Collection, Figure, Preset
 from lookax.experiments.presets import (
+    coin_league,
     gmrl_ablations,
     gmrl_atari,
     gmrl_bias,
@@ -49,6 +50,7 @@ FIGURES: dict[str, Figure] = {
         pola_figure5.FIGURE,
         pola_figure5.LAPTOP_FIGURE,
         pola_b16.FIGURE,
+        coin_league.FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,
         gmrl_atari.FIGURE,
