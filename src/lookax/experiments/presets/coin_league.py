@@ -1,7 +1,7 @@
 """Reciprocity in the coin game on a laptop: LOQA, Advantage Alignment, POLA-DiCE and naive learners, eight seeds each.
 
-What all but POLA-DiCE have in common was chosen with LOQA, on seeds that are not reported. A third of the games is
-against a defector, and a third against tit-for-tat: docs/results/coin-league.md says why.
+What all but POLA-DiCE have in common was chosen with LOQA, on seeds that are not reported. Half of the games is
+against a defector, and a quarter against tit-for-tat: docs/results/coin-league.md says why.
 """
 
 import dataclasses
@@ -18,12 +18,13 @@ LOQA = FirstOrderShaping(
     view="egocentric",
     horizon=32,
     batch_size=96,
-    defector_fraction=1 / 3,
-    tit_for_tat_fraction=1 / 3,
-    weight=0.5,
+    defector_fraction=1 / 2,
+    tit_for_tat_fraction=1 / 4,
+    weight=0.6,
     learning_rate=0.01,
     max_gradient_norm=10.0,
-    total_updates=30,
+    entropy_coefficient=0.1,
+    total_updates=20,
 )
 ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.3)
 NAIVE = dataclasses.replace(LOQA, learner="ppo")
