@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,13 +87,30 @@ def test_critics_are_scaled_and_have_action_values_where_they_are_needed(shared)
         assert isinstance(agent.policy, Network)
 
 
+def test_step_sizes_fall_to_zero_over_all_updates():
+    gradient = {"weight": jnp.array([3.0])}
+
+    def steps(**changes):
+        optimiser = (
+            FirstOrderShapingStudy(tiny(optimiser="sgd", learning_rate=0.8, **changes)).update_of_agent().optimiser
+        )
+        state, found = optimiser.init(gradient), []
+        for _ in range(4):  # Two updates of two steps; the gradient is shortened from 3 to 2.
+            step, state = optimiser.update(gradient, state, gradient)
+            found.append(-float(step["weight"][0]))
+        return found
+
+    np.testing.assert_allclose(steps(max_gradient_norm=2.0), [1.6, 1.2, 0.8, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(steps(linear_decay=False, max_gradient_norm=4.0), [2.4] * 4, rtol=1e-6)
+
+
 def test_environment_steps_of_an_update():
     assert tiny().environment_steps == 2 * 16 * 4
     assert tiny(self_play=False).environment_steps == 2 * 2 * 16 * 4
 
 
 def test_a_run_goes_on_bit_for_bit_and_one_network_has_both_seats(tmp_path):
-    lx.register(lx.Preset("tiny-loqa", "", tiny(earlier_selves=3, earlier_number=2), lx.RECURRENT))
+    lx.register(lx.Preset("tiny-loqa", "", tiny(earlier_selves=3, earlier_number=2, linear_decay=False), lx.RECURRENT))
     whole = lx.run("tiny-loqa", out=tmp_path / "whole")
     begun = lx.run("tiny-loqa", total_updates=1, out=tmp_path / "begun")
     pd.testing.assert_frame_equal(begun.resume(total_updates=2).metrics, whole.metrics)

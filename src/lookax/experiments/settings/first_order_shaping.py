@@ -52,6 +52,8 @@ class FirstOrderShaping(PlayedGame):
     """How many steps are taken with the same games."""
     learning_rate: float = 0.002
     """Step size of the optimiser, of policies and critics."""
+    linear_decay: bool = True
+    """The step size falls linearly to zero over all updates."""
     optimiser: OptimiserName = "adam"
     """Optimiser of policies and critics."""
     max_gradient_norm: float = 1.0

@@ -85,6 +85,7 @@ class FirstOrderShapingStudy(PlayedGameStudy):
                 CLIPPED[settings.optimiser],
                 learning_rate=settings.learning_rate,
                 max_norm=settings.max_gradient_norm,
+                total_steps=settings.total_updates * settings.steps * settings.epochs if settings.linear_decay else 0,
             ),
             "discount": settings.discount,
             "gae_lambda": settings.gae_lambda,
@@ -156,14 +157,15 @@ class FirstOrderShapingStudy(PlayedGameStudy):
 
 
 def _with_clipping(make: Any) -> Any:
-    def made(learning_rate: Any, max_norm: Any) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(max_norm), make(learning_rate))
+    def made(learning_rate: Any, max_norm: Any, total_steps: int) -> optax.GradientTransformation:
+        rate = optax.linear_schedule(learning_rate, 0.0, total_steps) if total_steps else learning_rate
+        return optax.chain(optax.clip_by_global_norm(max_norm), make(rate))
 
     return made
 
 
 CLIPPED = {name: _with_clipping(make) for name, make in OPTIMISERS.items()}
-"""Optimisers of gradients whose length is limited, by name."""
+"""Optimisers of gradients whose length is limited, by name; over a number of steps, if any, step sizes fall to zero."""
 
 
 def _named(name: str) -> Callable[[Game, int], Strategy]:
