@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
 from lookax.errors import check_at_least
 from lookax.evaluation.league import Met
@@ -30,6 +30,12 @@ from lookax.training.constructors import new_agent
 
 HIDDEN_SIZE = 32
 """Of a best responder's layers."""
+
+LEARNING_RATE = 0.01
+"""Of its policy and its critic."""
+
+BATCH_SIZE = 128
+"""How many games it plays for an update."""
 
 
 class BestResponder(eqx.Module):
@@ -52,7 +58,7 @@ class BestResponder(eqx.Module):
     _: dataclasses.KW_ONLY
     game: Game
     learner: AgentUpdate
-    initial: Callable[[Key[Array, ""]], Agent] = eqx.field(static=True)
+    initial: Callable[[Key[Array, ""]], Agent]
     updates: int = eqx.field(static=True)
     horizon: int = eqx.field(static=True)
     games: int = eqx.field(static=True)
@@ -82,7 +88,19 @@ class BestResponder(eqx.Module):
         return scores(match(game, (agent.policy, victim), match_key, self.horizon, self.games))
 
 
-def best_responder(game: Game, *, updates: int, horizon: int, games: int, batch_size: int = 128) -> BestResponder:
+class FreshAgent(eqx.Module):
+    """Draws an agent of the first seat of a `game`, with a recurrent policy and a recurrent critic."""
+
+    game: Game
+
+    def __call__(self, key: Key[Array, ""]) -> Agent:
+        """A fresh agent."""
+        return new_agent(key, self.game, 0, _fresh, _fresh)
+
+
+def best_responder(
+    game: Game, *, updates: int, horizon: int, games: int, discount: ScalarLike = 0.96, batch_size: int = BATCH_SIZE
+) -> BestResponder:
     """A best responder of usual settings: a naive policy gradient of a recurrent network, with a critic.
 
     **Arguments:**
@@ -91,30 +109,21 @@ def best_responder(game: Game, *, updates: int, horizon: int, games: int, batch_
     - `updates`: how many it makes.
     - `horizon`: T, the number of steps of a game.
     - `games`: how many are played to score it.
-    - `batch_size`: how many are played for an update.
+    - `discount`: γ.
+    - `batch_size`: how many games are played for an update.
     """
-
-    def fresh(key: Key[Array, ""], inputs: int, outputs: int) -> Network:
-        return network(key, inputs, outputs, hidden_size=HIDDEN_SIZE)
-
-    sgd = Optimiser(optax.sgd, learning_rate=0.0)
+    stays = Optimiser(optax.sgd, learning_rate=0.0)
     learner = POLADiCEUpdate(
         play=Play(game=game, horizon=horizon, batch_size=batch_size),
-        objectives=SampledObjectives(discount=0.96, gae_lambda=0.95),
-        optimiser=Optimiser(optax.adam, learning_rate=0.01),
-        critic_optimiser=Optimiser(optax.adam, learning_rate=0.01),
-        lookahead=Lookahead(sgd, 0),
-        inner_critic_optimiser=sgd,
+        objectives=SampledObjectives(discount=discount, gae_lambda=0.95),
+        optimiser=Optimiser(optax.adam, learning_rate=LEARNING_RATE),
+        critic_optimiser=Optimiser(optax.adam, learning_rate=LEARNING_RATE),
+        lookahead=Lookahead(stays, 0),
+        inner_critic_optimiser=stays,
         keep_optimisers=True,
     )
-    return BestResponder(
-        game=game,
-        learner=learner,
-        initial=lambda key: new_agent(key, game, 0, fresh, fresh),
-        updates=updates,
-        horizon=horizon,
-        games=games,
-    )
+    initial = FreshAgent(game)
+    return BestResponder(game=game, learner=learner, initial=initial, updates=updates, horizon=horizon, games=games)
 
 
 class Exploited(NamedTuple):
@@ -203,3 +212,7 @@ def _victims(policies: Sequence[Any], seat: int) -> Any:
     if not plays_a_game(policies[seat]):
         return policies[seat]
     return tuple(policies[i] if plays_a_game(policies[i]) else policies[seat] for i in (1, 0))
+
+
+def _fresh(key: Key[Array, ""], inputs: int, outputs: int) -> Network:
+    return network(key, inputs, outputs, hidden_size=HIDDEN_SIZE)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from lookax.errors import check
+from lookax.errors import check, check_at_least
 from lookax.evaluation.matches import coins, match, own_coin_share, scores
 from lookax.evaluation.sides import Side, in_chunks
 from lookax.games.coin_game import CoinGame
@@ -138,7 +138,7 @@ def standings(sides: Sequence[Side], met: Sequence[Sequence[Met]]) -> list[Stand
 
     **Raises:** `ValueError` for fewer than two sides.
     """
-    check(len(sides) >= 2, "sides", len(sides), "at least 2")
+    check_at_least("sides", len(sides), 2)
     return [_standing(sides, met, number) for number in range(len(sides))]
 
 
@@ -167,7 +167,7 @@ def _standing(sides: Sequence[Side], met: Sequence[Sequence[Met]], number: int) 
         np.diagonal(own),
         _off_diagonal(own) if several else None,
         None if cooperation is None else np.diagonal(cooperation),
-        None if cooperation is None or not several else _off_diagonal((cooperation + cooperation.T) / 2),
+        None if cooperation is None or not several else _off_diagonal(cooperation),
     )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +14,7 @@ from lookax.errors import BadInputError
 from lookax.evaluation.sides import Side
 from lookax.experiments.studies.study import AGAINST, GameStudy
 from lookax.games.game import Game
-from lookax.policies.strategies import strategy, strategy_names
+from lookax.policies.strategies import strategies, strategy_names
 from lookax.runs.programs.saved import Saved, read_players
 from lookax.runs.storage.config import differing
 from lookax.runs.storage.run import distinct_names
@@ -36,10 +37,11 @@ class Sides:
         """What is played and for how long, by name."""
         return self.study.rules()
 
-    @property
+    @functools.cached_property
     def game(self) -> Game:
         """What is played."""
-        return self.study.game()
+        with self.precision():
+            return self.study.game()
 
     @property
     def horizon(self) -> int:
@@ -88,11 +90,9 @@ def read_sides(paths: Sequence[Path]) -> Sides:
             Side(name, other.policies(own.state), own.run.settings.seeds, own.seeds[0])
             for name, (own, other) in zip(names, read, strict=True)
         ]
-        sides += [
-            Side(name, tuple(strategy(name, game, seat) for seat in range(game.num_players)))
-            for name in AGAINST
-            if name in strategy_names(game)
-        ]
+        against = [name for name in AGAINST if name in strategy_names(game)]
+        by_seat = [strategies(against, game, seat) for seat in range(game.num_players)]
+        sides += [Side(name, tuple(policies)) for name, *policies in zip(against, *by_seat, strict=True)]
     return Sides(study, saved, sides)
 
 
