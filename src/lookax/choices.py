@@ -16,6 +16,9 @@ MatrixGameName = Literal[
 CoinGameName = Literal["coin", "two-coins"]
 """A coin game; see [`lookax.games.coin_game`][]."""
 
+CoinView = Literal["board", "own", "egocentric"]
+"""What a player of a coin game sees; see [`OneCoinGame`][lookax.games.coin_game.OneCoinGame]."""
+
 Start = Literal["separate", "all-cooperate", "all-defect"]
 """What players of a matrix game see at the first step: a state of its own, or as if that had always been played."""
 

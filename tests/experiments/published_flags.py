@@ -106,6 +106,7 @@ def pola_dice(flags: Namespace) -> Fields:
         "other_coin_reward": flags.diff_coin_reward,
         "other_coin_cost": flags.diff_coin_cost,
         "shared_coins": flags.split_coins,
+        "view": None,
         "discount": flags.gamma,
         "horizon": flags.rollout_len,
         "batch_size": flags.batch_size,

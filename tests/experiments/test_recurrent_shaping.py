@@ -9,10 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lookax.evaluation.matches import match
 from lookax.experiments.settings.recurrent_shaping import RecurrentShaping
 from lookax.experiments.studies.exact_learners import OPTIMISERS
 from lookax.experiments.studies.recurrent_shaping import RecurrentShapingStudy
 from lookax.experiments.studies.study import study_of, validate
+from lookax.games.coin_game import OneCoinGame, TwoCoinGame
+from lookax.learners.objectives.sampled_objectives import Agent
+from lookax.policies.published.agent_files import write_agents
+from lookax.policies.published.seats import PolicyWithView
+from tests.networks import drawn_network
 
 KEY = jax.random.key(8)
 TINY = RecurrentShaping(
@@ -223,6 +229,7 @@ NAN = float("nan")
         ("own_coin_reward", NAN, "finite"),
         ("other_coin_reward", float("inf"), "finite"),
         ("other_coin_cost", NAN, "finite"),
+        ("view", "own", "one of None in this game"),
     ],
 )
 def test_values_out_of_range_are_named(field, value, rule):
@@ -240,3 +247,86 @@ def test_names_that_there_are_not_are_refused_before_anything_is_compiled(field)
         jax.eval_shape(
             lambda key: RecurrentShapingStudy(settings).pair().update(key, study_of(settings).init(key)), KEY
         )
+
+
+@pytest.mark.parametrize(
+    ("game", "view", "expected"),
+    [
+        ("coin", None, OneCoinGame()),
+        ("coin", "board", OneCoinGame()),
+        ("coin", "own", OneCoinGame(view="own")),
+        ("coin", "egocentric", OneCoinGame(view="egocentric")),
+        ("two-coins", None, TwoCoinGame()),
+        ("two-coins", "own", TwoCoinGame()),
+        ("two-coins", "egocentric", TwoCoinGame(egocentric=True)),
+    ],
+)
+def test_players_of_coin_games_see_what_settings_say(game, view, expected):
+    study = RecurrentShapingStudy(dataclasses.replace(TINY, game=game, view=view))
+    study.settings.validate()
+    assert study.game() == expected
+    # Runs that differ in nothing else may meet.
+    assert study.rules() == RecurrentShapingStudy(dataclasses.replace(TINY, game=game)).rules()
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ({"game": "coin", "view": "mine"}, "None, board, own, egocentric"),
+        ({"game": "two-coins", "view": "board"}, "None, own, egocentric"),
+        ({"game": "coin", "payoffs": ((2.0, 3.0), (0.0, 5.0)), "view": "own"}, "None"),
+    ],
+)
+@pytest.mark.usefixtures("types_unchecked")
+def test_views_that_a_game_does_not_have_are_refused(changes, allowed):
+    with pytest.raises(ValueError, match=f"^view: '.*' is not allowed; it must be one of {allowed} in this game$"):
+        dataclasses.replace(TINY, **changes).validate()
+
+
+def test_a_published_agent_sits_in_the_second_seat_with_its_own_view_and_stays_as_it_is(tmp_path):
+    path = tmp_path / "agents.npz"
+    networks = {f"a/{seed}": drawn_network(seed, 36, 4, scale=0.5) for seed in (0, 1)}
+    write_agents(path, networks, view="own")
+    settings = dataclasses.replace(TINY, game="coin", view="egocentric", opponent=f"{path}:a/1", inner_steps=0)
+    validate(settings)
+    study = RecurrentShapingStudy(settings)
+    state = study.init(KEY)
+    expected = PolicyWithView(networks["a/1"], "own")
+    assert jax.tree.structure(state.agents[1]) == jax.tree.structure(Agent(expected, None))
+    assert not any(changed(state.policies[1], expected))
+    after, metrics = quick(study.update)(KEY, state)
+    assert not any(changed(after.agents[1], state.agents[1]))
+    assert any(changed(after.policies[0], state.policies[0]))
+    assert all(np.isfinite(metric).all() for metric in metrics.values())
+    assert list(study.describe(state)) == ["player1"]
+    # It sees its own side of the board in a game that shows another to the learner.
+    games = match(study.game(), study.policies(state), KEY, 4, 5)
+    replayed = match(OneCoinGame(view="own"), ("random", networks["a/1"]), KEY, 4, 5)
+    np.testing.assert_allclose(games.outputs[1][0], replayed.outputs[1][0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "complaint"),
+    [
+        (":b", {}, "'.*agents.npz': has no agent 'b'; name one of a, small"),
+        ("", {}, "'.*agents.npz': has no agent ''; name one of a, small"),
+        (":a", {"game": "contribution"}, r"'.*agents.npz:a': view: 'own' is no view of a MatrixGame"),
+        (":a", {"grid_size": 4}, r"'.*agents.npz:a': policy: that of player 1 does not take the 64 numbers"),
+        (":small", {}, r"'.*agents.npz:small': policy: that of player 1 gives logits of shape \(3,\)"),
+    ],
+)
+def test_published_agents_that_do_not_fit(name, changes, complaint, tmp_path):
+    path = tmp_path / "agents.npz"
+    write_agents(path, {"a": drawn_network(0, 36, 4), "small": drawn_network(0, 36, 3)}, view="own")
+    settings = dataclasses.replace(TINY, **{"game": "coin", "opponent": f"{path}{name}"} | changes)
+    with pytest.raises(ValueError, match=f"^opponent: {complaint}") as error:
+        validate(settings)
+    assert "\n" not in str(error.value)
+    looking_ahead = dataclasses.replace(TINY, game="coin", opponent=f"{path}:a")
+    with pytest.raises(ValueError, match="^inner_steps: 1 is not allowed; it must be 0 with an opponent that has no"):
+        validate(looking_ahead)
+    for allowed in ({"opponent_model": True}, {"baseline": "zero"}, {"inner_steps": 0}):
+        validate(dataclasses.replace(looking_ahead, **allowed))
+    (tmp_path / "agents.npz").unlink()
+    with pytest.raises(ValueError, match=r"^opponent: '.*agents.npz': cannot be read \(No such file or directory\)"):
+        validate(settings)

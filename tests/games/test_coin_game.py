@@ -111,6 +111,61 @@ def test_an_observation_of_one_coin_by_hand():
     np.testing.assert_array_equal(np.flatnonzero(seen), [0, 16 + 15, 32 + 5])
 
 
+def test_views_of_one_coin_by_hand():
+    state = one_coin(2, 3, 7, BLUE)
+
+    def seen(view, player):
+        planes = OneCoinGame(view=view).observe(state, player).reshape(4, 9)
+        return [np.flatnonzero(plane).tolist() for plane in planes]
+
+    # I, the other, a coin of mine, one of the other's.
+    assert seen("own", RED) == [[2], [3], [], [7]]
+    assert seen("own", BLUE) == [[3], [2], [7], []]
+    # Red, at the right of the first row, moves one column back and one row on; blue, at the left of the second, one on.
+    assert seen("egocentric", RED) == [[4], [8], [], [0]]
+    assert seen("egocentric", BLUE) == [[4], [0], [8], []]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def observed(view, grid_size, player, states):
+    return jax.vmap(lambda state: OneCoinGame(grid_size=grid_size, view=view).observe(state, player))(states)
+
+
+@pytest.mark.parametrize("grid_size", [3, 4])
+def test_views_turn_and_shift_with_the_board(grid_size):
+    states = jax.vmap(OneCoinGame(grid_size=grid_size).reset)(jax.random.split(KEY, 200))
+    mirrored = OneCoinState(states.players[:, ::-1], states.coin, 1 - states.colour)
+    for view in ("own", "egocentric"):
+        np.testing.assert_array_equal(observed(view, grid_size, BLUE, states), observed(view, grid_size, RED, mirrored))
+    np.testing.assert_array_equal(observed("own", grid_size, RED, states), observed("board", grid_size, RED, states))
+    np.testing.assert_array_equal(observed("board", grid_size, BLUE, states), observed("board", grid_size, RED, states))
+    assert (observed("own", grid_size, BLUE, states) != observed("board", grid_size, BLUE, states)).any()
+    # Wherever the torus begins, it looks the same from the middle.
+    rows, columns = np.random.default_rng(0).integers(grid_size, size=(2, 200))
+
+    def moved_on(cells):
+        row, column = np.divmod(np.asarray(cells).T, grid_size)
+        return jnp.asarray((row + rows) % grid_size * grid_size + (column + columns) % grid_size).T
+
+    elsewhere = OneCoinState(moved_on(states.players), moved_on(states.coin), states.colour)
+    for player in (RED, BLUE):
+        seen = observed("egocentric", grid_size, player, states)
+        np.testing.assert_array_equal(seen, observed("egocentric", grid_size, player, elsewhere))
+        # I stand in the middle, and there is one other player and one coin.
+        planes = np.asarray(seen).reshape(200, 4, grid_size, grid_size)
+        assert (planes[:, 0, grid_size // 2, grid_size // 2] == 1).all()
+        np.testing.assert_array_equal(planes[:, :2].sum((2, 3)), 1)
+        np.testing.assert_array_equal(planes[:, 2:].sum((1, 2, 3)), 1)
+
+
+@pytest.mark.usefixtures("types_unchecked")
+def test_unknown_views_and_tiny_grids_are_refused_with_any_view():
+    with pytest.raises(ValueError, match="view: 'mine' is not allowed; it must be one of board, own, egocentric"):
+        OneCoinGame(view="mine")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="grid_size: 2 is not allowed"):
+        OneCoinGame(grid_size=2, view="own")
+
+
 def test_a_game_with_two_coins_by_hand():
     game = TwoCoinGame()
     # Red takes blue's coin while blue stays; red's own coin lies where it lay.

@@ -13,19 +13,20 @@ Two variants that are played in the literature are not the same game:
 | actions | right, left, down, up | right, left, down, up, stay |
 | the first state | players anywhere, the coin on a free cell | players and coins anywhere |
 | an observation's layout | planes × rows × columns | rows × columns × planes |
-| what the second player sees | what the first one sees | colours exchanged: each player sees itself as red |
+| the second player sees | by default what the first one sees | colours exchanged: each player sees itself as red |
 
 Cells are numbered row by row, c = row·n + column. Player 0 is red, player 1 blue, and so are coins of colours 0 and 1.
 """
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, ScalarLike
 
+from lookax.choices import CoinView
 from lookax.errors import check
 
 MIN_GRID_SIZE = 3
@@ -106,8 +107,20 @@ class OneCoinGame(CoinGame):
     coin is of either colour and on any free cell, independently; players start anywhere, perhaps on the same cell.
     Source: Zhao et al. 2022 (POLA), whose code drew the first coin's colour and cell from one random key.
 
-    **Attributes:** as in [`CoinGame`][lookax.games.coin_game.CoinGame].
+    **Attributes:** as in [`CoinGame`][lookax.games.coin_game.CoinGame]; and `view`, which says what the four planes of
+    an observation are:
+
+    - `"board"`: the red player, the blue player, a red coin, a blue coin; the same for both players (POLA's code).
+    - `"own"`: I, the other player, a coin of mine, one of the other's (LOQA's and Advantage Alignment's code).
+    - `"egocentric"`: as `"own"`, and the torus is shifted so that I stand in the middle.
+
+    **Raises:** `ValueError` for an unknown view, too.
     """
+
+    view: CoinView = eqx.field(static=True, default="board")
+
+    def __check_init__(self):
+        check(self.view in get_args(CoinView), "view", self.view, f"one of {', '.join(get_args(CoinView))}")
 
     @property
     def num_actions(self) -> tuple[int, int]:
@@ -141,14 +154,15 @@ class OneCoinGame(CoinGame):
         return there[:, None] & (state.colour == jnp.arange(2))
 
     def observe(self, state: OneCoinState, player: int) -> Float[Array, " D"]:
-        """Planes of the red player, the blue player, a red coin and a blue coin, flattened: `[4·n²]`.
-
-        The same for both players, as in POLA's code.
-        """
-        del player
-        cells = jnp.arange(self.num_cells)
-        coin = (state.coin == cells) & (state.colour == jnp.arange(2))[:, None]
-        return jnp.concatenate([state.players[:, None] == cells, coin]).astype(float).reshape(-1)
+        """Planes of two players and of a coin of either colour, flattened: `[4·n²]`; which, says the game's `view`."""
+        first = 0 if self.view == "board" else player
+        players = state.players if first == 0 else state.players[::-1]
+        seen = jnp.append(players, state.coin)
+        if self.view == "egocentric":
+            seen = _shifted(self.grid_size, seen)
+        there = seen[:, None] == jnp.arange(self.num_cells)
+        coin = there[2] & (state.colour == jnp.array([first, 1 - first]))[:, None]
+        return jnp.concatenate([there[:2], coin]).astype(float).reshape(-1)
 
     def free_cell(self, uniform: Float[Array, ""], players: Int[Array, " 2"]) -> Int[Array, ""]:
         """The cell without a player that a number in [0, 1) stands for; uniform among them if the number is."""
@@ -210,9 +224,7 @@ class TwoCoinGame(CoinGame):
         mine_first = jnp.array([player, 1 - player])
         cells = jnp.concatenate([state.players[mine_first], state.coins[mine_first]])
         if self.egocentric:
-            middle, n = self.grid_size // 2, self.grid_size
-            rows, columns = jnp.divmod(cells, n)
-            cells = (rows - rows[0] + middle) % n * n + (columns - columns[0] + middle) % n
+            cells = _shifted(self.grid_size, cells)
         return (jnp.arange(self.num_cells)[:, None] == cells).astype(float).reshape(-1)
 
 
@@ -226,6 +238,13 @@ def moved(grid_size: int, cells: Int[Array, "*L"], actions: Int[Array, "*M"]) ->
     row = (row + _sign(actions, 2, 3)) % grid_size
     column = (column + _sign(actions, 0, 1)) % grid_size
     return (row * grid_size + column).astype(jnp.int32)
+
+
+def _shifted(grid_size: int, cells: Int[Array, " L"]) -> Int[Array, " L"]:
+    """The cells once the torus is shifted so that the first of them is in the middle."""
+    middle, n = grid_size // 2, grid_size
+    rows, columns = jnp.divmod(cells, n)
+    return (rows - rows[0] + middle) % n * n + (columns - columns[0] + middle) % n
 
 
 def _sign(actions: Int[Array, "*L"], forward: int, backward: int) -> Int[Array, "*L"]:

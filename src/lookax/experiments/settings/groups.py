@@ -4,9 +4,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("total_updates", "seeds", "first_seed", "evaluation_games", "metrics", "estimates", "correlations"),
     "game": (
         "game", "payoffs", "console", "contribution_factor", "num_players", "scaled", "memory_length", "start",
-        "grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins", "sticky_actions",
-        "max_frames", "num_states", "num_actions", "concentration", "num_tasks", "shared_rewards", "discount",
-        "horizon",
+        "grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins", "view",
+        "sticky_actions", "max_frames", "num_states", "num_actions", "concentration", "num_tasks", "shared_rewards",
+        "discount", "horizon",
     ),
     "play": ("batch_size", "steps", "games_at_once", "tremble_probability", "defector_fraction"),
     "agents": (

@@ -8,6 +8,7 @@ from lookax.choices import (
     AdjointName,
     Baseline,
     CoinGameName,
+    CoinView,
     Initialiser,
     MatrixGameName,
     OptimiserName,
@@ -22,6 +23,11 @@ from lookax.experiments.settings.seeds import check_seeds
 ITSELF = "itself"
 SIMPLER = ("naive", "lola-dice")
 """Learners that are this one with fewer steps, and no divergence."""
+COIN_VIEWS: dict[str, tuple[CoinView, ...]] = {
+    "coin": ("board", "own", "egocentric"),
+    "two-coins": ("own", "egocentric"),
+}
+"""What can be seen of coin games."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +52,8 @@ class RecurrentShaping:
     """What the other gets for a coin of its colour."""
     shared_coins: bool = False
     """A coin that both pick up at once counts half for each."""
+    view: CoinView | None = None
+    """What players of a coin game see; None for what they do in published code: coin the board, two-coins their own."""
     discount: float = 0.96
     """Discount factor γ per step."""
     horizon: int = 50
@@ -91,7 +99,7 @@ class RecurrentShaping:
     """How the opponent's steps are differentiated."""
 
     opponent: str = ITSELF
-    """Who learns in the second seat: itself, naive, lola-dice, a strategy, or an agent written to FILE.json."""
+    """Who is in the second seat: itself, naive, lola-dice, a strategy, an agent in FILE.json or FILE.npz:NAME."""
     opponent_model: bool = False
     """Learn a model of the opponent from games with it, and shape that."""
     model_batches: int = 200
@@ -146,6 +154,9 @@ class RecurrentShaping:
         check(0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "between 0 and 1")
         for name in ("own_coin_reward", "other_coin_reward", "other_coin_cost"):
             check(math.isfinite(getattr(self, name)), name, getattr(self, name), "finite")
+        if self.view is not None:
+            views = COIN_VIEWS.get(self.game, ()) if self.payoffs is None else ()
+            check(self.view in views, "view", self.view, f"one of {', '.join(map(str, (None, *views)))} in this game")
         if self.games_at_once is not None:
             divides = self.games_at_once >= 1 and self.batch_size % self.games_at_once == 0
             rule = f"a divisor of the batch size, {self.batch_size}"

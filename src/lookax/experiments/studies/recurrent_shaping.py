@@ -31,6 +31,7 @@ from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.network import Network
+from lookax.policies.published.agent_files import is_agent_file, read_agent
 from lookax.policies.recurrent import network
 from lookax.policies.serialisation import deserialise, serialise
 from lookax.policies.strategies import Strategy, strategy, strategy_names
@@ -62,10 +63,12 @@ class RecurrentShapingStudy:
             check(possible, "defector_fraction", settings.defector_fraction, rule)
         self.learner()
         jax.eval_shape(lambda key: self.first_agent(key, 0), jax.random.key(0))
-        if self._opponent_file() is not None:
-            self._read_opponent()
+        if (fixed := self._fixed_opponent()) is not None:
+            self._check_fits(fixed)
         elif settings.opponent not in (ITSELF, *SIMPLER):
-            rule = f"one of {', '.join((ITSELF, *SIMPLER, *names))} in this game, or an agent's FILE.json"
+            rule = (
+                f"one of {', '.join((ITSELF, *SIMPLER, *names))} in this game, or an agent's FILE.json or FILE.npz:NAME"
+            )
             check(settings.opponent in names, "opponent", settings.opponent, rule)
 
     def game(self) -> Any:
@@ -75,9 +78,11 @@ class RecurrentShapingStudy:
             named = import_named("game", settings.game)
             return named() if isinstance(named, type) else named
         if settings.payoffs is None and settings.game in get_args(CoinGameName):
-            kind = OneCoinGame if settings.game == "coin" else TwoCoinGame
             rewards = settings.own_coin_reward, settings.other_coin_reward, settings.other_coin_cost
-            return kind(*rewards, settings.grid_size, settings.shared_coins)
+            common = *rewards, settings.grid_size, settings.shared_coins
+            if settings.game == "coin":
+                return OneCoinGame(*common, settings.view or "board")
+            return TwoCoinGame(*common, settings.view == "egocentric")
         return matrix_game_of(settings, 1, settings.start)
 
     def rules(self) -> dict[str, Any]:
@@ -213,8 +218,8 @@ class RecurrentShapingStudy:
         keys = jax.random.split(key, 4)
         agents = self.first_agent(keys[0], 0), self.first_agent(keys[1], 1)
         models = self.first_agent(keys[2], 1), self.first_agent(keys[3], 0)
-        if self._opponent_file() is not None:
-            return (agents[0], self._read_opponent()), models
+        if (fixed := self._fixed_opponent()) is not None:
+            return (agents[0], fixed), models
         if self.settings.opponent not in (ITSELF, *SIMPLER):
             return (agents[0], Agent(strategy(self.settings.opponent, self.game(), 1), None)), models
         return agents, models
@@ -229,13 +234,30 @@ class RecurrentShapingStudy:
             steps=self.settings.model_steps,
         )
 
-    def _opponent_file(self) -> Path | None:
-        return Path(self.settings.opponent) if self.settings.opponent.endswith(".json") else None
+    def _fixed_opponent(self) -> Agent | None:
+        """The agent of a file in the second seat, if there is to be one."""
+        named = self.settings.opponent
+        if is_agent_file(named):
+            try:
+                return Agent(read_agent(named), None)
+            except BadInputError as reason:
+                raise BadInputError(f"opponent: {reason}") from None
+        return self._written_opponent(Path(named)) if named.endswith(".json") else None
 
-    def _read_opponent(self) -> Agent:
-        path = self._opponent_file()
+    def _check_fits(self, fixed: Agent) -> None:
+        """Raises `ValueError` for an agent that cannot sit in the second seat."""
         try:
-            serialised = json.loads(Path(str(path)).read_text())["player2"]
+            jax.eval_shape(lambda key: match(self.game(), ("random", fixed.policy), key, 1, 1), jax.random.key(0))
+        except BadInputError as reason:
+            raise BadInputError(f"opponent: {self.settings.opponent!r}: {reason}") from None
+        settings = self.settings
+        if fixed.critic is None and settings.baseline == "critic" and not settings.opponent_model:
+            rule = "0 with an opponent that has no critic, unless it is modelled or the baseline is zero or none"
+            check(settings.inner_steps == 0, "inner_steps", settings.inner_steps, rule)
+
+    def _written_opponent(self, path: Path) -> Agent:
+        try:
+            serialised = json.loads(path.read_text())["player2"]
             like = jax.eval_shape(lambda key: self.first_agent(key, 1), jax.random.key(0))
             critic = None if like.critic is None else deserialise(serialised["critic"], like.critic)
             return Agent(deserialise(serialised["policy"], like.policy), critic)

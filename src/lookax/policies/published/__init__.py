@@ -1,0 +1,1 @@
+"""Agents that were published as arrays: read, written, and converted from other libraries."""
