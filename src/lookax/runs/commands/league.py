@@ -32,7 +32,7 @@ from lookax.runs.storage.numbers import Numbers, writing
 
 WRITTEN_BY = "lookax league"
 
-SEATS = "mean of both seats", "the other one"
+SEATS = "row's side", "column's side"
 """What rows and columns are."""
 
 
@@ -157,7 +157,7 @@ class League:
         """A page that opens anywhere."""
         tables = [("Sides", self.table()), ("Who earns what with whom", self.matrix())]
         values = [[float(cell.means[0]) for cell in row] for row in self.cells]
-        note = f"Rows: {SEATS[0]}; columns: {SEATS[1]}. Mean reward per step."
+        note = "What the row's side earns with the column's side: mean reward per step in both seats."
         content = {
             "title": self.title,
             "summary": f"{len(self.names)} sides, {self.games} games for every pair of agents in each seat",

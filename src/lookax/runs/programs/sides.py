@@ -46,7 +46,7 @@ class Sides:
     @property
     def horizon(self) -> int:
         """The number of steps of a game."""
-        return self.study.settings.horizon
+        return self.rules["horizon"]
 
     @property
     def title(self) -> str:
