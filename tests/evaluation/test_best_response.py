@@ -2,6 +2,7 @@
 
 import functools
 
+import equinox as eqx
 import jax
 import numpy as np
 import optax
@@ -33,12 +34,19 @@ STEPS = 4
 NAMES = ("always-cooperate", "always-defect", "tit-for-tat")
 
 
-@functools.cache
-def responder():
+class Fresh(eqx.Module):
+    game: MatrixGame
+
+    def __call__(self, key):
+        make = functools.partial(network, hidden_size=4, num_layers=0, recurrent_unit="none")
+        return new_agent(key, self.game, 0, make, None)
+
+
+def responder(game):
     """A naive policy gradient without a critic, of agents without a memory: quick to compile."""
     stays = Optimiser(optax.sgd, learning_rate=0.0)
     learner = POLADiCEUpdate(
-        play=Play(game=GAME, horizon=STEPS, batch_size=32),
+        play=Play(game=game, horizon=STEPS, batch_size=32),
         objectives=SampledObjectives(discount=0.9, baseline="zero"),
         optimiser=Optimiser(optax.adam, learning_rate=0.3),
         critic_optimiser=stays,
@@ -46,13 +54,20 @@ def responder():
         inner_critic_optimiser=stays,
         keep_optimisers=True,
     )
-    make = functools.partial(network, hidden_size=4, num_layers=0, recurrent_unit="none")
-    initial = lambda key: new_agent(key, GAME, 0, make, None)
-    return BestResponder(game=GAME, learner=learner, initial=initial, updates=200, horizon=STEPS, games=8)
+    return BestResponder(game=game, learner=learner, initial=Fresh(game), updates=200, horizon=STEPS, games=8)
 
 
-def exploited(side):
-    return exploit(responder(), side, jax.random.key(1))
+def exploited(side, game=GAME):
+    return exploit(responder(game), side, jax.random.key(1))
+
+
+def tables(first, second):
+    """Agents that always play 1 in a seat where its list has a 1, and 0 where it has a 0."""
+
+    def in_seat(actions):
+        return jax.vmap(TabularPolicy)((100.0 * np.array(actions) - 50)[:, None, None] * np.ones((1, 5, 1)))
+
+    return Side("tables", (in_seat(first), in_seat(second)), len(first))
 
 
 def by_name(name):
@@ -80,12 +95,18 @@ def test_what_is_gained_from_strategies(name, responder_earns, victim_earns, gai
 
 def test_every_agent_is_exploited_in_its_own_seat():
     # The first agent cooperates in the first seat alone, the second in neither.
-    logits = [np.array(own)[:, None, None] * np.ones((1, 5, 1)) for own in ([50.0, -50.0], [-50.0, -50.0])]
-    found = exploited(Side("tables", tuple(jax.vmap(TabularPolicy)(own) for own in logits), 2))
+    found = exploited(tables([1, 0], [0, 0]))
     np.testing.assert_allclose(found.responder, [[0, -2], [-2, -2]], atol=1e-6)
     np.testing.assert_allclose(found.victim, [[-3, -2], [-2, -2]], atol=1e-6)
-    again = exploited(Side("tables", tuple(jax.vmap(TabularPolicy)(own) for own in logits), 2))
-    np.testing.assert_array_equal(found.responder, again.responder)
+    np.testing.assert_array_equal(found.responder, exploited(tables([1, 0], [0, 0])).responder)
+
+
+def test_the_best_response_depends_on_the_victim_and_on_the_seat():
+    # The first player is paid 2 where both play the same, the second 1 where they do not.
+    pennies = MatrixGame(np.array([[[2.0, 0], [0, 2]], [[0, 1], [1, 0]]]))
+    found = exploited(tables([0, 1], [1, 0]), pennies)
+    np.testing.assert_allclose(found.responder, [[1, 2], [1, 2]], atol=1e-6)
+    np.testing.assert_allclose(found.victim, 0, atol=1e-6)
 
 
 def test_gains_and_losses_are_against_other_seeds_of_the_same_kind():

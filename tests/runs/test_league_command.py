@@ -48,7 +48,12 @@ def test_runs_and_strategies_are_ranked(first_agents, tmp_path, capsys, monkeypa
     data = json.loads(re.search('id="data">(.*?)</script>', page, re.DOTALL)[1])
     assert [table["title"] for table in data["tables"]] == ["Sides", "Who earns what with whom"]
     assert data["maps"][0]["rows"] == names
-    assert len(data["tables"][0]["rows"]) == 5
+    # The best average first.
+    by_rank = sorted(written["sides"], key=lambda side: side["rank_by_average"])
+    assert [row[0] for row in data["tables"][0]["rows"]] == [side["name"] for side in by_rank]
+    assert [row[2] for row in data["tables"][0]["rows"]] == [str(side["rank_by_average"]) for side in by_rank]
+    # Of 16 games of 4 steps, and of an agent that draws its actions.
+    assert len({reward for row in matches["mine", "other"]["rewards"] for pair in row for reward in pair}) > 6
 
 
 def test_agents_are_exploited(first_agents, tmp_path, monkeypatch):
