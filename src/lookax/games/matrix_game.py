@@ -1,5 +1,6 @@
 """Repeated matrix games: N players choose at once, a payoff tensor pays, and the last steps are remembered."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,6 +41,8 @@ class MatrixGame(eqx.Module):
     - `memory_length`: how many steps are remembered.
     - `start`: what the players see at the first step: a state of its own (`"separate"`), or as if all had always
       cooperated or defected.
+    - `own_view`: players observe their own actions first, and then those of the players after them; otherwise the first
+      player's first, whoever looks.
 
     ```python
     game = lx.MatrixGame([[-2, 0], [-3, -1]])  # the prisoner's dilemma
@@ -52,6 +55,7 @@ class MatrixGame(eqx.Module):
     payoffs: Float[Array, "..."] = eqx.field(converter=_as_payoffs)
     memory_length: int = eqx.field(static=True, default=1)
     start: Start = eqx.field(static=True, default="separate")
+    own_view: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
         shape = self.payoffs.shape
@@ -119,9 +123,12 @@ class MatrixGame(eqx.Module):
         return jnp.asarray(self.histories.successors)[state, joint], rewards
 
     def observe(self, state: Int[Array, ""], player: int) -> Float[Array, " D"]:
-        """The state's row of [`action_one_hot`][lookax.games.observations.action_one_hot]."""
-        del player
-        return jnp.asarray(remembered_one_hot(self.num_actions, self.histories), float)[state]
+        """The state's row of [`action_one_hot`][lookax.games.observations.action_one_hot], or the same in own view."""
+        histories, num_actions = self.histories, self.num_actions
+        if self.own_view:
+            histories = dataclasses.replace(histories, actions=np.roll(histories.actions, -player, axis=2))
+            num_actions = (*num_actions[player:], *num_actions[:player])
+        return jnp.asarray(remembered_one_hot(num_actions, histories), float)[state]
 
     def joint_action_probabilities(self, log_probs: Sequence[Float[Array, "S _"]]) -> Float[Array, "S J"]:
         """π(a|s) = Πᵢ πᵢ(aᵢ|s) for every state and joint action, from each player's own log π `[S, Aᵢ]`."""

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Int, Key, PyTree
 from lookax.games.game import Policies
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
+from lookax.learners.opponents.earlier_selves import EarlierSelves, Pool
 from lookax.learners.opponents.imitation import Imitation
 
 Updated = tuple[Agent, PyTree, Any, Metrics]
@@ -51,11 +52,13 @@ class PairState(eqx.Module):
     - `agents`: policies and critics.
     - `optimisers`: their optimisers' states.
     - `models`: their models of each other, `None` where there is none.
+    - `pools`: earlier policies of each one's opponent, `None` where none are kept.
     """
 
     agents: tuple[Agent, Agent]
     optimisers: tuple[PyTree, PyTree]
     models: tuple[Any, Any]
+    pools: tuple[Pool | None, Pool | None] = (None, None)
 
     @property
     def policies(self) -> Policies:
@@ -73,12 +76,14 @@ class Pair(eqx.Module):
     - `initial`: from a random key to both first agents, and (a second pair) both first models of the other.
     - `updates`: of each player; `None` for one that stays as it is, a fixed strategy or an agent that has learned.
     - `imitations`: how each player models the other from games with it; `None` for one that knows it.
+    - `earlier_selves`: how each player plays with earlier policies of the other too; `None` for one that does not.
     """
 
     _: dataclasses.KW_ONLY
-    initial: Callable[[Key[Array, ""]], tuple[tuple[Agent, Agent], tuple[Agent, Agent]]] = eqx.field(static=True)
+    initial: Callable[[Key[Array, ""]], tuple[tuple[Agent, Agent], tuple[Any, Any]]] = eqx.field(static=True)
     updates: tuple[AgentUpdate | None, AgentUpdate | None]
     imitations: tuple[Imitation | None, Imitation | None] = (None, None)
+    earlier_selves: tuple[EarlierSelves | None, EarlierSelves | None] = (None, None)
 
     def init(self, key: Key[Array, ""]) -> PairState:
         """First agents, models and optimisers' states."""
@@ -89,21 +94,28 @@ class Pair(eqx.Module):
             return () if update is None else update.init(agents[i])
 
         kept = tuple(None if how is None else model for how, model in zip(self.imitations, models, strict=True))
-        return PairState(agents, (optimisers(0), optimisers(1)), (kept[0], kept[1]))
+        pools = [how and how.init(agents[1 - i].policy) for i, how in enumerate(self.earlier_selves)]
+        return PairState(agents, (optimisers(0), optimisers(1)), (kept[0], kept[1]), (pools[0], pools[1]))
 
     def update(self, key: Key[Array, ""], state: PairState) -> tuple[PairState, Metrics]:
         """One update of both.
 
-        Metrics, `[N]`: `gradient_norm` of each player's last step, 0 for one that stays as it is;
-        `model_cross_entropy` of their models, where there are any, 0 for one that has none.
+        Metrics, `[N]`, 0 for a player that has none: `gradient_norm` of each player's last step;
+        `model_cross_entropy` of their models, where there are any; what else their updates say.
         """
         if self._are_alike(state):
             after = self._alike(key, state)
         else:
             after = [self._player(i, jax.random.fold_in(key, i), state) for i in (0, 1)]
         agents, optimisers, models, metrics = zip(*after, strict=True)
-        stacked = {name: jnp.stack([own[name] for own in metrics]) for name in metrics[0]}
-        return PairState(agents, optimisers, models), stacked
+
+        def pool(i: int) -> Pool | None:
+            how, before = self.earlier_selves[i], state.pools[i]
+            return before if how is None or before is None else how.kept(before, agents[1 - i].policy)
+
+        names = dict.fromkeys(name for own in metrics for name in own)
+        stacked = {name: jnp.stack([own.get(name, jnp.zeros(())) for own in metrics]) for name in names}
+        return PairState(agents, optimisers, models, (pool(0), pool(1))), stacked
 
     def _player(self, i: int, key: Key[Array, ""], state: PairState) -> Updated:
         """One player's part of an update."""
@@ -116,6 +128,10 @@ class Pair(eqx.Module):
         if imitation is not None:
             model, metrics["model_cross_entropy"] = imitation.fit(fit_key, i, state.agents, model)
             other = model
+        earlier, pool = self.earlier_selves[i], state.pools[i]
+        if earlier is not None and pool is not None:
+            draw_key, learn_key = jax.random.split(learn_key)
+            other = earlier.opponent(draw_key, other, pool)
         optimisers = state.optimisers[i]
         if update is not None:
             agent, optimisers, own = update.update(learn_key, i, agent, other, optimisers)
@@ -124,13 +140,14 @@ class Pair(eqx.Module):
 
     def _are_alike(self, state: PairState) -> bool:
         """Whether both learn in the same way, and are of the same form."""
-        [first, second] = zip(state.agents, state.optimisers, state.models, strict=True)
-        same = self.updates[0] is self.updates[1] and self.imitations[0] is self.imitations[1]
+        [first, second] = zip(state.agents, state.optimisers, state.models, state.pools, strict=True)
+        ways = self.updates, self.imitations, self.earlier_selves
+        same = all(first is second for first, second in ways)
         return same and self.updates[0] is not None and _form(first) == _form(second)
 
     def _alike(self, key: Key[Array, ""], state: PairState) -> list[Any]:
         """Of both players what `_player` gives, by one program that each runs in its turn: half as much to compile."""
-        everything = state.agents, state.optimisers, state.models
+        everything = state.agents, state.optimisers, state.models, state.pools
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *zip(*everything, strict=True))
 
         def of(number: Int[Array, ""], swapped: Bool[Array, ""]) -> Updated:
@@ -139,8 +156,9 @@ class Pair(eqx.Module):
                 initial=self.initial,
                 updates=(self.updates[0] and self.updates[0].swapped(swapped), None),
                 imitations=(self.imitations[0] and self.imitations[0].swapped(swapped), None),
+                earlier_selves=(self.earlier_selves[0], None),
             )
-            seen = PairState((mine[0], theirs[0]), (mine[1], theirs[1]), (mine[2], theirs[2]))
+            seen = PairState(*((own, other) for own, other in zip(mine, theirs, strict=True)))
             return pair._player(0, jax.random.fold_in(key, number), seen)
 
         results = jax.lax.map(lambda number: of(number, number == 1), jnp.arange(2))

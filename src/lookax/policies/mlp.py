@@ -28,6 +28,20 @@ class Dense(eqx.Module):
         return self.weight @ x + (self.bias if x.ndim == 1 else self.bias[:, None])
 
 
+class Scaled(eqx.Module):
+    """A multiple of what a layer puts out: of a critic whose values are far larger than what new layers put out.
+
+    **Attributes:** the `layer`; the `factor`.
+    """
+
+    layer: Callable[[Array], Array]
+    factor: float = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, " in *B"]) -> Float[Array, " out *B"]:
+        """The multiple of what the layer puts out."""
+        return self.factor * self.layer(x)
+
+
 def dense(key: Key[Array, ""], inputs: int, outputs: int, initialiser: Initialiser) -> Dense:
     """A freshly initialised layer.
 

@@ -1,14 +1,20 @@
 """Which fields of settings belong together, for those who read them."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "run": ("total_updates", "seeds", "first_seed", "evaluation_games", "metrics", "estimates", "correlations"),
+    "run": (
+        "total_updates", "seeds", "first_seed", "evaluation_games", "evaluation_horizon", "metrics", "estimates",
+        "correlations",
+    ),
     "game": (
         "game", "payoffs", "console", "contribution_factor", "num_players", "scaled", "memory_length", "start",
         "grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins", "view",
         "sticky_actions", "max_frames", "num_states", "num_actions", "concentration", "num_tasks", "shared_rewards",
         "discount", "horizon",
     ),
-    "play": ("batch_size", "steps", "games_at_once", "tremble_probability", "defector_fraction"),
+    "play": (
+        "batch_size", "steps", "games_at_once", "tremble_probability", "defector_fraction",
+        "self_play", "earlier_selves", "earlier_every", "earlier_number", "earlier_fraction",
+    ),
     "agents": (
         "policy", "standard_deviation", "hidden_sizes", "activation", "initial_policies", "recurrent_unit",
         "hidden_size", "num_layers", "shared_encoder", "initialiser",
@@ -23,6 +29,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "hessian_estimator", "hessian_batch_size", "hessian_trajectories", "hessian_error", "hessian_error_noise",
         "buffer_size", "ratio_ceiling", "self_normalised", "surrogate", "stop_values", "restart",
     ),
+    "shaping": (
+        "learner", "weight", "decay", "temperature", "stop_normaliser", "present_reward", "clip", "normalised",
+    ),
     "outer step": (
         "learning_rate", "optimiser", "keep_optimisers", "linear_decay", "max_gradient_norm", "outer_learning_rate",
         "outer_optimiser", "outer_steps", "outer_beta", "tolerance", "max_outer_steps", "divergence_weights",
@@ -32,7 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "critic and advantages": (
         "baseline", "gae_lambda", "value_noise", "critic_target", "critic_learning_rate", "critic_after_loop",
-        "critic_discount_constant", "value_coefficient", "entropy_coefficient",
+        "critic_discount_constant", "critic_lambda", "value_coefficient", "value_scale", "entropy_coefficient",
     ),
     "recording": (
         "checkpoint_minutes", "checkpoint_updates", "keep_last", "keep_every", "wandb_project", "out",

@@ -1,67 +1,28 @@
 """Recurrent agents that shape each other: POLA-DiCE, LOLA-DiCE and naive learners in games that go on."""
 
 import dataclasses
-import math
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from lookax.choices import (
     AdjointName,
     Baseline,
-    CoinGameName,
-    CoinView,
     Initialiser,
-    MatrixGameName,
     OptimiserName,
     RecurrentUnit,
-    Start,
 )
 from lookax.errors import check, check_at_least, check_positive
-from lookax.experiments.settings.games import Payoffs, check_game_name, check_payoffs
+from lookax.experiments.settings.games import PlayedGame
 from lookax.experiments.settings.numbers import StaticFloat
 from lookax.experiments.settings.seeds import check_seeds
 
 ITSELF = "itself"
 SIMPLER = ("naive", "lola-dice")
 """Learners that are this one with fewer steps, and no divergence."""
-COIN_VIEWS: dict[str, tuple[CoinView, ...]] = {
-    "coin": ("board", "own", "egocentric"),
-    "two-coins": ("own", "egocentric"),
-}
-"""What can be seen of coin games."""
 
 
 @dataclasses.dataclass(frozen=True)
-class RecurrentShaping:
+class RecurrentShaping(PlayedGame):
     """Two recurrent agents that learn from games with each other."""
-
-    game: MatrixGameName | CoinGameName | str = "contribution"
-    """What is played: a matrix game again and again, a coin game, or package.module:name of a game of one's own."""
-    payoffs: Payoffs | None = None
-    """Of a matrix game of one's own, instead: written out, or in a JSON or YAML file; None for those of the game."""
-    contribution_factor: float = 1.33
-    """What the contribution game multiplies contributions by, before they are shared equally."""
-    start: Start = "separate"
-    """What players of a matrix game see at the first step: a state of its own, or as if all had always cooperated."""
-    grid_size: int = 3
-    """Side of a coin game's grid."""
-    own_coin_reward: float = 1.0
-    """For a coin of one's own colour."""
-    other_coin_reward: float = 1.0
-    """For a coin of the other's colour."""
-    other_coin_cost: float = -2.0
-    """What the other gets for a coin of its colour."""
-    shared_coins: bool = False
-    """A coin that both pick up at once counts half for each."""
-    view: CoinView | None = None
-    """What players of a coin game see; None for what they do in published code: coin the board, two-coins their own."""
-    discount: float = 0.96
-    """Discount factor γ per step."""
-    horizon: int = 50
-    """Number of steps T of a game."""
-    batch_size: int = 2000
-    """How many games are played for every gradient."""
-    games_at_once: int | None = None
-    """How many of them are worked through at once, a divisor; None for what suits the kind of device."""
 
     outer_steps: int = 200
     """How many steps M an update takes."""
@@ -139,28 +100,15 @@ class RecurrentShaping:
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
-        check_game_name(self.game, get_args(CoinGameName))
-        if self.payoffs is not None:
-            check_payoffs(self.payoffs)
-        for name in ("contribution_factor", "learning_rate", "critic_learning_rate", "inner_learning_rate",
-                     "inner_critic_learning_rate", "model_learning_rate", "model_critic_learning_rate"):  # fmt: skip
+        self.check_game()
+        for name in ("learning_rate", "critic_learning_rate", "inner_learning_rate", "inner_critic_learning_rate",
+                     "model_learning_rate", "model_critic_learning_rate"):  # fmt: skip
             check_positive(name, getattr(self, name))
-        for name in ("horizon", "batch_size", "outer_steps", "model_batches", "model_steps", "hidden_size",
-                     "evaluation_games", "total_updates"):  # fmt: skip
+        for name in ("outer_steps", "model_batches", "model_steps", "hidden_size", "evaluation_games",
+                     "total_updates"):  # fmt: skip
             check_at_least(name, getattr(self, name), 1)
         check_at_least("inner_steps", self.inner_steps, 0)
-        check(3 <= self.grid_size <= 100, "grid_size", self.grid_size, "between 3 and 100")
-        check(0 <= self.discount <= 1, "discount", self.discount, "between 0 and 1")
         check(0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "between 0 and 1")
-        for name in ("own_coin_reward", "other_coin_reward", "other_coin_cost"):
-            check(math.isfinite(getattr(self, name)), name, getattr(self, name), "finite")
-        if self.view is not None:
-            views = COIN_VIEWS.get(self.game, ()) if self.payoffs is None else ()
-            check(self.view in views, "view", self.view, f"one of {', '.join(map(str, (None, *views)))} in this game")
-        if self.games_at_once is not None:
-            divides = self.games_at_once >= 1 and self.batch_size % self.games_at_once == 0
-            rule = f"a divisor of the batch size, {self.batch_size}"
-            check(divides, "games_at_once", self.games_at_once, rule)
         for name in ("outer_beta", "inner_beta"):
             if (beta := getattr(self, name)) is not None:
                 check_at_least(name, beta, 0)

@@ -1,0 +1,161 @@
+"""Agents that shape each other by policy gradients alone: LOQA, Advantage Alignment, and PPO, which does not."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import optax
+from jaxtyping import Array, Key
+
+from lookax.errors import check
+from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
+from lookax.experiments.studies.exact_learners import OPTIMISERS
+from lookax.experiments.studies.played_game import PlayedGameStudy
+from lookax.games.game import Game
+from lookax.learners.learner import Metrics
+from lookax.learners.objectives.sampled_objectives import Agent
+from lookax.learners.opponents.earlier_selves import EarlierSelves
+from lookax.learners.opponents.self_play import SelfPlay, SelfPlayState
+from lookax.learners.pair import Pair, PairState
+from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
+from lookax.learners.policy_gradients.loqa import LOQA
+from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
+from lookax.learners.policy_gradients.ppo import PPO
+from lookax.lookahead.optimiser import Optimiser
+from lookax.policies.mlp import Scaled
+from lookax.policies.network import Network
+from lookax.policies.recurrent import network
+from lookax.policies.strategies import Strategy, strategy, strategy_names
+from lookax.rollouts.check_game import check_game
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstOrderShapingStudy(PlayedGameStudy):
+    """Agents that learn by policy gradients from games with each other."""
+
+    settings: FirstOrderShaping
+
+    def validate(self) -> None:
+        """Raises `ValueError` for a game that cannot be played, and one without a defector that should have one."""
+        check_game(self.game())
+        if self.settings.defector_fraction is not None:
+            rule = "None in a game without a defector"
+            names = strategy_names(self.game())
+            check("always-defect" in names, "defector_fraction", self.settings.defector_fraction, rule)
+        self.learner()
+
+    def rules(self) -> dict[str, Any]:
+        """The settings that say what is played and for how long, by name."""
+        return super().rules() | {"horizon": self.settings.evaluation_horizon}
+
+    def learner(self) -> SelfPlay | Pair:
+        """Both agents, as one or two."""
+        settings, update = self.settings, self.update_of_agent()
+        earlier = None
+        if settings.earlier_selves:
+            earlier = EarlierSelves(
+                size=settings.earlier_selves,
+                every=settings.earlier_every,
+                number=settings.earlier_number,
+                fraction=settings.earlier_fraction,
+            )
+        if settings.self_play:
+            return SelfPlay(
+                initial=lambda key: self.first_agent(key, 0),
+                update_of_agent=update,
+                seats=self.game().num_players,
+                earlier_selves=earlier,
+            )
+        return Pair(initial=self._initial, updates=(update, update), earlier_selves=(earlier, earlier))
+
+    def update_of_agent(self) -> PolicyGradient:
+        """How an agent learns."""
+        settings = self.settings
+        common: dict[str, Any] = {
+            "play": self.play(),
+            "optimiser": Optimiser(
+                _clipped(settings.optimiser),
+                learning_rate=settings.learning_rate,
+                max_norm=settings.max_gradient_norm,
+            ),
+            "discount": settings.discount,
+            "gae_lambda": settings.gae_lambda,
+            "critic_lambda": settings.critic_lambda,
+            "entropy_coefficient": settings.entropy_coefficient,
+            "value_coefficient": settings.value_coefficient,
+            "epochs": settings.epochs,
+            "all_seats": settings.self_play,
+            "scripted_opponent": None if settings.defector_fraction is None else _defector,
+            "scripted_fraction": settings.defector_fraction or 0.0,
+        }
+        if settings.learner == "loqa":
+            return LOQA(
+                **common,
+                weight=settings.weight,
+                decay=settings.decay,
+                temperature=settings.temperature,
+                stop_normaliser=settings.stop_normaliser,
+                present_reward=settings.present_reward,
+            )
+        if settings.learner == "advantage-alignment":
+            return AdvantageAlignment(
+                **common, weight=settings.weight, clip=settings.clip, normalised=settings.normalised
+            )
+        return PPO(**common, clip=settings.clip, normalised=settings.normalised)
+
+    def init(self, key: Key[Array, ""]) -> SelfPlayState | PairState:
+        """First agents."""
+        return self.learner().init(key)
+
+    def update(self, key: Key[Array, ""], state: Any) -> tuple[Any, Metrics]:
+        """As many gradient steps as the settings say; metrics are their means."""
+        learner: Any = self.learner()
+        keys = jax.random.split(key, self.settings.steps)
+        state, metrics = jax.lax.scan(lambda state, key: learner.update(key, state), state, keys)
+        return state, jax.tree.map(lambda leaf: leaf.mean(axis=0), metrics)
+
+    def first_agent(self, key: Key[Array, ""], player: int) -> Agent:
+        """A fresh agent for a seat."""
+        settings, game = self.settings, self.game()
+        keys = jax.random.split(key)
+
+        def fresh(key: Key[Array, ""], outputs: int) -> Network:
+            observation = jax.eval_shape(lambda key: game.observe(game.reset(key), player), key)
+            return network(
+                key,
+                observation.shape[0],
+                outputs,
+                hidden_size=settings.hidden_size,
+                num_layers=settings.num_layers,
+                recurrent_unit=settings.recurrent_unit,
+                initialiser=settings.initialiser,
+            )
+
+        num_actions = game.num_actions[player]
+        critic = fresh(keys[1], 1 + num_actions if settings.learner == "loqa" else 1)
+        head = Scaled(critic.head, settings.value_scale)
+        policy = fresh(keys[0], num_actions)
+        return Agent(policy, head if settings.shared_encoder else Network(critic.encoder, critic.unit, head))
+
+    def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[None, None]]:
+        keys = jax.random.split(key)
+        return (self.first_agent(keys[0], 0), self.first_agent(keys[1], 1)), (None, None)
+
+
+def _clipped(name: str) -> Any:
+    return CLIPPED[name]
+
+
+def _with_clipping(make: Any) -> Any:
+    def made(learning_rate: Any, max_norm: Any) -> optax.GradientTransformation:
+        return optax.chain(optax.clip_by_global_norm(max_norm), make(learning_rate))
+
+    return made
+
+
+CLIPPED = {name: _with_clipping(make) for name, make in OPTIMISERS.items()}
+"""Optimisers of gradients whose length is limited, by name."""
+
+
+def _defector(game: Game, player: int) -> Strategy:
+    return strategy("always-defect", game, player)

@@ -1,0 +1,103 @@
+"""Studies of agents that play games to learn from: which game, how it is played, and how agents fare in it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, get_args
+
+import jax
+from jaxtyping import Array, Key
+
+from lookax.choices import CoinGameName
+from lookax.evaluation.matches import coins, match, own_coin_share, scores, scores_against
+from lookax.evaluation.reciprocity import is_reciprocal
+from lookax.experiments.studies.matrix_games import matrix_game_of, paying
+from lookax.experiments.studies.study import AGAINST, against_metric
+from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
+from lookax.games.game import Policies
+from lookax.games.matrix_game import MatrixGame
+from lookax.imports import import_named
+from lookax.learners.learner import Metrics
+from lookax.policies.network import Network
+from lookax.policies.serialisation import serialise
+from lookax.policies.strategies import strategy_names
+from lookax.rollouts.microbatches import Play
+
+
+@dataclasses.dataclass(frozen=True)
+class PlayedGameStudy:
+    """What studies have in common whose settings are a `PlayedGame`; their states have `agents` and `policies`."""
+
+    settings: Any
+
+    precision: ClassVar[Literal["float32", "float64"]] = "float32"
+    settings_in_lanes: ClassVar[bool] = False
+    spreads_games: ClassVar[bool] = True
+
+    def policies(self, state: Any) -> Policies:
+        """All agents' policies."""
+        return state.policies
+
+    def game(self) -> Any:
+        """The game."""
+        settings = self.settings
+        if settings.payoffs is None and ":" in settings.game:
+            named = import_named("game", settings.game)
+            return named() if isinstance(named, type) else named
+        if settings.payoffs is None and settings.game in get_args(CoinGameName):
+            rewards = settings.own_coin_reward, settings.other_coin_reward, settings.other_coin_cost
+            common = *rewards, settings.grid_size, settings.shared_coins
+            if settings.game == "coin":
+                return OneCoinGame(*common, settings.view or "board")
+            return TwoCoinGame(*common, settings.view == "egocentric")
+        return dataclasses.replace(matrix_game_of(settings, 1, settings.start), own_view=settings.view == "own")
+
+    def rules(self) -> dict[str, Any]:
+        """The settings that say what is played and for how long, by name."""
+        names = list(paying(self.settings))
+        if isinstance(self.game(), CoinGame):
+            names += ["grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins"]
+        elif isinstance(self.game(), MatrixGame):
+            names += ["start"]
+        return {name: getattr(self.settings, name) for name in (*names, "horizon")}
+
+    def play(self) -> Play:
+        """How games are played to learn from."""
+        return Play(
+            game=self.game(),
+            horizon=self.settings.horizon,
+            batch_size=self.settings.batch_size,
+            at_once=self.settings.games_at_once,
+        )
+
+    def evaluate(self, key: Key[Array, ""], state: Any, against: Sequence[str] = AGAINST) -> Metrics:
+        """All players' `score` `[N]`, mean reward per step, and `against_…` of each seat.
+
+        Those are `against` the strategies that the game has. In coin games, `coins` `[picker, colour]` of a game and
+        `own_coin_share`; in the contribution game, whether the pair is `reciprocal`.
+
+        **Arguments:** the learner's `state`; names of strategies to play `against`, of which those that the game does
+        not have are left out.
+        """
+        game, policies = self.game(), self.policies(state)
+        horizon = self.rules()["horizon"]
+        match_key, key = jax.random.split(key)
+        games = match(game, policies, match_key, horizon, self.settings.evaluation_games)
+        against = [name for name in against if name in strategy_names(game)]
+        own = scores_against(against, game, policies, key, horizon, self.settings.evaluation_games)
+        metrics = {"score": scores(games)}
+        metrics |= {against_metric(name): score for name, score in zip(against, own, strict=True)}
+        if isinstance(game, CoinGame):
+            metrics["coins"] = coins(game, games)
+            metrics["own_coin_share"] = own_coin_share(metrics["coins"])
+        in_dilemma = "contribution_factor" in paying(self.settings)
+        if in_dilemma and isinstance(game, MatrixGame) and "always-defect" in against:
+            metrics["reciprocal"] = is_reciprocal(game, metrics["score"], metrics["against_always_defect"])
+        return metrics
+
+    def describe(self, state: Any) -> dict[str, Any]:
+        """Both policies and critics, where they are networks."""
+        return {
+            f"player{i + 1}": {"policy": serialise(agent.policy), "critic": serialise(agent.critic)}
+            for i, agent in enumerate(state.agents)
+            if isinstance(agent.policy, Network)
+        }

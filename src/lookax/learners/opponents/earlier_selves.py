@@ -1,0 +1,77 @@
+"""Earlier selves of agents as opponents: what one could be taken advantage of before, it must not forget."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, Key
+
+from lookax.errors import check, check_at_least
+from lookax.learners.objectives.sampled_objectives import Agent
+from lookax.policies.mixture import Mixture, Population
+
+
+class Pool(eqx.Module):
+    """A ring of earlier policies.
+
+    **Attributes:** `policies`, a pytree of arrays `[size, …]`; `updates`, how many there have been.
+    """
+
+    policies: Any
+    updates: Int[Array, ""]
+
+
+class EarlierSelves(eqx.Module):
+    """Keeps a policy every so many updates, the newest `size` of them, and gives a part of the games to such.
+
+    **Attributes:**
+
+    - `size`: how many are kept.
+    - `every`: so many updates.
+    - `number`: how many play at every update, drawn uniformly with replacement; each has as many games.
+    - `fraction`: of the games, that are against them.
+
+    **Raises:** `ValueError` for numbers out of range.
+    """
+
+    _: dataclasses.KW_ONLY
+    size: int = eqx.field(static=True)
+    every: int = eqx.field(static=True, default=10)
+    number: int = eqx.field(static=True, default=8)
+    fraction: float = eqx.field(static=True, default=0.5)
+
+    def __check_init__(self):
+        for name in ("size", "every", "number"):
+            check_at_least(name, getattr(self, name), 1)
+        check(0 < self.fraction < 1, "fraction", self.fraction, "between 0 and 1")
+
+    def init(self, policy: Any) -> Pool:
+        """The first policy alone."""
+
+        def ring(leaf: Array) -> Array:
+            return jnp.zeros((self.size, *leaf.shape), leaf.dtype).at[0].set(leaf)
+
+        return Pool(jax.tree.map(ring, policy), jnp.array(0))
+
+    def kept(self, pool: Pool, policy: Any) -> Pool:
+        """The ring after an update, with the policy in it if it is due.
+
+        **Arguments:** the `pool`; the `policy` after the update.
+        """
+        updates = pool.updates + 1
+        # Out of range, and so dropped, where it is not due.
+        place = jnp.where(updates % self.every == 0, updates // self.every % self.size, self.size)
+        policies = jax.tree.map(lambda ring, leaf: ring.at[place].set(leaf, mode="drop"), pool.policies, policy)
+        return Pool(policies, updates)
+
+    def opponent(self, key: Key[Array, ""], present: Agent, pool: Pool) -> Agent:
+        """The present agent in the first games, and earlier policies in the others.
+
+        **Arguments:** the `present` agent; the `pool` that is drawn from.
+        """
+        there = jnp.minimum(pool.updates // self.every + 1, self.size)
+        drawn = jax.random.randint(key, (self.number,), 0, there)
+        earlier = Population(jax.tree.map(lambda ring: ring[drawn], pool.policies), self.number)
+        return Agent(Mixture((present.policy, earlier), (1 - self.fraction, self.fraction)), present.critic)

@@ -1,0 +1,1 @@
+"""Policy gradients of agents with a memory in games with others: PPO, and those that shape what others learn."""

@@ -1,0 +1,48 @@
+"""Advantage Alignment: shapes opponents by advantages alone (Duque et al., ICLR 2025)."""
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, ScalarLike
+
+from lookax.learners.policy_gradients.experience import Experience
+from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
+from lookax.learners.policy_gradients.ppo import clipped_surrogate, standardised
+from lookax.surrogates.alignment import aligned_advantages
+
+
+class AdvantageAlignment(PolicyGradient):
+    """A policy gradient with aligned advantages in place of advantages.
+
+        A*ₜ = Aᵢ(t) + βγ Σ_{k < t} γ^{t−k} Aᵢ(k) · Σⱼ Aⱼ(t),    Lₜ = min(ρₜA*ₜ, clip(ρₜ, 1 − ε, 1 + ε)A*ₜ),
+
+    or ρₜA*ₜ without ε, with ρ = π_θ/π_old. The sum is over all others. In games with others who do not learn, β = 0.
+
+    **Attributes:** as of [`PolicyGradient`][lookax.learners.policy_gradients.policy_gradient.PolicyGradient], and
+
+    - `weight`: β.
+    - `clip`: ε; `None` for none.
+    - `normalised`: all advantages are divided by the standard deviation of mine, which are centred too.
+    """
+
+    weight: ScalarLike = 1.0
+    clip: ScalarLike | None = None
+    normalised: bool = eqx.field(static=True, default=False)
+
+    def objective(self, log_probs: Float[Array, "T B"], experience: Experience) -> Float[Array, "T B"]:
+        """The clipped surrogate of aligned advantages.
+
+        **Arguments:** `log_probs`, `[T, B′]`; the `experience`.
+        """
+        advantages = experience.advantages(self.discount, self.gae_lambda)
+        mine, others = advantages[:, 0], advantages[:, 1:]
+        if self.normalised:
+            mine, deviation = standardised(mine, experience.weights)
+            others = others / deviation
+
+        def aligned(
+            mine: Float[Array, " T"], others: Float[Array, "T J"], shapes: Float[Array, ""]
+        ) -> Float[Array, " T"]:
+            return aligned_advantages(mine, others, self.discount, self.weight * shapes)
+
+        aligned_of_all = jax.vmap(aligned, (1, 2, 0), 1)(mine, others, experience.shapes)
+        return clipped_surrogate(log_probs, experience.log_probs[:, 0], aligned_of_all, self.clip)
