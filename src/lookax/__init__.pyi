@@ -61,6 +61,10 @@ from .opened import open_run as open_run
 from .opened import run as run
 from .policies.factory import PolicyMaker as PolicyMaker
 from .policies.player import Player as Player
+from .policies.published.agent_files import read_agents as read_agents
+from .policies.published.agent_files import write_agents as write_agents
+from .policies.published.conversion import network_from_flax as network_from_flax
+from .policies.published.conversion import network_from_torch as network_from_torch
 from .policies.recurrent import network as network
 from .policies.strategies import strategy as strategy
 from .rollouts.check_game import check_game as check_game

@@ -58,10 +58,13 @@ usage: lookax COMMAND …
                                                   learn it with every combination of fields' values
   lookax resume DIR [--field value …]             go on with any of these where it stopped
   lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
-  lookax evaluate DIR [--update N]                what a run's newest checkpoint gives, or that of update N
-  lookax inspect DIR [--update N] [--seed S]      what its agents do: with memories, in sampled games
-  lookax crossplay DIR … [--games N] [--out FILE] agents of runs with each other, and with fixed strategies
-  lookax league DIR … [--games N] [--best-response UPDATES] [--out FILE.html]
+  lookax evaluate DIR [--update N] [--against FILE.npz]
+                                                  what a run's newest checkpoint gives, or that of update N
+  lookax inspect DIR [--update N] [--seed S] [--against FILE.npz]
+                                                  what its agents do: with memories, in sampled games
+  lookax crossplay DIR … [FILE.npz …] [--games N] [--out FILE]
+                                                  agents of runs and files with each other, and with fixed strategies
+  lookax league DIR … [FILE.npz …] [--games N] [--best-response UPDATES] [--out FILE]
                                                   all of these in both seats, ranked; how far each can be exploited
   lookax play DIR [--games N] [--greedy] [--video FILE.gif]
                                                   whole games of its actor-critics
@@ -250,7 +253,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
     from lookax.runs.commands.evaluate import run_evaluate
 
     opened.start_jax()
-    run_evaluate(Path(name), options.update)
+    run_evaluate(Path(name), options.update, options.against)
     return 0
 
 
@@ -261,7 +264,7 @@ def _inspect(arguments: Sequence[str]) -> int:
     from lookax.runs.commands.inspect import run_inspect
 
     opened.start_jax()
-    run_inspect(Path(name), options.update, options.seed)
+    run_inspect(Path(name), options.update, options.seed, options.against)
     return 0
 
 

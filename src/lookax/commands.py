@@ -106,32 +106,39 @@ def reproduce(
     return begin_reproduction(reproduction, lambda: new_folder(None if out is None else Path(out), figure))
 
 
-def evaluate(path: AnyPath, *, update: int | None = None) -> "Evaluation":
+def evaluate(path: AnyPath, *, update: int | None = None, against: AnyPath | None = None) -> "Evaluation":
     """What a run's newest checkpoint gives, or that of an `update`, as `lookax evaluate` does.
+
+    **Arguments:** `against`, a [file of agents][lookax.policies.published.agent_files] to play against as well, by its
+    groups: `against_<group>`, `[seeds, N]`.
 
     **Returns:** `quantities` by name, `[seeds, …]`, and a `table()` of them.
     """
     from lookax.runs.commands.evaluate import evaluate
 
     start_jax()
-    return evaluate(read_run(Path(path)), update)
+    return evaluate(read_run(Path(path)), update, None if against is None else Path(against))
 
 
-def inspect(path: AnyPath, *, update: int | None = None, seed: int | None = None) -> "Inspection":
+def inspect(
+    path: AnyPath, *, update: int | None = None, seed: int | None = None, against: AnyPath | None = None
+) -> "Inspection":
     """What a run's agents do: after short histories, and against fixed strategies, as `lookax inspect` does.
 
-    **Arguments:** the `update` whose checkpoint, the newest unless given; the `seed`, all unless given.
+    **Arguments:** the `update` whose checkpoint, the newest unless given; the `seed`, all unless given; `against` as of
+    [`evaluate`][lookax.commands.evaluate].
     """
     from lookax.runs.commands.inspect import inspect
 
     start_jax()
-    return inspect(Path(path), update, seed)
+    return inspect(Path(path), update, seed, None if against is None else Path(against))
 
 
 def crossplay(paths: Sequence[AnyPath], *, games: int = 500) -> "CrossPlay":
-    """Agents of runs in games with each other, and with fixed strategies, as `lookax crossplay` does.
+    """Agents of runs and files in games with each other, and with fixed strategies, as `lookax crossplay` does.
 
-    **Arguments:** the runs' folders; how many `games` every pair of agents plays.
+    **Arguments:** `paths`, the runs' folders and [files of agents][lookax.policies.published.agent_files]; how many
+    `games` every pair of agents plays.
     """
     from lookax.runs.commands.crossplay import crossplay
 

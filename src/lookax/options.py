@@ -94,11 +94,19 @@ class ReproduceOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluateOptions:
-    """Replays a checkpoint of a run."""
+class CheckpointOptions:
+    """Which checkpoint of a run."""
 
     update: int | None = None
     """The update that it is of; None for the newest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions(CheckpointOptions):
+    """Replays a checkpoint of a run."""
+
+    against: Path | None = None
+    """A file of agents, an .npz, to play against as well; None for none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +118,7 @@ class InspectOptions(EvaluateOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class PlayOptions(EvaluateOptions):
+class PlayOptions(CheckpointOptions):
     """Has actor-critics in a checkpoint of a run play whole games."""
 
     games: int = 30
@@ -123,7 +131,7 @@ class PlayOptions(EvaluateOptions):
 
 @dataclasses.dataclass(frozen=True)
 class CrossPlayOptions:
-    """Has agents of runs play with each other."""
+    """Has agents of runs and of files play with each other."""
 
     games: int = 500
     """How many games every pair of agents plays."""

@@ -323,7 +323,7 @@ def test_published_agents_that_do_not_fit(name, changes, complaint, tmp_path):
         validate(settings)
     assert "\n" not in str(error.value)
     looking_ahead = dataclasses.replace(TINY, game="coin", opponent=f"{path}:a")
-    with pytest.raises(ValueError, match="^inner_steps: 1 is not allowed; it must be 0 with an opponent that has no"):
+    with pytest.raises(ValueError, match=r"^inner_steps: 1 is not allowed; it must be 0 with an opponent that has no"):
         validate(looking_ahead)
     for allowed in ({"opponent_model": True}, {"baseline": "zero"}, {"inner_steps": 0}):
         validate(dataclasses.replace(looking_ahead, **allowed))

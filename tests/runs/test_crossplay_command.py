@@ -3,11 +3,17 @@
 import json
 import shutil
 
+import jax
 import numpy as np
 from PIL import Image
 
+import lookax as lx
 from lookax.cli import main
+from lookax.evaluation.matches import match, scores
+from lookax.games.coin_game import OneCoinGame
+from lookax.policies.published.agent_files import write_agents
 from lookax.runs.programs import sides
+from tests.networks import drawn_network
 
 
 def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, capsys, monkeypatch):
@@ -42,6 +48,38 @@ def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, cap
         assert drawing.size[0] > 500
 
 
+def test_agents_of_files_take_part_and_all_see_the_game_as_they_learned_it(first_agents, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sides, "AGAINST", ("always-defect",))  # Fewer programs.
+    board = first_agents(tmp_path / "board", game="coin", seeds=1)
+    own = first_agents(tmp_path / "own", game="coin", view="own", seeds=1)
+    with jax.enable_x64(False):
+        # The same agents once more, and others of the name of a run.
+        mine = {"mine/4": [lx.open_run(own).agent(seed=0, player=i).policy for i in (0, 1)]}
+        write_agents("mine.npz", mine, view="own")
+        others = {f"board/{seed}": drawn_network(seed, 36, 4) for seed in (2, 3)}
+        write_agents("others.npz", others, view="egocentric")
+    assert main(["crossplay", "board", "mine.npz", "own", "others.npz", "--games", "64"]) == 0
+    written = json.loads((tmp_path / "crossplay.json").read_text())
+    assert [run["name"] for run in written["runs"]] == ["board", "own"]
+    assert written["files"] == [
+        {"name": "mine", "file": "mine.npz", "seeds": [4]},
+        {"name": "others.npz:board", "file": "others.npz", "seeds": [2, 3]},
+    ]
+    matches = {(match["first"], match["second"]): match for match in written["matches"]}
+    names = ["board", "own", "mine", "others.npz:board", "always-defect"]
+    assert list(matches) == [(first, second) for first in names for second in names]
+    assert matches["own", "others.npz:board"]["seeds"] == [[0, 2], [0, 3]]
+    # Whoever is read from a run or a file plays alike, with a view that is not that of the first run's game.
+    for other in names:
+        np.testing.assert_array_equal(matches["mine", other]["rewards"], matches["own", other]["rewards"])
+        np.testing.assert_array_equal(matches[other, "mine"]["rewards"], matches[other, "own"]["rewards"])
+    played = jax.jit(lambda players, key: scores(match(OneCoinGame(view="own"), players, key, 4, 64)))
+    with jax.enable_x64(False):
+        expected = played(tuple(mine["mine/4"]), jax.random.split(jax.random.key(0), 1)[0])
+    np.testing.assert_allclose(matches["own", "own"]["rewards"], expected, rtol=1e-5)
+
+
 def test_only_files_of_its_own_are_replaced(memory_run, first_agents, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sides, "AGAINST", ("always-defect",))  # Fewer programs.
     again = ["crossplay", str(memory_run), "--games", "1", "-o", str(tmp_path / "a.png")]
@@ -61,6 +99,7 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
     monkeypatch.chdir(tmp_path)
     longer, coin = first_agents(tmp_path / "longer", horizon=5), first_agents(tmp_path / "coin", game="coin")
     unsaved = shutil.copytree(memory_run, tmp_path / "unsaved", ignore=shutil.ignore_patterns("checkpoints"))
+    write_agents(agents := tmp_path / "agents.npz", {"a": drawn_network(0, 36, 4)}, view="own")
     here = set(tmp_path.iterdir())
     for words, complaint in (
         ([memory_run, longer], f"horizon: 4 in '{memory_run}' and 5 in '{longer}'; runs must play the same game"),
@@ -70,6 +109,9 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
         ([memory_run, memory_run], "the same folder is named twice"),
         (["none"], "'none' does not exist"),
         ([], "the folder of a run is missing"),
+        (["none.npz"], "the folder of a run is missing; it says which game the agents of files play"),
+        ([memory_run, "none.npz"], "'none.npz': cannot be read (No such file or directory)"),
+        ([memory_run, agents], f"'{agents}': a: view: 'own' is no view of a MatrixGame"),
         ([memory_run, "--games", "0"], "games: 0 is not allowed; it must be at least 1"),
         ([memory_run, "--out", "x.pdf"], "out: 'x.pdf' is not allowed; it must be a file whose name ends in .png"),
         ([memory_run, "--out", "none/x.png"], "it must be a file in a folder that exists"),

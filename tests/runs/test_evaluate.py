@@ -79,6 +79,7 @@ def test_a_folder_that_may_not_be_written_is_evaluated_all_the_same(run_to_chang
     ("words", "complaint"),
     [
         (["--update", "3"], "update: 3 has no checkpoint; there are those of 2, 4, 5"),
+        (["--against", "x.npz"], "whose players do not meet in sampled games"),
         (["3"], "'3' is not allowed; arguments are given as --field value"),
     ],
 )

@@ -1,17 +1,25 @@
 """What the agents of a run do: told, drawn, and the same as what was recorded."""
 
+import json
 import re
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+import lookax as lx
 from lookax.cli import main
+from lookax.evaluation.matches import match, scores
 from lookax.evaluation.reciprocity import history_names
 from lookax.experiments.reports.agents import history_maps
+from lookax.games.coin_game import OneCoinGame
+from lookax.policies.published.agent_files import write_agents
+from lookax.policies.published.seats import PolicyWithView
 from lookax.runs.commands.inspect import inspect
 from lookax.runs.storage.metrics import read_history
+from tests.networks import drawn_network
 
 
 def test_agents_in_a_matrix_game(memory_run, tmp_path, capsys):
@@ -91,3 +99,44 @@ def test_mistakes_get_one_line(memory_run, words, complaint, capsys):
 def test_other_experiments_are_refused(unlearned, capsys):
     assert main(["inspect", str(unlearned)]) == 2
     assert "is a run of ipd-lola, whose players do not meet in sampled games" in capsys.readouterr().err
+
+
+def test_agents_of_a_file_are_played_against_by_group(first_agents, tmp_path, capsys):
+    folder = first_agents(tmp_path / "run", game="coin", first_seed=3)
+    agents = {f"a/{seed}": drawn_network(seed, 36, 4) for seed in (0, 1)} | {"b-c": drawn_network(2, 36, 4)}
+    write_agents(path := tmp_path / "agents.npz", agents, view="own")
+    assert main(["inspect", str(folder), "--against", str(path)]) == 0
+    printed = capsys.readouterr().out
+    for name in ("a", "b-c"):
+        assert re.search(rf"^ +{name} +-?\d\.\d{{3}} ± \d\.\d{{3}} +-?\d\.\d{{3}} ± ", printed, re.MULTILINE), name
+    assert main(["evaluate", str(folder), "--against", str(path)]) == 0
+    assert "against_b_c/2" in capsys.readouterr().out
+    written = json.loads((folder / "evaluation-0.json").read_text())["quantities"]
+    one = lx.inspect(folder, seed=4, against=path)
+    assert one.opponents == ("a", "b-c")
+    for name in ("against_a", "against_b_c"):
+        np.testing.assert_allclose(one.quantities[name], np.array(written[name])[1:], atol=1e-6)
+    # By itself: each agent of the run in its own seat with each of the group's in the other one.
+    policies = [lx.open_run(folder).agent(seed=4, player=player).policy for player in (0, 1)]
+    group = [PolicyWithView(agents[f"a/{seed}"], "own") for seed in (0, 1)]
+    played = jax.jit(lambda players: scores(match(OneCoinGame(), players, jax.random.key(7), 4, 4000)))
+    with jax.enable_x64(False):
+        first = np.mean([played((policies[0], other))[0] for other in group])
+        second = np.mean([played((other, policies[1]))[1] for other in group])
+    # Five standard errors of 1000 games with each, a little more.
+    np.testing.assert_allclose(one.quantities["against_a"], [[first, second]], atol=0.06)
+
+
+def test_files_of_agents_that_do_not_fit_get_one_line(memory_run, unlearned, first_agents, tmp_path, capsys):
+    write_agents(path := tmp_path / "agents.npz", {"tit-for-tat": drawn_network(0, 36, 4)})
+    coin = first_agents(tmp_path / "coin", game="coin")
+    for folder, file, complaint in (
+        (memory_run, path, f"'{path}': tit-for-tat: policy: that of player 0 does not take the 5 numbers"),
+        (memory_run, "none.npz", "'none.npz': cannot be read"),
+        (coin, path, "against: 'tit-for-tat' is not allowed; it must be a group with a name of its own"),
+    ):
+        for command in ("inspect", "evaluate"):
+            assert main([command, str(folder), "--against", str(file)]) == 2
+            said = capsys.readouterr()
+            assert complaint in said.err
+            assert said.err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Who takes part in games between agents: the agents of a run, or a fixed strategy."""
+"""Who takes part in games between agents: the agents of a run, a group of agents of a file, or a fixed strategy."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,7 +17,7 @@ ON_ACCELERATORS = 32
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """Who takes part: the agents of a run, or a fixed strategy.
+    """Who takes part: the agents of a run, a group of agents of a file, or a fixed strategy.
 
     **Attributes:**
 

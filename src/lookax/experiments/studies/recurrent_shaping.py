@@ -10,6 +10,7 @@ import optax
 from jaxtyping import Array, Key
 
 from lookax.errors import BadInputError, check
+from lookax.evaluation.against import check_seat
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
 from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.played_game import PlayedGameStudy
@@ -166,10 +167,7 @@ class RecurrentShapingStudy(PlayedGameStudy):
 
     def _check_fits(self, fixed: Agent) -> None:
         """Raises `ValueError` for an agent that cannot sit in the second seat."""
-        try:
-            jax.eval_shape(lambda key: match(self.game(), ("random", fixed.policy), key, 1, 1), jax.random.key(0))
-        except BadInputError as reason:
-            raise BadInputError(f"opponent: {self.settings.opponent!r}: {reason}") from None
+        check_seat(f"opponent: {self.settings.opponent!r}", self.game(), fixed.policy, 1)
         settings = self.settings
         if fixed.critic is None and settings.baseline == "critic" and not settings.opponent_model:
             rule = "0 with an opponent that has no critic, unless it is modelled or the baseline is zero or none"

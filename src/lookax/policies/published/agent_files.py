@@ -92,7 +92,7 @@ def write_agents(path: str | Path, agents: Mapping[str, Any], *, view: CoinView 
     file = Path(path)
     check(file.suffix == SUFFIX, "path", str(path), f"a file whose name ends in {SUFFIX}")
     check(view in (None, *get_args(CoinView)), "view", view, f"None or one of {', '.join(get_args(CoinView))}")
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for name, agent in agents.items():
         readable = ARRAY.fullmatch(f"{name}/view")
         ends = readable is not None and readable["agent"] == name

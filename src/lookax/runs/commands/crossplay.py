@@ -1,4 +1,4 @@
-"""Agents of different runs in games with each other, and with fixed strategies."""
+"""Agents of different runs and files in games with each other, and with fixed strategies."""
 
 import dataclasses
 import functools
@@ -57,7 +57,7 @@ class CrossPlay:
 
     def notes(self) -> list[str]:
         """What the table has to say besides."""
-        own = "A run meets itself with agents of seeds s and s + 1, never with the partner that one has learned with"
+        own = "A side meets itself with agents of seeds s and s + 1, never with the partner that one has learned with"
         if alone := [side.name for side in self.part.sides if side.seeds == 1]:
             own += f" (of {', '.join(alone)} there is a single seed: there, with that partner)"
         return [
@@ -73,6 +73,7 @@ class CrossPlay:
             "rules": self.part.rules,
             "games": self.games,
             "runs": self.part.runs(),
+            "files": self.part.files(),
             "matches": [
                 _match(first, second, met)
                 for first, row in zip(sides, self.met, strict=True)
@@ -83,6 +84,12 @@ class CrossPlay:
 
 def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
     """All runs in folders, with their newest sound checkpoints, in games with each other and with fixed strategies.
+
+    Agents in files of arrays take part, too: each of their groups is a side, and its agents are its seeds. All
+    players see a coin game as they did when they learned.
+
+    **Arguments:** `paths`, folders of runs and files of agents, at least one folder; `games`, how many each pairing
+    plays.
 
     **Raises:** `ValueError` as [`read_sides`][lookax.runs.programs.sides.read_sides] does.
     """
@@ -104,8 +111,8 @@ def crossplay(paths: Sequence[Path], games: int) -> CrossPlay:
 def run_crossplay(paths: Sequence[Path], games: int, out: Path) -> None:
     """Has them play, prints what comes of it, draws it, and writes every number beside the drawing.
 
-    **Arguments:** `paths`, folders of the runs; `games`, how many each pairing plays; `out`, the drawing's file, a
-    .png.
+    **Arguments:** `paths`, folders of runs and files of agents; `games`, how many each pairing plays; `out`, the
+    drawing's file, a .png.
     """
     check(out.suffix == ".png", "out", str(out), "a file whose name ends in .png")
     numbers = Numbers(out.with_suffix(".json"), WRITTEN_BY)

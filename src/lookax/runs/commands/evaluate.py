@@ -11,9 +11,10 @@ import numpy as np
 from lookax.errors import BadInputError
 from lookax.experiments.preset import HeatMap, Result, Table
 from lookax.experiments.reports.intervals import Count, ends
-from lookax.experiments.studies.study import study_of
+from lookax.experiments.studies.study import against_metric, study_of
 from lookax.runs.commands import terminal
-from lookax.runs.programs.saved import read_saved
+from lookax.runs.programs.published import scores_against_file
+from lookax.runs.programs.saved import game_study, read_saved
 from lookax.runs.storage.loggers import curves_by_seed
 from lookax.runs.storage.run import Run, read_run
 
@@ -52,14 +53,20 @@ class Evaluation:
         return self.run.preset.report.heat_maps(result, self.learned)
 
 
-def evaluate(run: Run, update: int | None) -> Evaluation:
+def evaluate(run: Run, update: int | None, against: Path | None = None) -> Evaluation:
     """Replays the checkpoint of an update, or the newest sound one; what is on disk stays as it is.
 
-    **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states say nothing.
+    **Arguments:** the `run`; the `update`, `None` for the newest; `against`, a file of agents to play against as well.
+
+    **Raises:** `ValueError` if there is no such checkpoint, it is not sound, or states say nothing; and if players do
+    not meet in sampled games, where they are to play against a file.
     """
     saved = read_saved(run, update)
     lanes, state = saved.lanes, saved.state
     quantities = lanes.fetch(lanes.evaluate(lanes.put(state)))
+    if against is not None:
+        opponents = scores_against_file(against, game_study(run), state, saved.seeds)
+        quantities = {**quantities, **{against_metric(name): scores for name, scores in opponents.items()}}
     if not quantities:
         raise BadInputError(
             f"{run.name} measures what its updates do, and nothing in the states between; "
@@ -70,10 +77,14 @@ def evaluate(run: Run, update: int | None) -> Evaluation:
     return Evaluation(run, saved.update, quantities, learned)
 
 
-def run_evaluate(path: Path, update: int | None) -> None:
-    """Replays a checkpoint of the run in a folder, prints what comes of it, and writes it there, seed by seed."""
+def run_evaluate(path: Path, update: int | None, against: Path | None) -> None:
+    """Replays a checkpoint of the run in a folder, prints what comes of it, and writes it there, seed by seed.
+
+    **Arguments:** `path`, the run's folder; the `update`, `None` for the newest; `against`, a file of agents, or
+    `None`.
+    """
     run = read_run(path)
-    evaluation = evaluate(run, update)
+    evaluation = evaluate(run, update, against)
     terminal.say(f"{run.name} after update {evaluation.update} of {run.settings.total_updates}")
     terminal.print_table(evaluation.table())
     for heat_map in evaluation.heat_maps():

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from lookax.evaluation.reciprocity import cooperation_after
 from lookax.experiments.preset import Result
 from lookax.experiments.reports.agents import draw_histories, history_table, opponents_table
 from lookax.experiments.reports.intervals import Interval
+from lookax.experiments.studies.study import against_metric
 from lookax.games.coin_game import CoinGame
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
@@ -23,6 +24,7 @@ from lookax.policies.strategies import strategy_names
 from lookax.rollouts.games import Games
 from lookax.runs.commands import terminal
 from lookax.runs.programs.lanes import evaluation_key
+from lookax.runs.programs.published import scores_against_file
 from lookax.runs.programs.saved import read_players
 from lookax.runs.storage.run import Run
 
@@ -34,7 +36,7 @@ class Inspection:
     **Attributes:** the `run`; the `update` of the checkpoint; the `seeds` that are looked at; `quantities` by name,
     `[seeds, …]`, with a score against every strategy of the `game`; `cooperation` after every short history,
     `[seeds, 2, histories]`, `None` where the game is no matrix game of two actions; the `example`, one game of the
-    first of the seeds.
+    first of the seeds; of groups of agents that they played against besides, the `opponents`.
     """
 
     run: Run
@@ -44,6 +46,7 @@ class Inspection:
     quantities: Mapping[str, np.ndarray]
     cooperation: np.ndarray | None
     example: Games
+    opponents: Sequence[str] = ()
 
     @property
     def title(self) -> str:
@@ -54,13 +57,14 @@ class Inspection:
         return f"{self.run.name} after update {self.update} of {self.run.settings.total_updates}, {seeds}"
 
 
-def inspect(path: Path, update: int | None, seed: int | None) -> Inspection:
+def inspect(path: Path, update: int | None, seed: int | None, against: Path | None = None) -> Inspection:
     """Looks at the agents of a run in a folder: those of a checkpoint, or of the newest sound one.
 
-    **Arguments:** the random `seed` whose agents are looked at; `None` for all.
+    **Arguments:** `path`, the run's folder; the `update` whose checkpoint is read, `None` for the newest sound one; the
+    random `seed` whose agents are looked at, `None` for all; `against`, a file of agents to play against as well.
 
     **Raises:** `ValueError` if there is no such checkpoint or seed, it is not sound, or players do not meet in sampled
-    games.
+    games; and for a file whose agents do not fit.
     """
     saved, study = read_players(path, update)
     state, seeds = saved.state, saved.seeds
@@ -81,24 +85,28 @@ def inspect(path: Path, update: int | None, seed: int | None) -> Inspection:
         games = jax.jit(lambda own, key: match(game, own, key, study.settings.horizon, 1))(
             own, jax.random.key(seeds[0])
         )
+    opponents = {} if against is None else scores_against_file(against, study, state, seeds)
     return Inspection(
         saved.run,
         saved.update,
         seeds,
         game,
-        {name: np.asarray(values) for name, values in quantities.items()},
+        {name: np.asarray(values) for name, values in quantities.items()}
+        | {against_metric(name): values for name, values in opponents.items()},
         cooperation,
         jax.tree.map(lambda leaf: np.asarray(leaf[..., 0]), games),
+        tuple(opponents),
     )
 
 
-def run_inspect(path: Path, update: int | None, seed: int | None) -> None:
+def run_inspect(path: Path, update: int | None, seed: int | None, against: Path | None) -> None:
     """Looks at the agents of a run, prints what they do, and leaves drawings of it in the run's folder.
 
     **Arguments:** `path`, the run's folder; the `update` whose checkpoint is read, `None` for the newest sound one; the
-    random `seed` whose agents are looked at, `None` for all.
+    random `seed` whose agents are looked at, `None` for all; `against`, a file of agents to play against as well, or
+    `None`.
     """
-    inspection = inspect(path, update, seed)
+    inspection = inspect(path, update, seed, against)
     run, game, quantities = inspection.run, inspection.game, inspection.quantities
     terminal.say(inspection.title)
     if inspection.cooperation is not None:
@@ -109,7 +117,7 @@ def run_inspect(path: Path, update: int | None, seed: int | None) -> None:
     if "own_coin_share" in quantities:
         share = Interval.of(quantities["own_coin_share"], "own_coin_share")
         terminal.say(f"share of coins that were of their picker's colour: {share}")
-    terminal.print_table(opponents_table(quantities, strategy_names(game)))
+    terminal.print_table(opponents_table(quantities, (*strategy_names(game), *inspection.opponents)))
     if isinstance(game, CoinGame | MatrixGame):
         what = "each player's last action"
         if isinstance(game, CoinGame):

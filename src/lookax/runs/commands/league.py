@@ -1,4 +1,4 @@
-"""All agents of runs and fixed strategies in games with each other, and how far each side can be exploited."""
+"""All agents of runs and files, and fixed strategies, in games with each other; and how far each can be exploited."""
 
 import dataclasses
 import functools
@@ -138,6 +138,7 @@ class League:
             "games": self.games,
             "best_response": None if self.exploited is None else budget,
             "runs": self.part.runs(),
+            "files": self.part.files(),
             "sides": [self._side(number) for number in range(len(sides))],
             "matches": [
                 {
@@ -181,11 +182,11 @@ class League:
 
 
 def league(paths: Sequence[Path], games: int, updates: int | None, engine: Engine | None = None) -> League:
-    """All runs in folders, with their newest sound checkpoints, and fixed strategies: every pair in both seats.
+    """All runs in folders, with their newest sound checkpoints, files of agents and fixed strategies, in both seats.
 
     **Arguments:**
 
-    - `paths`: folders of the runs.
+    - `paths`: folders of runs and files of agents, at least one folder.
     - `games`: how many each pair of agents plays in each seat.
     - `updates`: of best responders; `None` for no such thing.
     - `engine`: what computes it; `None` for this process.

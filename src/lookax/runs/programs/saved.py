@@ -74,11 +74,20 @@ def read_players(path: Path, update: int | None) -> tuple[Saved, GameStudy]:
     **Raises:** `ValueError` besides if they do not.
     """
     run = read_run(path)
+    study = game_study(run)
+    # One device: what is computed is small, and to spread games over several is to trace an update.
+    return read_saved(run, update, jax.devices()[:1]), study
+
+
+def game_study(run: Run) -> GameStudy:
+    """A run's study, whose players meet in games.
+
+    **Raises:** `ValueError` if they do not.
+    """
     study = study_of(run.settings)
     if not isinstance(study, GameStudy):
         raise BadInputError(
-            f"{str(path)!r} is a run of {run.preset.name}, whose players do not meet in sampled games; "
+            f"{str(run.folder.path)!r} is a run of {run.preset.name}, whose players do not meet in sampled games; "
             "`lookax evaluate` shows what such runs have learned"
         )
-    # One device: what is computed is small, and to spread games over several is to trace an update.
-    return read_saved(run, update, jax.devices()[:1]), study
+    return study
