@@ -195,7 +195,7 @@ def test_with_all_seats_it_learns_from_each(name):
 def test_who_does_not_learn_is_not_shaped(name):
     """Half of the games are against a defector: there, the opponent's part is that of its own policy's gradient."""
     kind, options, weighted, values = CASES[name]
-    learner = learner_of(kind, copies=2, scripted_opponent=defector, scripted_fraction=0.5, **options)
+    learner = learner_of(kind, copies=2, scripted_opponents=(defector,), scripted_fractions=(0.5,), **options)
     agents = [agent_of(seed, values) for seed in (1, 2)]
     half = by_enumeration(learner, weighted, agents, [0]), by_enumeration(learner, weighted, agents, [0], scripted=True)
     mean = (half[0] + half[1]) / 2

@@ -145,9 +145,16 @@ class MixedActors(eqx.Module):
         ]
 
     def _ends(self, batch_size: int) -> list[int]:
-        # A number of games that is whole may be below it by rounding.
-        inner = [int(batch_size * part + 1e-9) for part in itertools.accumulate(self.fractions[:-1])]
-        return [0, *inner, batch_size]
+        return ends_of_parts(self.fractions, batch_size)
+
+
+def ends_of_parts(fractions: Sequence[float], batch_size: int) -> list[int]:
+    """0, and where each part of B games ends; of parts that are not whole games, all but the last are smaller.
+
+    **Arguments:** the `fractions` of the games; `batch_size`, B.
+    """
+    # A number of games that is whole may be below it by rounding.
+    return [0, *(int(batch_size * part + 1e-9) for part in itertools.accumulate(fractions[:-1])), batch_size]
 
 
 class _Observed(eqx.Module):

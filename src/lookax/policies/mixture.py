@@ -1,5 +1,6 @@
 """Several policies for one seat, each in its part of the games."""
 
+import itertools
 from typing import Any
 
 import equinox as eqx
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from lookax.games.game import Game, Seen
-from lookax.policies.actor import Actor, MixedActors, actor_of
+from lookax.policies.actor import Actor, MixedActors, actor_of, ends_of_parts
 
 
 class Mixture(eqx.Module):
@@ -84,12 +85,12 @@ class PopulationActor(eqx.Module):
 
         return _side_by_side(jax.vmap(acted)(self.policies, jax.tree.map(self._parts, hidden_state)))
 
-    def _parts(self, leaf: Float[Array, "*L B"]) -> Float[Array, "K *L _"]:
+    def _parts(self, leaf: Array) -> Array:
         """`[…, B]` as `[K, …, B/K]`."""
         return jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], self.size, -1), -2, 0)
 
 
-def _side_by_side(leaf: Float[Array, "K *L _"]) -> Float[Array, "*L B"]:
+def _side_by_side(leaf: Array) -> Array:
     """`[K, …, B/K]` as `[…, B]`."""
     leaf = jnp.moveaxis(leaf, 0, -2)
     return leaf.reshape(*leaf.shape[:-2], -1)
@@ -113,28 +114,31 @@ class Substituted(eqx.Module):
         return self
 
     def initial_hidden_state(self, batch_size: int) -> PyTree:
-        """The actor's, and that of the others in their games."""
+        """The actor's, and those of the others in their games."""
+        ends = ends_of_parts(self.fractions, batch_size)
+        sizes = [end - start for start, end in itertools.pairwise(ends)]
+        others = zip(self.others, sizes[1:], strict=True)
         own = self.actor.recurrence.initial_hidden_state(batch_size)
-        return own, self._others().recurrence.initial_hidden_state(self._rest(batch_size))
+        return own, tuple(other.recurrence.initial_hidden_state(size) for other, size in others)
 
     def update_hidden_state(self, hidden_state: Any, seen: Seen) -> Any:
-        """The actor's, and that of the others in their games."""
-        (own, others), batch_size = hidden_state, seen.actions.shape[-1]
-        theirs = jax.tree.map(lambda leaf: leaf[..., batch_size - self._rest(batch_size) :], seen)
-        return (
-            self.actor.recurrence.update_hidden_state(own, seen),
-            self._others().recurrence.update_hidden_state(others, theirs),
+        """The actor's, and those of the others in their games."""
+        own, others = hidden_state
+        ends = ends_of_parts(self.fractions, seen.actions.shape[-1])
+        parts = [
+            jax.tree.map(lambda leaf, start=start, end=end: leaf[..., start:end], seen)
+            for start, end in itertools.pairwise(ends[1:])
+        ]
+        updated = (
+            other.recurrence.update_hidden_state(past, part)
+            for other, past, part in zip(self.others, others, parts, strict=True)
         )
+        return self.actor.recurrence.update_hidden_state(own, seen), tuple(updated)
 
     def act(self, hidden_state: Any) -> Float[Array, "A B"]:
         """The actor's outputs, and the others' in their games."""
-        own, others = self.actor.act(hidden_state[0]), self._others().act(hidden_state[1])
-        return jnp.concatenate([own[:, : own.shape[1] - others.shape[1]], others], axis=1)
-
-    def _others(self) -> MixedActors:
-        rest = sum(self.fractions[1:])
-        return MixedActors(self.others, tuple(fraction / rest for fraction in self.fractions[1:]))
-
-    def _rest(self, batch_size: int) -> int:
-        """How many games the others play."""
-        return batch_size - int(batch_size * self.fractions[0] + 1e-9)
+        own, others = hidden_state
+        outputs = [other.act(past) for other, past in zip(self.others, others, strict=True)]
+        rest = sum(each.shape[-1] for each in outputs)
+        whole = self.actor.act(own)
+        return jnp.concatenate([whole[:, : whole.shape[1] - rest], *outputs], axis=1)

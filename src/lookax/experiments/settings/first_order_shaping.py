@@ -40,9 +40,11 @@ class FirstOrderShaping(PlayedGame):
     earlier_number: int = 8
     """How many of them play in a batch, with as many games each."""
     earlier_fraction: StaticFloat = 0.5
-    """Part of the games, of those that are not against a defector, that is against earlier policies."""
+    """Part of the games, of those that are not against fixed strategies, that is against earlier policies."""
     defector_fraction: StaticFloat | None = None
     """Part of the games that is against a defector; None for none."""
+    tit_for_tat_fraction: StaticFloat | None = None
+    """Part of the games that is against tit-for-tat; None for none."""
 
     steps: int = 100
     """How many gradient steps an update takes, each with games of its own; scores are measured after an update."""
@@ -105,7 +107,7 @@ class FirstOrderShaping(PlayedGame):
             check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
         if self.clip is not None:
             check_positive("clip", self.clip)
-        for name in ("earlier_fraction", "defector_fraction"):
+        for name in ("earlier_fraction", "defector_fraction", "tit_for_tat_fraction"):
             if (part := getattr(self, name)) is not None:
                 check(0 < part < 1, name, part, "between 0 and 1")
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")

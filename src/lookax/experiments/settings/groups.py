@@ -12,7 +12,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "discount", "horizon",
     ),
     "play": (
-        "batch_size", "steps", "games_at_once", "tremble_probability", "defector_fraction",
+        "batch_size", "steps", "games_at_once", "tremble_probability", "defector_fraction", "tit_for_tat_fraction",
         "self_play", "earlier_selves", "earlier_every", "earlier_number", "earlier_fraction",
     ),
     "agents": (

@@ -1,6 +1,7 @@
 """Agents that shape each other by policy gradients alone: LOQA, Advantage Alignment, and PPO, which does not."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -38,10 +39,9 @@ class FirstOrderShapingStudy(PlayedGameStudy):
     def validate(self) -> None:
         """Raises `ValueError` for a game that cannot be played, and one without a defector that should have one."""
         check_game(self.game())
-        if self.settings.defector_fraction is not None:
-            rule = "None in a game without a defector"
-            names = strategy_names(self.game())
-            check("always-defect" in names, "defector_fraction", self.settings.defector_fraction, rule)
+        for name, fraction in self._scripted():
+            there = name in strategy_names(self.game())
+            check(there, f"{name}, a fraction of games", fraction, "None in a game that has no such strategy")
         self.learner()
 
     def rules(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class FirstOrderShapingStudy(PlayedGameStudy):
         common: dict[str, Any] = {
             "play": self.play(),
             "optimiser": Optimiser(
-                _clipped(settings.optimiser),
+                CLIPPED[settings.optimiser],
                 learning_rate=settings.learning_rate,
                 max_norm=settings.max_gradient_norm,
             ),
@@ -85,8 +85,8 @@ class FirstOrderShapingStudy(PlayedGameStudy):
             "value_coefficient": settings.value_coefficient,
             "epochs": settings.epochs,
             "all_seats": settings.self_play,
-            "scripted_opponent": None if settings.defector_fraction is None else _defector,
-            "scripted_fraction": settings.defector_fraction or 0.0,
+            "scripted_opponents": tuple(SCRIPTED[name] for name, _ in self._scripted()),
+            "scripted_fractions": tuple(fraction for _, fraction in self._scripted()),
         }
         if settings.learner == "loqa":
             return LOQA(
@@ -137,13 +137,14 @@ class FirstOrderShapingStudy(PlayedGameStudy):
         policy = fresh(keys[0], num_actions)
         return Agent(policy, head if settings.shared_encoder else Network(critic.encoder, critic.unit, head))
 
+    def _scripted(self) -> list[tuple[str, float]]:
+        """Strategies that a part of the games is against, and those parts."""
+        parts = {"always-defect": self.settings.defector_fraction, "tit-for-tat": self.settings.tit_for_tat_fraction}
+        return [(name, fraction) for name, fraction in parts.items() if fraction is not None]
+
     def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[None, None]]:
         keys = jax.random.split(key)
         return (self.first_agent(keys[0], 0), self.first_agent(keys[1], 1)), (None, None)
-
-
-def _clipped(name: str) -> Any:
-    return CLIPPED[name]
 
 
 def _with_clipping(make: Any) -> Any:
@@ -157,5 +158,9 @@ CLIPPED = {name: _with_clipping(make) for name, make in OPTIMISERS.items()}
 """Optimisers of gradients whose length is limited, by name."""
 
 
-def _defector(game: Game, player: int) -> Strategy:
-    return strategy("always-defect", game, player)
+def _named(name: str) -> Callable[[Game, int], Strategy]:
+    return lambda game, player: strategy(name, game, player)
+
+
+SCRIPTED = {name: _named(name) for name in ("always-defect", "tit-for-tat")}
+"""What makes fixed strategies, by name: each always the same function, as programs are compiled for it."""

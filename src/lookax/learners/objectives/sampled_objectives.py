@@ -139,7 +139,7 @@ class SampledObjectives(eqx.Module):
 
         **Arguments:**
 
-        - `critic`: an actor with one output, the value.
+        - `critic`: an actor whose first output is the value.
         - `player`: whose rewards it predicts, from 0.
         - `observed`: the games, as the critic has observed them by the name of `"critic"`.
         """
@@ -178,7 +178,7 @@ class SampledObjectives(eqx.Module):
         return mean_over_games(of_microbatch, actor, observed)
 
     def _surrogate(
-        self, log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], values: Float[Array, "_ 1 B"] | None
+        self, log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], values: Float[Array, "_ V B"] | None
     ) -> Float[Array, " B"]:
         if self.baseline == "critic" and values is not None:
             baseline = values[:, 0]

@@ -1,5 +1,7 @@
 """LOQA, learning with opponent Q-learning awareness (Aghajohari et al., ICLR 2024)."""
 
+import functools
+
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float, ScalarLike
@@ -50,15 +52,13 @@ class LOQA(PolicyGradient):
         action_values = experience.action_values[:, :, 1:] / self.temperature
         actions = jax.nn.one_hot(experience.actions[:, 1:], action_values.shape[1], axis=1, dtype=values.dtype)
 
-        def of_opponent(*given: Float[Array, "T ..."]) -> Float[Array, " T"]:
-            return opponent_log_prob(
-                *given,
-                self.discount,
-                decay=self.decay,
-                stop_normaliser=self.stop_normaliser,
-                present_reward=self.present_reward,
-            )
-
+        of_opponent = functools.partial(
+            opponent_log_prob,
+            discount=self.discount,
+            decay=self.decay,
+            stop_normaliser=self.stop_normaliser,
+            present_reward=self.present_reward,
+        )
         of_opponents = jax.vmap(of_opponent, (None, 1, 1, 2, 2), 1)
         of_all = jax.vmap(of_opponents, (1, 2, 2, 3, 3), 2)
         theirs = of_all(log_probs, returns, values, action_values, actions).sum(axis=1)

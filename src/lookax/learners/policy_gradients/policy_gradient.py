@@ -21,7 +21,7 @@ from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.policy_gradients.experience import Experience, unrolled
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
-from lookax.policies.actor import Actor, actor_of
+from lookax.policies.actor import Actor, actor_of, ends_of_parts
 from lookax.policies.mixture import Mixture, Substituted
 from lookax.policies.network import Network
 from lookax.rollouts.check_game import check_game
@@ -49,9 +49,9 @@ class PolicyGradient(eqx.Module):
     - `epochs`: steps that are taken with the same games.
     - `all_seats`: the opponent is the agent itself, which has all seats and learns from each of them. The game must be
       the same for all of its players, as they see it.
-    - `scripted_opponent`: from the game and a seat to a fixed strategy, against which a part of the games is played; it
-      does not learn.
-    - `scripted_fraction`: that part.
+    - `scripted_opponents`: each from the game and a seat to a fixed strategy, against which a part of the games is
+      played; they do not learn, and are not shaped.
+    - `scripted_fractions`: those parts.
 
     **Raises:** `ValueError` for numbers out of range.
     """
@@ -66,16 +66,18 @@ class PolicyGradient(eqx.Module):
     value_coefficient: ScalarLike = 0.5
     epochs: int = eqx.field(static=True, default=1)
     all_seats: bool = eqx.field(static=True, default=False)
-    scripted_opponent: Callable[[Game, int], Any] | None = eqx.field(static=True, default=None)
-    scripted_fraction: float = eqx.field(static=True, default=0.0)
+    scripted_opponents: tuple[Callable[[Game, int], Any], ...] = eqx.field(static=True, default=())
+    scripted_fractions: tuple[float, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self):
         check_at_least("epochs", self.epochs, 1)
-        if self.scripted_opponent is not None:
-            at_once = self.play.batch_size // self.play.num_microbatches
-            rule = f"between 1/{at_once} and {at_once - 1}/{at_once}, as {at_once} games are played at once"
-            possible = 1 <= self.scripted_fraction * at_once <= at_once - 1
-            check(possible, "scripted_fraction", self.scripted_fraction, rule)
+        at_once = self.play.batch_size // self.play.num_microbatches
+        rule = f"as many as opponents, each at least 1/{at_once} and together at most {at_once - 1}/{at_once}, as "
+        rule += f"{at_once} games are played at once"
+        each = all(fraction * at_once >= 1 for fraction in self.scripted_fractions)
+        possible = len(self.scripted_opponents) == len(self.scripted_fractions) and each
+        possible = possible and sum(self.scripted_fractions) * at_once <= at_once - 1
+        check(possible, "scripted_fractions", self.scripted_fractions, rule)
 
     @abc.abstractmethod
     def objective(self, log_probs: Float[Array, "T B"], experience: Experience) -> Float[Array, "T B"]:
@@ -181,24 +183,23 @@ class PolicyGradient(eqx.Module):
         policies = opponent.policy.policies if isinstance(opponent.policy, Mixture) else (opponent.policy,)
         fractions = opponent.policy.fractions if isinstance(opponent.policy, Mixture) else (1.0,)
         others: list[Callable[[int], Any]] = [lambda _, own=own: own for own in policies[1:]]
-        if self.scripted_opponent is not None:
-            make = self.scripted_opponent
-            others.append(lambda seat: make(self.play.game, seat))
-            fractions = (*(own * (1 - self.scripted_fraction) for own in fractions), self.scripted_fraction)
+        others += [lambda seat, make=make: make(self.play.game, seat) for make in self.scripted_opponents]
+        rest = 1 - sum(self.scripted_fractions)
+        fractions = (*(own * rest for own in fractions), *self.scripted_fractions)
         return Agent(policies[0], opponent.critic), others, fractions
 
     def _seen(self, player: int, agents: list[Agent], games: Games, fractions: tuple[float, ...]) -> Experience:
         """What is learned from one microbatch."""
         batch = games.weights.shape[0]
-        scripted = round(batch * self.scripted_fraction)
-        present = int(batch * fractions[0] + 1e-9)
+        ends = ends_of_parts(fractions, batch)
+        present, learning = ends[1], ends[len(ends) - 1 - len(self.scripted_fractions)]
         outputs = [self._values(seat, own, games, substituted=seat != player and len(fractions) > 1)
                    for seat, own in enumerate(agents)]  # fmt: skip
         width = max(own.shape[1] for own in outputs)
         values = jnp.stack([jnp.pad(own, ((0, 0), (0, width - own.shape[1]), (0, 0))) for own in outputs], axis=2)
         log_probs = jnp.stack([_log_prob(out, games.actions[:, i]) for i, out in enumerate(games.outputs)], axis=1)
-        learning = any(map(eqx.is_inexact_array, jax.tree.leaves(agents[1 - player].policy)))
-        shapes = jnp.where(jnp.arange(batch) < batch - scripted, float(learning), 0.0)
+        learns = any(map(eqx.is_inexact_array, jax.tree.leaves(agents[player - 1].policy)))
+        shapes = jnp.where(jnp.arange(batch) < learning, float(learns), 0.0)
 
         def of_seat(seat: int) -> Experience:
             observe = jax.vmap(jax.vmap(lambda state: self.play.game.observe(state, seat), -1, -1))
