@@ -17,10 +17,9 @@ from lookax.evaluation.matches import match, scores
 from lookax.evaluation.sides import Side, in_chunks
 from lookax.games.game import Game
 from lookax.games.swapped_seats import SwappedSeats
-from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
+from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.pair import AgentUpdate
-from lookax.learners.pola_dice import POLADiCEUpdate
-from lookax.lookahead.lookahead import Lookahead
+from lookax.learners.policy_gradients.ppo import PPO
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
@@ -33,6 +32,9 @@ HIDDEN_SIZE = 32
 
 LEARNING_RATE = 0.01
 """Of its policy and its critic."""
+
+EPOCHS = 4
+"""How many steps it takes with the games of an update."""
 
 BATCH_SIZE = 128
 """How many games it plays for an update."""
@@ -101,7 +103,7 @@ class FreshAgent(eqx.Module):
 def best_responder(
     game: Game, *, updates: int, horizon: int, games: int, discount: ScalarLike = 0.96, batch_size: int = BATCH_SIZE
 ) -> BestResponder:
-    """A best responder of usual settings: a naive policy gradient of a recurrent network, with a critic.
+    """A best responder of usual settings: PPO of a recurrent network, with a critic.
 
     **Arguments:**
 
@@ -112,15 +114,12 @@ def best_responder(
     - `discount`: γ.
     - `batch_size`: how many games are played for an update.
     """
-    stays = Optimiser(optax.sgd, learning_rate=0.0)
-    learner = POLADiCEUpdate(
+    learner = PPO(
         play=Play(game=game, horizon=horizon, batch_size=batch_size),
-        objectives=SampledObjectives(discount=discount, gae_lambda=0.95),
         optimiser=Optimiser(optax.adam, learning_rate=LEARNING_RATE),
-        critic_optimiser=Optimiser(optax.adam, learning_rate=LEARNING_RATE),
-        lookahead=Lookahead(stays, 0),
-        inner_critic_optimiser=stays,
-        keep_optimisers=True,
+        discount=discount,
+        epochs=EPOCHS,
+        normalised=True,
     )
     initial = FreshAgent(game)
     return BestResponder(game=game, learner=learner, initial=initial, updates=updates, horizon=horizon, games=games)
