@@ -26,6 +26,7 @@ from .experiments.settings.exact_learners import LOLASettings as LOLASettings
 from .experiments.settings.exact_learners import NaiveSettings as NaiveSettings
 from .experiments.settings.exact_learners import POLASettings as POLASettings
 from .experiments.settings.exact_shaping import ExactShaping as ExactShaping
+from .experiments.settings.first_order_shaping import FirstOrderShaping as FirstOrderShaping
 from .experiments.settings.recurrent_shaping import RecurrentShaping as RecurrentShaping
 from .experiments.settings.sampled_shaping import SampledShaping as SampledShaping
 from .games.coin_game import OneCoinGame as OneCoinGame
@@ -45,9 +46,14 @@ from .learners.maml_rl import MAMLRL as MAMLRL
 from .learners.mgrl import MGRL as MGRL
 from .learners.naive import Naive as Naive
 from .learners.objectives.shaping import Shaping as Shaping
+from .learners.opponents.earlier_selves import EarlierSelves as EarlierSelves
+from .learners.opponents.self_play import SelfPlay as SelfPlay
 from .learners.pair import Pair as Pair
 from .learners.pola import POLA as POLA
 from .learners.pola_dice import POLADiCEUpdate as POLADiCEUpdate
+from .learners.policy_gradients.advantage_alignment import AdvantageAlignment as AdvantageAlignment
+from .learners.policy_gradients.loqa import LOQA as LOQA
+from .learners.policy_gradients.ppo import PPO as PPO
 from .lookahead.adjoints import CheckpointAdjoint as CheckpointAdjoint
 from .lookahead.adjoints import FirstOrderAdjoint as FirstOrderAdjoint
 from .lookahead.adjoints import ForwardAdjoint as ForwardAdjoint
@@ -74,6 +80,9 @@ from .training.constructors import lola_dice as lola_dice
 from .training.constructors import naive as naive
 from .training.constructors import pola as pola
 from .training.constructors import pola_dice as pola_dice
+from .training.policy_gradients import advantage_alignment as advantage_alignment
+from .training.policy_gradients import loqa as loqa
+from .training.policy_gradients import ppo as ppo
 from .training.train import train as train
 
 __all__: list[str]

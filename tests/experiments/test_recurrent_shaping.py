@@ -229,7 +229,7 @@ NAN = float("nan")
         ("own_coin_reward", NAN, "finite"),
         ("other_coin_reward", float("inf"), "finite"),
         ("other_coin_cost", NAN, "finite"),
-        ("view", "own", "one of None in this game"),
+        ("view", "egocentric", "one of None, board, own in this game"),
     ],
 )
 def test_values_out_of_range_are_named(field, value, rule):
@@ -274,7 +274,7 @@ def test_players_of_coin_games_see_what_settings_say(game, view, expected):
     [
         ({"game": "coin", "view": "mine"}, "None, board, own, egocentric"),
         ({"game": "two-coins", "view": "board"}, "None, own, egocentric"),
-        ({"game": "coin", "payoffs": ((2.0, 3.0), (0.0, 5.0)), "view": "own"}, "None"),
+        ({"game": "coin", "payoffs": ((2.0, 3.0), (0.0, 5.0)), "view": "egocentric"}, "None, board, own"),
     ],
 )
 @pytest.mark.usefixtures("types_unchecked")
@@ -310,7 +310,7 @@ def test_a_published_agent_sits_in_the_second_seat_with_its_own_view_and_stays_a
     [
         (":b", {}, "'.*agents.npz': has no agent 'b'; name one of a, small"),
         ("", {}, "'.*agents.npz': has no agent ''; name one of a, small"),
-        (":a", {"game": "contribution"}, r"'.*agents.npz:a': view: 'own' is no view of a MatrixGame"),
+        (":a", {"game": "contribution"}, r"'.*agents.npz:a': policy: that of player 1 does not take the 6 numbers"),
         (":a", {"grid_size": 4}, r"'.*agents.npz:a': policy: that of player 1 does not take the 64 numbers"),
         (":small", {}, r"'.*agents.npz:small': policy: that of player 1 gives logits of shape \(3,\)"),
     ],

@@ -13,8 +13,8 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.policies.actor import MixedActors, OneByOne
 from lookax.policies.mlp import Dense
+from lookax.policies.published.serialisation import deserialise, serialise
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder, network
-from lookax.policies.serialisation import deserialise, serialise
 from lookax.policies.strategies import strategy
 from tests.networks import drawn_network
 

@@ -78,9 +78,13 @@ def test_games_have_views():
     assert view_of(TwoCoinGame()) == "own"
     assert with_view(TwoCoinGame(), "egocentric") == TwoCoinGame(egocentric=True)
     assert with_view(TwoCoinGame(egocentric=True), "own") == TwoCoinGame()
-    assert view_of(PRISONERS) is None
+    for view in ("board", "own"):
+        assert view_of(with_view(PRISONERS, view)) == view
+    assert view_of(PRISONERS) == "board"
+    np.testing.assert_array_equal(with_view(PRISONERS, "own").payoffs, PRISONERS.payoffs)
+    assert view_of(SwappedSeats(OneCoinGame(), jnp.array(True))) is None
     assert with_view(PRISONERS, None) is PRISONERS
-    without: tuple[tuple[Game, CoinView], ...] = ((TwoCoinGame(), "board"), (PRISONERS, "own"))
+    without: tuple[tuple[Game, CoinView], ...] = ((TwoCoinGame(), "board"), (PRISONERS, "egocentric"))
     for game, view in without:
         with pytest.raises(ValueError, match=f"^view: '{view}' is no view of a {type(game).__name__}$"):
             with_view(game, view)

@@ -99,7 +99,7 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
     monkeypatch.chdir(tmp_path)
     longer, coin = first_agents(tmp_path / "longer", horizon=5), first_agents(tmp_path / "coin", game="coin")
     unsaved = shutil.copytree(memory_run, tmp_path / "unsaved", ignore=shutil.ignore_patterns("checkpoints"))
-    write_agents(agents := tmp_path / "agents.npz", {"a": drawn_network(0, 36, 4)}, view="own")
+    write_agents(agents := tmp_path / "agents.npz", {"a": drawn_network(0, 36, 4)}, view="egocentric")
     here = set(tmp_path.iterdir())
     for words, complaint in (
         ([memory_run, longer], f"horizon: 4 in '{memory_run}' and 5 in '{longer}'; runs must play the same game"),
@@ -111,7 +111,7 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
         ([], "the folder of a run is missing"),
         (["none.npz"], "the folder of a run is missing; it says which game the agents of files play"),
         ([memory_run, "none.npz"], "'none.npz': cannot be read (No such file or directory)"),
-        ([memory_run, agents], f"'{agents}': a: view: 'own' is no view of a MatrixGame"),
+        ([memory_run, agents], f"'{agents}': a: view: 'egocentric' is no view of a MatrixGame"),
         ([memory_run, "--games", "0"], "games: 0 is not allowed; it must be at least 1"),
         ([memory_run, "--out", "x.pdf"], "out: 'x.pdf' is not allowed; it must be a file whose name ends in .png"),
         ([memory_run, "--out", "none/x.png"], "it must be a file in a folder that exists"),

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Collection, Figure, Preset
 from lookax.experiments.presets import (
+    coin_league,
     gmrl_ablations,
     gmrl_atari,
     gmrl_bias,
     gmrl_decompose,
     gmrl_ipd,
     gmrl_learning,
-    gmrl_lirpg,
     ipd,
     pola_b16,
     pola_figure1,
@@ -31,7 +31,7 @@ GMRL_TABULAR = Collection(
         gmrl_ablations.STEPS_FIGURE,
         gmrl_bias.COMPOSITIONAL_FIGURE,
         gmrl_bias.HESSIAN_FIGURE,
-        gmrl_lirpg.FIGURE,
+        gmrl_ablations.LIRPG_FIGURE,
         gmrl_learning.MAML_FIGURE,
         gmrl_learning.LIRPG_FIGURE,
     ),
@@ -49,6 +49,7 @@ FIGURES: dict[str, Figure] = {
         pola_figure5.FIGURE,
         pola_figure5.LAPTOP_FIGURE,
         pola_b16.FIGURE,
+        coin_league.FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,
         gmrl_atari.FIGURE,

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from lookax.errors import check
 from lookax.games.game import Game, Seen
 from lookax.policies.actor import Actor, MixedActors, actor_of, ends_of_parts
 
@@ -60,7 +61,11 @@ class PopulationActor(eqx.Module):
         return self
 
     def initial_hidden_state(self, batch_size: int) -> PyTree:
-        """Each one's first hidden state in its games."""
+        """Each one's first hidden state in its games.
+
+        **Raises:** `ValueError` for games that cannot be shared out equally.
+        """
+        check(batch_size % self.size == 0, "games of a population", batch_size, f"a multiple of its size, {self.size}")
 
         def first(policy: Any) -> PyTree:
             actor = actor_of(self.game, policy, self.player)

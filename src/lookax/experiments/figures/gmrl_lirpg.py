@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 
 from lookax.experiments.preset import Result, Table
-from lookax.experiments.presets.gmrl_lirpg import PREFIX, STEPS
+from lookax.experiments.presets.gmrl_ablations import LIRPG_PREFIX, LIRPG_STEPS
 from lookax.experiments.reports.gradients import draw_grid, quality_table, read_references
 
-REFERENCES = read_references(PREFIX)
+REFERENCES = read_references(LIRPG_PREFIX)
 
 
 def table(results: Sequence[Result]) -> Table:
@@ -18,7 +18,7 @@ def table(results: Sequence[Result]) -> Table:
 
 def draw(results: Sequence[Result]) -> Drawing:
     """Correlation and variance by number of trajectories, a column per number of steps, a line per estimator."""
-    columns = {steps: f"K = {steps}" for steps in STEPS}
+    columns = {steps: f"K = {steps}" for steps in LIRPG_STEPS}
     return draw_grid(
         results,
         columns,

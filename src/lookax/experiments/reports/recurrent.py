@@ -111,16 +111,32 @@ def _reciprocal(result: Result) -> str:
 
 def draw_scores(results: Sequence[Result]) -> Drawing:
     """A panel per metric: means over seeds by outer steps of the policies, a line per setting."""
+    return _draw(results, "outer steps", [result.settings.outer_steps for result in results])
+
+
+def draw_by_environment_steps(results: Sequence[Result]) -> Drawing:
+    """The same by millions of steps of games that are played to learn from, by both agents together."""
+    millions = [result.settings.environment_steps / 1e6 for result in results]
+    drawing = _draw(results, "environment steps, millions", millions)
+    for panel in drawing.axes:
+        panel.set_xscale("symlog", linthresh=0.1)
+    return drawing
+
+
+def _draw(results: Sequence[Result], label: str, by_update: Sequence[float]) -> Drawing:
+    """Curves of all settings.
+
+    **Arguments:** the `results`; the `label` of the axis below; how much of it each setting's update takes.
+    """
     metrics = _metrics(results)
     drawing = Drawing(figsize=(3.2 * len(metrics), 3.5), layout="constrained")
     [panels] = drawing.subplots(1, len(metrics), squeeze=False)
     names = _short_names([result.name for result in results])
     for panel, (metric, title) in zip(panels, metrics.items(), strict=True):
-        for result, name, colour in zip(results, names, COLOURS, strict=False):
+        for result, name, colour, steps in zip(results, names, COLOURS, by_update, strict=False):
             if metric in result.history:
-                steps = result.settings.outer_steps
                 draw_band(panel, by_seed(result, metric), 0, steps, metric, color=colour, label=name)
-        panel.set(xlabel="outer steps", title=title)
+        panel.set(xlabel=label, title=title)
         tidy(panel)
     panels[0].set_ylabel("reward per step")
     lines, labels = panels[0].get_legend_handles_labels()

@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "outer step": (
         "learning_rate", "optimiser", "keep_optimisers", "linear_decay", "max_gradient_norm", "outer_learning_rate",
-        "outer_optimiser", "outer_steps", "outer_beta", "tolerance", "max_outer_steps", "divergence_weights",
+        "outer_optimiser", "outer_steps", "epochs", "outer_beta", "tolerance", "max_outer_steps", "divergence_weights",
         "reversed_divergence", "outer_estimator", "outer_batch_size", "outer_trajectories", "meta",
         "meta_learning_rate", "outer_discount", "outer_gae_lambda", "outer_value_coefficient",
         "outer_entropy_coefficient", "outer_kl_coefficient", "bootstrap_step_size",

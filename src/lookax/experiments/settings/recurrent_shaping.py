@@ -98,6 +98,12 @@ class RecurrentShaping(PlayedGame):
 
     study: ClassVar[str] = "lookax.experiments.studies.recurrent_shaping:RecurrentShapingStudy"
 
+    @property
+    def environment_steps(self) -> int:
+        """Steps of games that an update plays to learn from: those of both agents, without those of models."""
+        learners = 2 if self.opponent in (ITSELF, *SIMPLER) else 1
+        return learners * self.outer_steps * (self.inner_steps + 1) * self.batch_size * self.horizon
+
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
         self.check_game()

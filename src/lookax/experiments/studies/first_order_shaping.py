@@ -23,6 +23,7 @@ from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.lookahead.optimiser import Optimiser
+from lookax.policies.actor import ends_of_parts
 from lookax.policies.mlp import Scaled
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
@@ -43,6 +44,13 @@ class FirstOrderShapingStudy(PlayedGameStudy):
             there = name in strategy_names(self.game())
             check(there, f"{name}, a fraction of games", fraction, "None in a game that has no such strategy")
         self.learner()
+        if self.settings.earlier_selves:
+            part, at_once = self.settings.earlier_fraction, self.play().batch_size // self.play().num_microbatches
+            rest = 1 - sum(fraction for _, fraction in self._scripted())
+            ends = ends_of_parts((rest * (1 - part), rest * part, 1 - rest), at_once)
+            games, number = ends[2] - ends[1], self.settings.earlier_number
+            rule = f"a divisor of the {games} of {at_once} games at once that are against earlier policies"
+            check(games > 0 and games % number == 0, "earlier_number", number, rule)
 
     def rules(self) -> dict[str, Any]:
         """The settings that say what is played and for how long, by name."""

@@ -18,7 +18,7 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.imports import import_named
 from lookax.learners.learner import Metrics
 from lookax.policies.network import Network
-from lookax.policies.serialisation import serialise
+from lookax.policies.published.serialisation import serialise
 from lookax.policies.strategies import strategy_names
 from lookax.rollouts.microbatches import Play
 

@@ -26,8 +26,8 @@ from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.network import Network
 from lookax.policies.published.agent_files import is_agent_file, read_agent
+from lookax.policies.published.serialisation import deserialise
 from lookax.policies.recurrent import network
-from lookax.policies.serialisation import deserialise
 from lookax.policies.strategies import Strategy, strategy, strategy_names
 from lookax.rollouts.check_game import check_game
 from lookax.training.constructors import PolicyFactory, new_agent

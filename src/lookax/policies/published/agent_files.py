@@ -3,8 +3,8 @@
 Every agent has a name, and its arrays are called after that: those of `loqa/0` are `loqa/0/dense0/weight` and so on, as
 [`lookax.policies.published.layout`][] lists them. Beside them an agent may have
 
-- `loqa/0/view`: what it sees of a coin game, one of the strings of [`CoinView`][lookax.choices.CoinView]; without
-  it, whatever the game shows.
+- `loqa/0/view`: what it sees of a coin or matrix game, one of the strings of [`CoinView`][lookax.choices.CoinView];
+  without it, whatever the game shows.
 - `pola/0/seat0/…` and `pola/0/seat1/…` in place of all these: two networks that learned together, one for each seat,
   each with a `view` of its own. Otherwise the same network sits in any seat.
 
@@ -85,7 +85,7 @@ def write_agents(path: str | Path, agents: Mapping[str, Any], *, view: CoinView 
     - `path`: the file, an `.npz`.
     - `agents`: by name: a network for any seat, a list of one for each seat, or what
       [`read_agents`][lookax.policies.published.agent_files.read_agents] gives.
-    - `view`: what those see of a coin game that do not say it themselves.
+    - `view`: what those see of a coin or matrix game that do not say it themselves.
 
     **Raises:** `ValueError` for a name that cannot be read again, and for what is no network of the layout.
     """

@@ -12,18 +12,19 @@ from lookax.choices import CoinView
 from lookax.errors import BadInputError, check
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
+from lookax.games.matrix_game import MatrixGame
 from lookax.games.swapped_seats import SwappedSeats
 from lookax.policies.actor import Actor, Recurrence, actor_of
 from lookax.policies.network import Network
 
 
 class PolicyWithView(eqx.Module):
-    """A policy that sees a coin game as it did when it learned, whatever the game shows to others.
+    """A policy that sees a game as it did when it learned, whatever the game shows to others.
 
     **Attributes:**
 
     - `policy`: a network, or anything else that plays a game.
-    - `view`: what it sees of a coin game; `None` for what the game shows.
+    - `view`: what it sees of a coin or matrix game; `None` for what the game shows.
     """
 
     policy: Any
@@ -72,11 +73,15 @@ def with_view(game: Game, view: CoinView | None) -> Any:
         return dataclasses.replace(game, view=view)
     if isinstance(game, TwoCoinGame) and view != "board":
         return dataclasses.replace(game, egocentric=view == "egocentric")
+    if isinstance(game, MatrixGame) and view != "egocentric":
+        return dataclasses.replace(game, own_view=view == "own")
     raise BadInputError(f"view: {view!r} is no view of a {type(game).__name__}")
 
 
 def view_of(game: Game) -> CoinView | None:
-    """What a coin game shows to its players; `None` for other games."""
+    """What a coin or matrix game shows to its players; `None` for other games."""
+    if isinstance(game, MatrixGame):
+        return "own" if game.own_view else "board"
     if isinstance(game, TwoCoinGame):
         return "egocentric" if game.egocentric else "own"
     return game.view if isinstance(game, OneCoinGame) else None

@@ -82,7 +82,7 @@ def inspect(path: Path, update: int | None, seed: int | None, against: Path | No
         if isinstance(game, MatrixGame) and game.num_actions == (2, 2):
             cooperation = np.asarray(jax.jit(jax.vmap(lambda own: cooperation_after(game, own)))(policies))
         own = jax.tree.map(lambda leaf: leaf[0], policies)
-        games = jax.jit(lambda own, key: match(game, own, key, study.settings.horizon, 1))(
+        games = jax.jit(lambda own, key: match(game, own, key, study.rules()["horizon"], 1))(
             own, jax.random.key(seeds[0])
         )
     opponents = {} if against is None else scores_against_file(against, study, state, seeds)

@@ -42,7 +42,7 @@ def scores_against_file(path: Path, study: GameStudy, state: PyTree, seeds: rang
             @eqx.filter_jit
             def score(policies, keys, group=group):
                 def one(own, key):
-                    return scores_against_group(game, own, group, key, study.settings.horizon, GAMES)
+                    return scores_against_group(game, own, group, key, study.rules()["horizon"], GAMES)
 
                 return eqx.filter_vmap(one, in_axes=(eqx.if_array(0), 0))(policies, keys)
 

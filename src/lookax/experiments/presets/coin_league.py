@@ -1,0 +1,57 @@
+"""Reciprocity in the coin game on a laptop: LOQA, Advantage Alignment, POLA-DiCE and naive learners, eight seeds each.
+
+What all but POLA-DiCE have in common was chosen with LOQA, on seeds that are not reported. Half of the games is
+against a defector, and a quarter against tit-for-tat: docs/results/coin-league.md says why.
+"""
+
+import dataclasses
+
+from lookax.experiments import run_reports
+from lookax.experiments.preset import Figure, Preset, Report
+from lookax.experiments.presets.pola_figure5 import LAPTOP_POLA
+from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
+
+PREFIX = "coin"
+
+LOQA = FirstOrderShaping(
+    game="coin",
+    view="egocentric",
+    horizon=32,
+    batch_size=96,
+    defector_fraction=1 / 2,
+    tit_for_tat_fraction=1 / 4,
+    weight=0.6,
+    learning_rate=0.01,
+    max_gradient_norm=10.0,
+    entropy_coefficient=0.1,
+    total_updates=20,
+)
+ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.3)
+NAIVE = dataclasses.replace(LOQA, learner="ppo")
+
+PRESETS = tuple(
+    Preset(f"{PREFIX}-{name}", f"{description}, coin game, one network in both seats", settings, run_reports.RECURRENT)
+    for name, description, settings in (
+        ("loqa", "LOQA", LOQA),
+        ("advantage-alignment", "Advantage Alignment", ADVANTAGE_ALIGNMENT),
+        ("naive", "A2C", NAIVE),
+    )
+)
+TWO_NETWORKS = tuple(
+    Preset(f"{PREFIX}-{name}", f"{description}, coin game, two networks", settings, run_reports.RECURRENT)
+    for name, description, settings in (
+        ("loqa-pair", "LOQA", dataclasses.replace(LOQA, self_play=False)),
+        ("pola", "POLA-DiCE", dataclasses.replace(LAPTOP_POLA, view="egocentric", total_updates=20)),
+    )
+)
+
+FIGURE = Figure(
+    "coin-league",
+    "LOQA, Advantage Alignment, POLA-DiCE and naive learners in the coin game, on a laptop",
+    (*PRESETS, *TWO_NETWORKS),
+    Report(
+        "lookax.experiments.reports.recurrent:draw_by_environment_steps",
+        "lookax.experiments.reports.recurrent:score_table",
+        run_reports.RECURRENT.headline,
+    ),
+)

@@ -1,0 +1,176 @@
+"""LOQA, Advantage Alignment and PPO in games with others, in one line each, with settings that usually work."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict, Unpack
+
+import jax
+import optax
+from jaxtyping import Array, Key, ScalarLike
+
+from lookax.errors import check
+from lookax.games.game import Game
+from lookax.learners.objectives.sampled_objectives import Agent
+from lookax.learners.opponents.earlier_selves import EarlierSelves
+from lookax.learners.opponents.self_play import SelfPlay
+from lookax.learners.pair import Pair
+from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
+from lookax.learners.policy_gradients.loqa import LOQA
+from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
+from lookax.learners.policy_gradients.ppo import PPO
+from lookax.lookahead.optimiser import Optimiser
+from lookax.policies.mlp import Scaled
+from lookax.policies.network import Network
+from lookax.policies.recurrent import network
+from lookax.policies.strategies import strategy
+from lookax.rollouts.check_game import check_game
+from lookax.rollouts.microbatches import Play
+from lookax.training.constructors import PolicyFactory, new_agent
+
+
+class Options(TypedDict, total=False):
+    """What [`loqa`][lookax.training.policy_gradients.loqa] and those after it take besides; in parentheses the default.
+
+    **Attributes:**
+
+    - `self_play` (`True`): one agent has all seats and learns from each; otherwise two learn separately.
+    - `against` (none): a fraction of the games against each fixed strategy, by name, such as `{"always-defect": 0.3}`.
+    - `earlier_selves` (`None`): how opponents are drawn from earlier policies.
+    - `horizon` (32), `batch_size` (96): steps of a game, and how many games a gradient is of.
+    - `discount` (0.96): γ per step.
+    - `gae_lambda` (0.9), `critic_lambda` (0.95): λ of advantages, and of what critics learn.
+    - `learning_rate` (0.01): of Adam; gradients are shortened to a norm of 10.
+    - `entropy_coefficient` (0.03), `value_coefficient` (0.02): of the entropy, and of the critic's squared error.
+    - `value_scale` (10): critics put out this many times what their last layer does; about the size of returns.
+    - `hidden_size` (32): of GRU networks, with the critic as a second head.
+    - `policy` (`None`): `make(key, num_inputs, num_outputs)` for policies of your own; critics are networks apart.
+    """
+
+    self_play: bool
+    against: Mapping[str, float]
+    earlier_selves: EarlierSelves | None
+    horizon: int
+    batch_size: int
+    discount: ScalarLike
+    gae_lambda: ScalarLike
+    critic_lambda: ScalarLike
+    learning_rate: ScalarLike
+    entropy_coefficient: ScalarLike
+    value_coefficient: ScalarLike
+    value_scale: float
+    hidden_size: int
+    policy: PolicyFactory | None
+
+
+def loqa(
+    game: Game, *, weight: ScalarLike = 0.5, decay: ScalarLike = 0.9, **options: Unpack[Options]
+) -> SelfPlay | Pair:
+    """[`LOQA`][lookax.learners.policy_gradients.loqa.LOQA] of agents with a memory.
+
+    ```python
+    game = lx.OneCoinGame(view="egocentric")
+    learner = lx.loqa(game, against={"always-defect": 1 / 3, "tit-for-tat": 1 / 3})
+    state, history = jax.jit(lambda key: lx.train(learner, key, 1000))(jax.random.key(0))
+    ```
+
+    **Arguments:**
+
+    - `game`: what is played. For self-play it must look the same from all seats.
+    - `weight`: β of what shapes others.
+    - `decay`: λ of the opponent's return.
+    - `options`: as of [`Options`][lookax.training.policy_gradients.Options].
+
+    **Raises:** `ValueError` for a strategy that the game does not have, for numbers out of range, and, by `init`, for
+    all that [`check_game`][lookax.rollouts.check_game.check_game] finds.
+    """
+    return _learner(game, lambda common: LOQA(**common, weight=weight, decay=decay), True, options)
+
+
+def advantage_alignment(
+    game: Game, *, weight: ScalarLike = 0.3, clip: ScalarLike | None = None, **options: Unpack[Options]
+) -> SelfPlay | Pair:
+    """[`AdvantageAlignment`][lookax.learners.policy_gradients.advantage_alignment.AdvantageAlignment], likewise.
+
+    **Arguments:**
+
+    - `game`, `options`: as of [`loqa`][lookax.training.policy_gradients.loqa].
+    - `weight`: β of what shapes others.
+    - `clip`: ε of PPO's clipped ratios; `None` for none.
+
+    **Raises:** as `loqa`.
+    """
+    return _learner(game, lambda common: AdvantageAlignment(**common, weight=weight, clip=clip), False, options)
+
+
+def ppo(game: Game, *, clip: ScalarLike | None = 0.2, epochs: int = 1, **options: Unpack[Options]) -> SelfPlay | Pair:
+    """[`PPO`][lookax.learners.policy_gradients.ppo.PPO] of agents who do not shape each other; one epoch is A2C.
+
+    **Arguments:**
+
+    - `game`, `options`: as of [`loqa`][lookax.training.policy_gradients.loqa].
+    - `clip`: ε of clipped ratios; `None` for none.
+    - `epochs`: steps that are taken with the same games.
+
+    **Raises:** as `loqa`.
+    """
+    return _learner(game, lambda common: PPO(**common, clip=clip, epochs=epochs), False, options)
+
+
+def _learner(
+    game: Game, make: Callable[[dict[str, Any]], PolicyGradient], action_values: bool, options: Options
+) -> SelfPlay | Pair:
+    own_policy, against = options.get("policy"), options.get("against", {})
+    self_play, earlier = options.get("self_play", True), options.get("earlier_selves")
+    check(self_play or game.num_players == 2, "self_play", self_play, "True in a game of other than two players")
+    for name in against:
+        strategy(name, game, 0)  # Says which there are, if there is none of that name.
+    rate = options.get("learning_rate", 0.01)
+    update = make({
+        "play": Play(game=game, horizon=options.get("horizon", 32), batch_size=options.get("batch_size", 96)),
+        "optimiser": Optimiser(clipped_adam, learning_rate=rate, max_norm=10.0),
+        "discount": options.get("discount", 0.96),
+        "gae_lambda": options.get("gae_lambda", 0.9),
+        "critic_lambda": options.get("critic_lambda", 0.95),
+        "entropy_coefficient": options.get("entropy_coefficient", 0.03),
+        "value_coefficient": options.get("value_coefficient", 0.02),
+        "all_seats": self_play,
+        "scripted_opponents": tuple(_named(name) for name in against),
+        "scripted_fractions": tuple(against.values()),
+    })  # fmt: skip
+
+    def gru(key: Key[Array, ""], num_inputs: int, num_outputs: int) -> Network:
+        return network(key, num_inputs, num_outputs, hidden_size=options.get("hidden_size", 32))
+
+    def agent(key: Key[Array, ""], player: int) -> Agent:
+        def critic(key: Key[Array, ""], num_inputs: int, num_outputs: int) -> Any:
+            own = gru(key, num_inputs, num_outputs + action_values * game.num_actions[player])
+            head = Scaled(own.head, options.get("value_scale", 10.0))
+            return head if own_policy is None else Network(own.encoder, own.unit, head)
+
+        check_game(game)
+        return new_agent(key, game, player, own_policy or gru, critic)
+
+    if self_play:
+        return SelfPlay(
+            initial=lambda key: agent(key, 0),
+            update_of_agent=update,
+            seats=game.num_players,
+            earlier_selves=earlier,
+        )
+
+    def both(key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[None, None]]:
+        first, second = jax.random.split(key)
+        return (agent(first, 0), agent(second, 1)), (None, None)
+
+    return Pair(initial=both, updates=(update, update), earlier_selves=(earlier, earlier))
+
+
+def clipped_adam(learning_rate: Any, max_norm: Any) -> optax.GradientTransformation:
+    """Adam of gradients that are shortened to a norm.
+
+    **Arguments:** the `learning_rate`; `max_norm`, to which longer gradients are shortened.
+    """
+    return optax.chain(optax.clip_by_global_norm(max_norm), optax.adam(learning_rate))
+
+
+def _named(name: str) -> Callable[[Game, int], Any]:
+    return lambda game, player: strategy(name, game, player)

@@ -1,0 +1,101 @@
+"""Settings of LOQA, Advantage Alignment and PPO, and what becomes of them."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import lookax as lx
+from lookax.experiments.presets.coin_league import LOQA
+from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
+from lookax.experiments.studies.first_order_shaping import FirstOrderShapingStudy
+from lookax.experiments.studies.study import validate
+from lookax.learners.opponents.self_play import SelfPlay
+from lookax.learners.pair import Pair
+from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
+from lookax.learners.policy_gradients.ppo import PPO
+from lookax.policies.mlp import Scaled
+from lookax.policies.network import Network
+
+TINY = {
+    "horizon": 4,
+    "batch_size": 16,
+    "steps": 2,
+    "hidden_size": 4,
+    "evaluation_games": 4,
+    "evaluation_horizon": 6,
+    "total_updates": 2,
+    "seeds": 2,
+}
+
+
+def tiny(**changes) -> FirstOrderShaping:
+    return dataclasses.replace(LOQA, **(TINY | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"view": "board"}, "view: 'board' is not allowed; it must be own or egocentric"),
+        ({"view": None}, "view: None is not allowed; it must be own or egocentric"),
+        ({"game": "contribution", "view": "egocentric"}, "view: 'egocentric' is not allowed; it must be one of None"),
+        ({"decay": 1.5}, "decay: 1.5 is not allowed; it must be between 0 and 1"),
+        ({"defector_fraction": 0.0}, "defector_fraction: 0.0 is not allowed; it must be between 0 and 1"),
+        ({"weight": -1.0}, "weight: -1.0 is not allowed; it must be at least 0"),
+        ({"temperature": 0.0}, "temperature: 0.0 is not allowed; it must be greater than 0 and finite"),
+        ({"steps": 0}, "steps: 0 is not allowed; it must be at least 1"),
+        ({"clip": -0.1}, "clip: -0.1 is not allowed; it must be greater than 0 and finite"),
+        ({"defector_fraction": 0.6, "tit_for_tat_fraction": 0.6}, "scripted_fractions: (0.6, 0.6) is not allowed"),
+        (
+            {"earlier_selves": 5, "earlier_number": 3},
+            "earlier_number: 3 is not allowed; it must be a divisor of the",
+        ),
+        ({"game": "matching-pennies", "view": "own", "horizon": 0}, "horizon: 0 is not allowed"),
+    ],
+)
+def test_bad_values_are_named(changes, complaint):
+    with pytest.raises(ValueError, match="is not allowed") as failure:
+        validate(tiny(**changes))
+    assert str(failure.value).startswith(complaint)
+
+
+def test_settings_choose_the_learner():
+    assert isinstance(FirstOrderShapingStudy(tiny()).learner(), SelfPlay)
+    pair = FirstOrderShapingStudy(tiny(self_play=False, earlier_selves=3, earlier_number=1)).learner()
+    assert isinstance(pair, Pair)
+    assert [own.size for own in pair.earlier_selves] == [3, 3]
+    ppo = FirstOrderShapingStudy(tiny(learner="ppo", clip=0.3)).update_of_agent()
+    assert isinstance(ppo, PPO)
+    assert (ppo.clip, ppo.all_seats, ppo.scripted_fractions) == (0.3, True, (1 / 2, 1 / 4))
+    aligned = FirstOrderShapingStudy(tiny(learner="advantage-alignment", self_play=False)).update_of_agent()
+    assert isinstance(aligned, AdvantageAlignment)
+    assert (aligned.weight, aligned.all_seats) == (LOQA.weight, False)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_critics_are_scaled_and_have_action_values_where_they_are_needed(shared):
+    for learner, values in (("loqa", 5), ("ppo", 1)):
+        study = FirstOrderShapingStudy(tiny(learner=learner, shared_encoder=shared, value_scale=7.0))
+        agent = jax.eval_shape(lambda key, study=study: study.first_agent(key, 0), jax.random.key(0))
+        head = agent.critic if shared else agent.critic.head
+        assert isinstance(head, Scaled)
+        assert (head.factor, head.layer.weight.shape) == (7.0, (values, 4))
+        assert agent.shares_encoder == shared
+        assert isinstance(agent.policy, Network)
+
+
+def test_environment_steps_of_an_update():
+    assert tiny().environment_steps == 2 * 16 * 4
+    assert tiny(self_play=False).environment_steps == 2 * 2 * 16 * 4
+
+
+def test_a_run_goes_on_bit_for_bit_and_one_network_has_both_seats(tmp_path):
+    lx.register(lx.Preset("tiny-loqa", "", tiny(earlier_selves=3, earlier_number=2), lx.RECURRENT))
+    whole = lx.run("tiny-loqa", out=tmp_path / "whole")
+    begun = lx.run("tiny-loqa", total_updates=1, out=tmp_path / "begun")
+    pd.testing.assert_frame_equal(begun.resume(total_updates=2).metrics, whole.metrics)
+    first, second = (whole.agent(seed=1, player=player).policy for player in (0, 1))
+    for one, other in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
+        np.testing.assert_array_equal(one, other)
