@@ -1,6 +1,7 @@
 from .commands import crossplay as crossplay
 from .commands import evaluate as evaluate
 from .commands import inspect as inspect
+from .commands import league as league
 from .commands import list_figures as list_figures
 from .commands import list_presets as list_presets
 from .commands import list_runs as list_runs

@@ -20,6 +20,7 @@ from lookax.options import (
     CrossPlayOptions,
     EvaluateOptions,
     InspectOptions,
+    LeagueOptions,
     PlayOptions,
     ReportOptions,
     ReproduceOptions,
@@ -63,6 +64,8 @@ usage: lookax COMMAND …
                                                   what its agents do: with memories, in sampled games
   lookax crossplay DIR … [FILE.npz …] [--games N] [--out FILE]
                                                   agents of runs and files with each other, and with fixed strategies
+  lookax league DIR … [FILE.npz …] [--games N] [--best-response UPDATES] [--out FILE]
+                                                  all of these in both seats, ranked; how far each can be exploited
   lookax play DIR [--games N] [--greedy] [--video FILE.gif]
                                                   whole games of its actor-critics
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
@@ -289,6 +292,21 @@ def _crossplay(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _league(arguments: Sequence[str]) -> int:
+    folders, rest = _folders(arguments)
+    options = parse(LeagueOptions(), rest, "lookax league")
+    options.cluster.validate()
+    if not folders:
+        raise BadInputError(NO_FOLDER)
+
+    from lookax.runs.commands.league import run_league
+
+    opened.start_jax()
+    engine = commands.league_engine(options.cluster)
+    run_league(folders, options.games, options.best_response, engine, options.out)
+    return 0
+
+
 def _report(arguments: Sequence[str]) -> int:
     folders, rest = _folders(arguments)
     options = parse(ReportOptions(), rest, "lookax report")
@@ -333,6 +351,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": _evaluate,
     "inspect": _inspect,
     "crossplay": _crossplay,
+    "league": _league,
     "play": _play,
     "report": _report,
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lookax.runs.commands.crossplay import CrossPlay
     from lookax.runs.commands.evaluate import Evaluation
     from lookax.runs.commands.inspect import Inspection
+    from lookax.runs.commands.league import Engine, League
     from lookax.runs.commands.play import WholeGames
 
 
@@ -145,6 +146,33 @@ def crossplay(paths: Sequence[AnyPath], *, games: int = 500) -> "CrossPlay":
     return crossplay(list(map(Path, paths)), games)
 
 
+def league(
+    paths: Sequence[AnyPath],
+    *,
+    games: int = 500,
+    best_response: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+) -> "League":
+    """All agents of runs and fixed strategies in games with each other, in both seats, as `lookax league` does.
+
+    **Arguments:**
+
+    - `paths`: the runs' folders.
+    - `games`: how many every pair of agents plays in each seat.
+    - `best_response`: how many updates a learner makes against every agent, to exploit it; `None` for no such learner.
+    - `engine`, `address`: as of `sweep`.
+
+    **Returns:** `standings` of all sides, the `table()` and the `matrix()` of who earns what with whom.
+    """
+    from lookax.runs.commands.league import league
+
+    cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.league")
+    cluster.validate()
+    start_jax()
+    return league(list(map(Path, paths)), games, best_response, league_engine(cluster))
+
+
 def play(path: AnyPath, *, update: int | None = None, games: int = 30, greedy: bool = False) -> "WholeGames":
     """Whole games of a run's actor-critics, as `lookax play` does.
 
@@ -223,6 +251,13 @@ def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) ->
         check_runnable(preset)
     folder = out()
     return folder, run_sweep(sweep, folder, chosen)
+
+
+def league_engine(cluster: Cluster) -> "Engine":
+    """What computes a league, in this process or on a cluster."""
+    from lookax.runs.commands.league import here, on_ray
+
+    return here if cluster.engine == "local" else on_ray(cluster.address)
 
 
 def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> dict[str, Table]:

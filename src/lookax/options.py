@@ -41,7 +41,7 @@ class ResumeOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """Where a sweep's programs are computed."""
+    """Where programs are computed."""
 
     engine: Literal["local", "ray"] = "local"
     """One after the other in this process, or as tasks of a Ray cluster (extra cluster)."""
@@ -137,6 +137,20 @@ class CrossPlayOptions:
     """How many games every pair of agents plays."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("crossplay.png")
     """The drawing to make, with a file of numbers beside it, in place of those that this has made before."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LeagueOptions:
+    """Has all agents of runs and fixed strategies play with each other, in both seats."""
+
+    games: int = 500
+    """How many games every pair of agents plays in each seat."""
+    best_response: int | None = None
+    """How many updates a learner makes against every agent, to exploit it; None for no such learner."""
+    cluster: Cluster = dataclasses.field(default_factory=Cluster)
+    """Where it is computed."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("league.html")
+    """The page to write, with a drawing and numbers beside it, in place of those that this has made before."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lookax.cli import main
 from lookax.evaluation.matches import match, scores
 from lookax.games.coin_game import OneCoinGame
 from lookax.policies.published.agent_files import write_agents
-from lookax.runs.commands import crossplay
+from lookax.runs.programs import sides
 from tests.networks import drawn_network
 
 
@@ -50,7 +50,7 @@ def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, cap
 
 def test_agents_of_files_take_part_and_all_see_the_game_as_they_learned_it(first_agents, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(crossplay, "AGAINST", ("always-defect",))  # Fewer programs.
+    monkeypatch.setattr(sides, "AGAINST", ("always-defect",))  # Fewer programs.
     first_agents(tmp_path / "board", game="coin", seeds=1)
     own = first_agents(tmp_path / "own", game="coin", view="own", seeds=1)
     with jax.enable_x64(False):
@@ -81,7 +81,7 @@ def test_agents_of_files_take_part_and_all_see_the_game_as_they_learned_it(first
 
 
 def test_only_files_of_its_own_are_replaced(memory_run, first_agents, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(crossplay, "AGAINST", ("always-defect",))  # Fewer programs.
+    monkeypatch.setattr(sides, "AGAINST", ("always-defect",))  # Fewer programs.
     again = ["crossplay", str(memory_run), "--games", "1", "-o", str(tmp_path / "a.png")]
     (tmp_path / "a.json").write_text('{"precious": 1}')
     assert main(again) == 2
@@ -126,7 +126,7 @@ def test_mistakes_get_one_line(memory_run, unlearned, first_agents, tmp_path, ca
 
 
 def test_agents_of_payoffs_of_ones_own_meet(first_agents, tmp_path, monkeypatch):
-    monkeypatch.setattr(crossplay, "AGAINST", ("always-defect",))  # Fewer programs.
+    monkeypatch.setattr(sides, "AGAINST", ("always-defect",))  # Fewer programs.
     own = first_agents(tmp_path / "own", payoffs=((2.0, 3.0), (0.0, 5.0)), seeds=1)
     assert main(["crossplay", str(own), "--games", "1", "-o", str(tmp_path / "a.png")]) == 0
     written = json.loads((tmp_path / "a.json").read_text())

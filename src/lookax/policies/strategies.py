@@ -18,12 +18,13 @@ Where the two moods go in a coin game stands in [`lookax.policies.coin_moves`][]
 """
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from lookax.errors import BadInputError, check
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
@@ -139,6 +140,30 @@ class SwappedSeatsStrategy(Strategy):
         return jnp.where(self.swapped, swapped, straight)
 
 
+class ChosenStrategy(eqx.Module):
+    """One of several strategies, by its number, so that one compiled program serves all of them.
+
+    **Attributes:** the `strategies`, each with `initial_hidden_state()`, `update_hidden_state(hidden_state, seen)` and
+    `act(hidden_state)` of a single game; the `number` of the one that plays.
+    """
+
+    strategies: tuple[Any, ...]
+    number: Int[ArrayLike, ""]
+
+    def initial_hidden_state(self) -> Any:
+        """All strategies' first hidden state."""
+        return tuple(own.initial_hidden_state() for own in self.strategies)
+
+    def update_hidden_state(self, hidden_state: Any, seen: Seen) -> Any:
+        """All strategies' hidden state."""
+        pairs = zip(self.strategies, hidden_state, strict=True)
+        return tuple(own.update_hidden_state(past, seen) for own, past in pairs)
+
+    def act(self, hidden_state: Any) -> Float[Array, " A"]:
+        """Action logits of the one that plays."""
+        return jnp.stack([own.act(past) for own, past in zip(self.strategies, hidden_state, strict=True)])[self.number]
+
+
 MATRIX_REACTIONS: dict[str, Reaction] = {
     "always-defect": lambda cooperates, _: jnp.zeros_like(cooperates),
     "always-cooperate": lambda cooperates, _: jnp.ones_like(cooperates),
@@ -193,6 +218,19 @@ def strategy(name: str, game: Game, player: int) -> Any:
     if isinstance(game, TwoCoinGame):
         return CoinStrategy(player, num_actions, reaction, TwoCoinMoves(game.grid_size))
     return MatrixStrategy(player, num_actions, reaction)
+
+
+def strategies(names: Sequence[str], game: Game, player: int) -> list[Any]:
+    """The strategies of these names for a seat in a game; they share a compiled program where they can.
+
+    **Arguments:** their `names`; the `game`; the `player` whose seat they take, from 0.
+
+    **Raises:** `ValueError` as [`strategy`][lookax.policies.strategies.strategy] does.
+    """
+    each = tuple(strategy(name, game, player) for name in names)
+    if not all(hasattr(own, "update_hidden_state") for own in each):
+        return list(each)
+    return [ChosenStrategy(each, np.array(number)) for number in range(len(each))]
 
 
 def _own(game: Game) -> Mapping[str, Callable[[int], Any]]:

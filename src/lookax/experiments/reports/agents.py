@@ -75,31 +75,39 @@ class Cell:
         return cls(scores.mean(axis=0), half_width(scores.T))
 
 
-def crossplay_table(names: Sequence[str], cells: Sequence[Sequence[Cell]], notes: Sequence[str]) -> Table:
+def crossplay_table(
+    names: Sequence[str], cells: Sequence[Sequence[Cell]], notes: Sequence[str], seat: str = "first seat"
+) -> Table:
     """What those in the first seat are paid, in rows, by those in all other ones, in columns.
 
-    **Arguments:** `names` of the sides; `cells`, by row and by column; `notes`, lines for below the table.
+    **Arguments:** `names` of the sides; `cells`, by row and by column; `notes`, lines for below the table; what rows
+    are: `seat`.
     """
     rows = [
         [name, *(_with_half(float(cell.means[0]), float(cell.halves[0])) for cell in row)]
         for name, row in zip(names, cells, strict=True)
     ]
-    return Table(("first seat", *(f"… {name}" for name in names)), rows, [None] * len(rows), notes)
+    return Table((seat, *(f"… {name}" for name in names)), rows, [None] * len(rows), notes)
 
 
-def draw_crossplay(title: str, names: Sequence[str], cells: Sequence[Sequence[Cell]]) -> Drawing:
+def draw_crossplay(
+    title: str,
+    names: Sequence[str],
+    cells: Sequence[Sequence[Cell]],
+    seats: tuple[str, str] = ("first seat", "other seats"),
+) -> Drawing:
     """The same as a heat map.
 
-    **Arguments:** the `title`; `names` of the sides; `cells`, by row and by column.
+    **Arguments:** the `title`; `names` of the sides; `cells`, by row and by column; what rows and columns are: `seats`.
     """
     side = 2.4 + 0.75 * len(names)
     drawing = Drawing(figsize=(side + 1.6, side), layout="constrained")
     panel = drawing.subplots()
     values = np.array([[cell.means[0] for cell in row] for row in cells])
     image = draw_map(panel, HeatMap(title, names, names, values), float(values.min()), float(values.max()))
-    panel.set(xlabel="other seats", ylabel="first seat")
+    panel.set(xlabel=seats[1], ylabel=seats[0])
     panel.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
-    drawing.colorbar(image, ax=panel, label="reward per step in the first seat", shrink=0.75)
+    drawing.colorbar(image, ax=panel, label=f"reward per step, {seats[0]}", shrink=0.75)
     return drawing
 
 

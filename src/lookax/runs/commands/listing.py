@@ -1,8 +1,6 @@
 """Which runs there are, and how far each has come, by little more than the ends of their files."""
 
 import dataclasses
-import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -96,17 +94,6 @@ def preset_and_name(run: Run) -> str:
     """The preset's name, and the run's where it has one of its own that its folder does not tell."""
     same = run.name in (run.preset.name, run.folder.path.resolve().name)
     return run.preset.name if same else f"{run.preset.name}: {run.name}"
-
-
-def distinct_names(runs: Sequence[Run]) -> list[str]:
-    """Names that tell runs from one another: their own, or the folders of those that share one."""
-    names = Counter(run.name for run in runs)
-    folders = [run.folder.path.resolve() for run in runs]
-    common = Path(os.path.commonpath(folders))
-    return [
-        run.name if names[run.name] == 1 else str(folder.relative_to(common))
-        for run, folder in zip(runs, folders, strict=True)
-    ]
 
 
 def _state(run: Run, update: int | None) -> str:

@@ -1,24 +1,18 @@
 """Sweeps on a Ray cluster: a task per program, run again where its worker dies, which resumes from its checkpoint."""
 
-import logging
-import warnings
 from pathlib import Path
-from typing import Any
 
-from lookax.errors import BadInputError
 from lookax.runs.commands import terminal
 from lookax.runs.commands.combinations import Sweep, stored_sweep
 from lookax.runs.commands.sweep import Engine, programs_of
-from lookax.runs.errors import RunFailedError, StoppedError
+from lookax.runs.errors import StoppedError
 from lookax.runs.programs import compilation_cache
+from lookax.runs.programs.ray_cluster import check_ray_is_installed, ray_cluster
 from lookax.runs.programs.stopping import Stop, stop_on_signals
 from lookax.runs.programs.training import train
 from lookax.runs.storage.config import read_yaml
 from lookax.runs.storage.folder import CONFIG, RunFolder
 from lookax.runs.storage.metrics import last_rows
-
-RETRIES = 10
-"""How often a program is begun again whose worker has died."""
 
 SECONDS_PER_LOOK = 1.0
 """Between looks at how far tasks have come."""
@@ -32,27 +26,16 @@ def on_ray(address: str | None) -> Engine:
 
     **Raises:** `ValueError` where the extra `cluster` is not installed, or there is no cluster at the address.
     """
-    try:
-        import ray
-        import ray.exceptions
-    except ImportError:
-        raise BadInputError("engine: Ray is not installed; `pip install ray` (lookax' extra cluster)") from None
+    check_ray_is_installed()
+    import ray
 
     def learn(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
         programs = programs_of(sweep, path)
         runs = [run for turns in programs for turn in turns for run in turn]
-        try:
-            with warnings.catch_warnings():
-                # JAX warns of forks; Ray forks to start other programs, which is harmless.
-                warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-        except (ConnectionError, ValueError, TimeoutError) as reason:
-            raise BadInputError(f"address: no Ray cluster at {address!r} ({str(reason).splitlines()[0]})") from None
-        try:
-            gpus = 1 if ray.cluster_resources().get("GPU") else 0
-            task: Any = ray.remote(learn_program)
-            task = task.options(num_cpus=1, num_gpus=gpus, max_retries=RETRIES, retry_exceptions=[StoppedError])
-            waiting = [task.remote(path.resolve(), number) for number in range(len(programs))]
+        advice = f"`lookax resume {path} --engine ray` goes on from its checkpoints"
+        with ray_cluster(address, advice) as task:
+            learning = task(learn_program, retry_exceptions=[StoppedError])
+            waiting = [learning.remote(path.resolve(), number) for number in range(len(programs))]
             failures: dict[str, str] = {}
             with terminal.progress(sum(run.settings.total_updates for run in runs)) as watch:
                 seen = dict.fromkeys((run.name for run in runs), 0)
@@ -69,13 +52,6 @@ def on_ray(address: str | None) -> Engine:
                         watch([run], reached - seen[run.name], {})
                         seen[run.name] = reached
             return failures
-        except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as reason:
-            raise RunFailedError(
-                f"a program's workers keep dying ({type(reason).__name__}); "
-                f"`lookax resume {path} --engine ray` goes on from its checkpoints"
-            ) from None
-        finally:
-            ray.shutdown()
 
     return learn
 

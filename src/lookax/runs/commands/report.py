@@ -4,25 +4,23 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
-from plotly.offline import get_plotlyjs
 
-from lookax import __version__
-from lookax.errors import BadInputError, check
+from lookax.errors import BadInputError
 from lookax.experiments.preset import Result
 from lookax.experiments.reports.intervals import Count, ends
 from lookax.runs.arguments import described_fields
-from lookax.runs.commands.listing import Standing, distinct_names, preset_and_name, standings
+from lookax.runs.commands.listing import Standing, preset_and_name, standings
+from lookax.runs.commands.page.html import check_page, html_page
 from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.loggers import curves_by_seed
 from lookax.runs.storage.metrics import History, first_update, read_history
-from lookax.runs.storage.run import Run
+from lookax.runs.storage.numbers import writing
+from lookax.runs.storage.run import Run, distinct_names
 
 POINTS = 500
 """Most points that a curve is drawn with; of more updates, so many are picked evenly."""
@@ -66,42 +64,19 @@ def write_report(paths: Sequence[Path], out: Path) -> tuple[int, list[str]]:
 
     **Raises:** `ValueError` if a folder is none, there is no run in them, or the page cannot be written.
     """
-    check(out.suffix == ".html", "out", str(out), "a file whose name ends in .html")
+    check_page(out)
     reported, complaints = _gathered(paths)
     if not reported:
         where = ", ".join(repr(str(path)) for path in paths)
         raise BadInputError(complaints[0] if complaints else f"there are no runs in {where}; `lookax run` makes some")
-    try:
-        out.write_text(page(_title(paths), reported, complaints), encoding="utf-8")
-    except OSError as reason:
-        raise BadInputError(f"out: {str(out)!r} cannot be written ({reason.strerror})") from None
+    with writing(out):
+        out.write_text(html_page("report", _content(_title(paths), reported, complaints)), encoding="utf-8")
     return len(reported), complaints
-
-
-def page(title: str, reported: Sequence[ReportedRun], complaints: Sequence[str]) -> str:
-    """The page of a title: its style, plotly.js and everything to be shown, in one text that asks for nothing else.
-
-    **Arguments:** the `title`; the runs that are `reported`; `complaints`, what is wrong with other runs, a line each.
-    """
-    text = _file("page.html")
-    for mark, content in {
-        "<!-- style -->": _file("page.css"),
-        "<!-- plotly -->": get_plotlyjs(),
-        "<!-- script -->": _file("page.js"),
-        # Escaped: no name or message, whatever it holds, ends the element that the data stand in.
-        "<!-- data -->": orjson.dumps(_content(title, reported, complaints)).decode().replace("<", r"\u003c"),
-    }.items():
-        text = text.replace(mark, content, 1)
-    return text
 
 
 def _title(paths: Sequence[Path]) -> str:
     names = [path.resolve().name for path in paths]
     return ", ".join(names if len(names) <= TITLED else [*names[:TITLED], f"and {len(names) - TITLED} more"])
-
-
-def _file(name: str) -> str:
-    return (resources.files("lookax.runs.commands") / "report_page" / name).read_text(encoding="utf-8")
 
 
 def _gathered(paths: Sequence[Path]) -> tuple[list[ReportedRun], list[str]]:
@@ -123,8 +98,6 @@ def _content(title: str, reported: Sequence[ReportedRun], complaints: Sequence[s
     curves, points = _curves(reported)
     return {
         "title": title,
-        "version": __version__,
-        "made": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "complaints": complaints,
         "runs": [_run(one, label) for one, label in zip(reported, labels, strict=True)],
         "points": points,

@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -72,6 +72,29 @@ def progress(total: int) -> Iterator[Watch]:
                 )
 
         yield watch
+
+
+@contextlib.contextmanager
+def counting(total: int, what: str) -> Iterator[Callable[[], None]]:
+    """Within, a call says that one more is done, on standard error: a bar on a terminal, else a line now and then.
+
+    **Arguments:** the `total`; `what` is counted, such as `matches`.
+    """
+    errors = Console(stderr=True, highlight=False)
+    columns = (f"{{task.completed:.0f}}/{{task.total:.0f}} {what}", BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        printed, done = time.monotonic(), 0
+
+        def one_more() -> None:
+            nonlocal printed, done
+            done += 1
+            bar.update(task, completed=done)
+            if not errors.is_terminal and time.monotonic() - printed >= SECONDS_PER_LINE:
+                printed = time.monotonic()
+                errors.print(f"{done} of {total} {what}", soft_wrap=True)
+
+        yield one_more
 
 
 def print_table(table: Table, *, prose: bool = False) -> None:

@@ -3,7 +3,8 @@
 import dataclasses
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,17 @@ def runs_below(path: Path) -> tuple[list[Run], list[str]]:
 
 
 _PARTS = ("name", "preset", "plugin", "settings", "recording", "checkpoints")
+
+
+def distinct_names(runs: Sequence[Run]) -> list[str]:
+    """Names that tell runs from one another: their own, or the folders of those that share one."""
+    names = Counter(run.name for run in runs)
+    folders = [run.folder.path.resolve() for run in runs]
+    common = Path(os.path.commonpath(folders))
+    return [
+        run.name if names[run.name] == 1 else str(folder.relative_to(common))
+        for run, folder in zip(runs, folders, strict=True)
+    ]
 
 
 def _relative(path: Path, start: Path) -> str:

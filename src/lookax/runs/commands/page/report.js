@@ -1,41 +1,8 @@
-"use strict";
-
 // What is shown at first, of many; the rest is a click away, and the page says so.
-const SHOWN_RUNS = 16, OPEN_CHARTS = 16, MAPS_AT_ONCE = 6, TOLD_COLUMNS = 10, FILTERED_FROM = 15, TALL = 45, NAMED_RUNS = 6;
+const SHOWN_RUNS = 16, OPEN_CHARTS = 16, MAPS_AT_ONCE = 6, FILTERED_FROM = 15, NAMED_RUNS = 6;
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const main = document.querySelector("main");
 const legend = document.getElementById("legend");
-const charts = [];  // functions that draw one each, with the runs that are shown
 const shown = new Set();
-
-function element(tag, content = [], attributes = {}) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...[content].flat());
-  return made;
-}
-
-function section(title, ...content) {
-  const made = element("section", [element("h2", title), ...content]);
-  main.append(made);
-  return made;
-}
-
-function table(columns, rows) {
-  const cell = (content) => {
-    if (content instanceof Node && content.nodeName === "TD") return content;
-    const length = typeof content === "string" ? content.length : 0;
-    return element("td", content, {class: length > 60 ? "long" : "short"});
-  };
-  const head = element("thead", element("tr", columns.map((name) => element("th", name))));
-  const body = element("tbody", rows.map((row) => element("tr", row.map(cell))));
-  return element("div", element("table", [head, body]), {class: rows.length > TALL ? "table tall" : "table"});
-}
-
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 // Neighbours among many runs lie far apart on the circle of hues.
 const colour = (run) => run < 8 ? css(`--run-${run}`) : `hsl(${(run * 137.5) % 360} ${css("--further")})`;
@@ -52,27 +19,6 @@ function swatch(run) {
   const made = element("span", [], {class: "swatch"});
   charts.push(() => { made.style.background = made.style.borderColor = colour(run); });
   return made;
-}
-
-function layout(more) {
-  const axis = {
-    gridcolor: css("--line"), linecolor: css("--line"), zeroline: false, automargin: true, exponentformat: "power",
-  };
-  return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, autosize: true,
-    font: {color: css("--ink"), size: 12, family: getComputedStyle(document.body).fontFamily},
-    margin: {l: 48, r: 12, t: 8, b: 38}, hoverlabel: {namelength: 40},
-    ...more, xaxis: {...axis, ...more.xaxis}, yaxis: {...axis, ...more.yaxis},
-  };
-}
-
-const CONFIG = {responsive: true, displayModeBar: false};
-
-function drawnWhenSeen(box, draw) {
-  // Plotly measures the place that it draws into, which has no size in what is folded.
-  const drawn = () => { if (box.offsetParent !== null) draw(); };
-  box.addEventListener("seen", drawn);
-  charts.push(drawn);
 }
 
 function line(curve, run, opacity) {
@@ -135,25 +81,6 @@ function curveCard(curve) {
     return Plotly.react(box, traces, layout({hovermode, xaxis, yaxis}), CONFIG);
   });
   return element("div", [element("h3", curve.name), box], {class: "card"});
-}
-
-function mapCard(map) {
-  const box = element("div", [], {class: "chart map"});
-  const told = map.columns.length <= TOLD_COLUMNS;
-  box.style.height = `${Math.min(60, (told ? 3.7 : 6) + 1.9 * map.rows.length)}rem`;
-  const found = map.values.flat();
-  const areShares = Math.min(...found) >= 0 && Math.max(...found) <= 1;
-  drawnWhenSeen(box, () => Plotly.react(box, [{
-    type: "heatmap", x: map.columns.map(plain), y: map.rows.map(plain), z: map.values, xgap: 2, ygap: 2,
-    colorscale: "Cividis", ...(areShares ? {zmin: 0, zmax: 1} : {}),
-    ...(told ? {texttemplate: "%{z:.2f}"} : {}),
-    colorbar: {thickness: 10, outlinewidth: 0, len: 1}, showscale: !told, hovertemplate: "%{y}, %{x}: %{z:.4~g}<extra></extra>",
-  }], layout({
-    xaxis: {type: "category", showgrid: false}, yaxis: {type: "category", autorange: "reversed", showgrid: false},
-  }), CONFIG));
-  const heading = element("h3", [swatch(map.run), ` ${data.runs[map.run].label}`]);
-  const note = element("p", `${map.title}; after update ${map.update}, mean over seeds`, {class: "note"});
-  return element("div", [heading, note, box], {class: "card"});
 }
 
 function addLegend() {
@@ -230,7 +157,10 @@ function addMaps() {
   if (!data.maps.length) return;
   const runs = [...new Set(data.maps.map((map) => map.run))];
   const cards = element("div", [], {class: "charts"});
-  const of = (run) => data.maps.filter((map) => map.run === run).map(mapCard);
+  const card = (map) => mapCard(
+    map, [swatch(map.run), ` ${data.runs[map.run].label}`], `${map.title}; after update ${map.update}, mean over seeds`,
+  );
+  const of = (run) => data.maps.filter((map) => map.run === run).map(card);
   if (runs.length <= MAPS_AT_ONCE) {
     cards.append(...runs.flatMap((run) => {
       const own = of(run);
@@ -248,23 +178,6 @@ function addMaps() {
   choice.addEventListener("change", show);
   section("What was learned", element("p", `One of ${runs.length} runs:`, {class: "note"}), choice, cards);
   charts.push(show);
-}
-
-function addTables() {
-  const verdict = (value) => element("td", value === null ? "–" : value ? "yes" : "no", {class: value === null ? "short" : value ? "yes" : "no"});
-  const parts = data.tables.flatMap(({title, columns, rows, verdicts, notes}) => {
-    const judged = verdicts.filter((value) => value !== null);
-    const agreement = `${judged.filter(Boolean).length} of ${counted(judged.length, "setting")} that have a reference agree with it`;
-    return [
-      element("h3", judged.length ? `${title}: ${agreement}` : title),
-      table(
-        judged.length ? [...columns, "agrees"] : columns,
-        rows.map((row, i) => judged.length ? [...row, verdict(verdicts[i])] : row),
-      ),
-      ...notes.map((note) => element("p", note, {class: "note"})),
-    ];
-  });
-  if (parts.length) section("At the end", ...parts);
 }
 
 function addSettings() {
@@ -298,10 +211,6 @@ function addProvenance() {
   section("Provenance", ...parts);
 }
 
-function redraw() {
-  [...charts].forEach((draw) => draw());
-}
-
 const states = new Map();
 for (const run of data.runs) {
   const state = run.state.split(" ")[0];
@@ -309,19 +218,14 @@ for (const run of data.runs) {
 }
 const alone = data.runs.length === 1 ? data.runs[0] : null;
 const title = alone ? alone.label : data.title;
-document.title = `${title} – lookax`;
-document.querySelector("h1").textContent = title;
-document.getElementById("summary").textContent = alone
+addHeader(title, alone
   ? `${alone.folder}: ${alone.state}`
-  : `${data.runs.length} runs: ${[...states].map(([state, number]) => `${number} ${state}`).join(", ")}`;
-document.querySelector("footer").textContent = `Made by lookax ${data.version}, ${data.made}.`;
+  : `${data.runs.length} runs: ${[...states].map(([state, number]) => `${number} ${state}`).join(", ")}`);
 addLegend();
 addRuns();
 addCurves();
 addMaps();
-addTables();
+addTables("At the end");
 addSettings();
 addProvenance();
-redraw();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-document.documentElement.dataset.drawn = "yes";
+drawAll();

@@ -1,0 +1,1 @@
+"""What a page that opens anywhere is made of."""
