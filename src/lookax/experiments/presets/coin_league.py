@@ -23,8 +23,8 @@ LOQA = FirstOrderShaping(
     weight=0.6,
     learning_rate=0.01,
     max_gradient_norm=10.0,
-    entropy_coefficient=0.1,
-    total_updates=20,
+    entropy_coefficient=0.06,
+    total_updates=15,
 )
 ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.3)
 NAIVE = dataclasses.replace(LOQA, learner="ppo")
