@@ -4,8 +4,8 @@
 
 Agents play each other, agents of the next seed, a defector, and those of a file, if there is one: a seed meets one
 agent of each group, in both seats. CPU-seconds are those of learning, of all seeds together, without compiling and
-scoring. With several presets, or none for all of `coin-league`, they are learned one after the other; a JSON file that is there
-already gets more. `python -m benchmarks.coin_league OUT.json --draw FILE.png` draws what is in it.
+scoring. With several presets, or none for all of `coin-league`, they are learned one after the other; a JSON file that
+is there already gets more. `python -m benchmarks.coin_league OUT.json --draw FILE.png` draws what is in it.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from lookax.experiments.studies.study import study_of
 from lookax.policies.published.agent_files import AgentGroup, read_groups
 from lookax.policies.published.seats import PolicyWithView, view_of
 from lookax.policies.strategies import strategy
+from lookax.runs.programs import jax_setup
 from lookax.runs.programs.lanes import Lanes
 
 HORIZON, GAMES = 50, 512
@@ -180,6 +181,7 @@ def main() -> None:
     if given.draw:
         draw({name: rows for name, rows in curves.items() if " " not in name}).savefig(given.draw, dpi=130)
         return
+    jax_setup.start()
     groups = {} if given.agents is None else read_groups(given.agents)
     by_name = {preset.name: preset for preset in FIGURE.presets}
     for name in given.presets:
