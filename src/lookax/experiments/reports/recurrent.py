@@ -123,7 +123,7 @@ def draw_by_environment_steps(results: Sequence[Result]) -> Drawing:
     return drawing
 
 
-def _draw(results: Sequence[Result], label: str, by_update: Sequence[float]) -> Drawing:
+def _draw(results: Sequence[Result], label: str, by_update: Sequence[float | int]) -> Drawing:
     """Curves of all settings.
 
     **Arguments:** the `results`; the `label` of the axis below; how much of it each setting's update takes.
