@@ -170,7 +170,9 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     return (sums[window:] - sums[:-window]) / window
 
 
-def draw_band(axes: Axes, values: np.ndarray, first: int, steps: float | int = 1, metric: str = "", **style: Any) -> None:
+def draw_band(
+    axes: Axes, values: np.ndarray, first: int, steps: float | int = 1, metric: str = "", **style: Any
+) -> None:
     """Means over seeds of a metric `[updates, seeds]` in a band of Student's 95 % interval.
 
     **Arguments:** the number of the `first` update; how many `steps` an update is drawn as.

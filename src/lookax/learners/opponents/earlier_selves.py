@@ -14,7 +14,7 @@ from lookax.policies.mixture import Mixture, Population
 
 
 class Pool(eqx.Module):
-    """A ring of earlier policies.
+    """A circular buffer of earlier policies.
 
     **Attributes:** `policies`, a pytree of arrays `[size, …]`; `updates`, how many there have been.
     """
@@ -50,20 +50,20 @@ class EarlierSelves(eqx.Module):
     def init(self, policy: Any) -> Pool:
         """The first policy alone."""
 
-        def ring(leaf: Array) -> Array:
+        def buffer(leaf: Array) -> Array:
             return jnp.zeros((self.size, *leaf.shape), leaf.dtype).at[0].set(leaf)
 
-        return Pool(jax.tree.map(ring, policy), jnp.array(0))
+        return Pool(jax.tree.map(buffer, policy), jnp.array(0))
 
     def kept(self, pool: Pool, policy: Any) -> Pool:
-        """The ring after an update, with the policy in it if it is due.
+        """The buffer after an update, with the policy in it if it is due.
 
         **Arguments:** the `pool`; the `policy` after the update.
         """
         updates = pool.updates + 1
         # Out of range, and so dropped, where it is not due.
         place = jnp.where(updates % self.every == 0, updates // self.every % self.size, self.size)
-        policies = jax.tree.map(lambda ring, leaf: ring.at[place].set(leaf, mode="drop"), pool.policies, policy)
+        policies = jax.tree.map(lambda kept, leaf: kept.at[place].set(leaf, mode="drop"), pool.policies, policy)
         return Pool(policies, updates)
 
     def opponent(self, key: Key[Array, ""], present: Agent, pool: Pool) -> Agent:
@@ -73,5 +73,5 @@ class EarlierSelves(eqx.Module):
         """
         there = jnp.minimum(pool.updates // self.every + 1, self.size)
         drawn = jax.random.randint(key, (self.number,), 0, there)
-        earlier = Population(jax.tree.map(lambda ring: ring[drawn], pool.policies), self.number)
+        earlier = Population(jax.tree.map(lambda kept: kept[drawn], pool.policies), self.number)
         return Agent(Mixture((present.policy, earlier), (1 - self.fraction, self.fraction)), present.critic)
