@@ -1,13 +1,16 @@
-"""Reciprocity in the coin game on a laptop: LOQA, Advantage Alignment, POLA-DiCE and naive learners, eight seeds each.
+"""Reciprocity on a laptop: LOQA, Advantage Alignment, POLA-DiCE and naive learners, eight seeds each.
 
-What all but POLA-DiCE have in common was chosen with LOQA, on seeds that are not reported. Half of the games is
-against a defector, and a quarter against tit-for-tat: docs/results/coin-league.md says why.
+In the coin game, and in the iterated prisoner's dilemma, where agents remember the whole history.
+
+What all but POLA-DiCE have in common was chosen with LOQA, on seeds that are not reported. In the coin game half of the
+games is against a defector, and a quarter against tit-for-tat: docs/results/coin-league.md says why.
 """
 
 import dataclasses
 
 from lookax.experiments import run_reports
 from lookax.experiments.preset import Figure, Preset, Report
+from lookax.experiments.presets.pola_figure4 import LAPTOP_POLA as IPD_POLA
 from lookax.experiments.presets.pola_figure5 import LAPTOP_POLA
 from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
 
@@ -26,7 +29,7 @@ LOQA = FirstOrderShaping(
     entropy_coefficient=0.06,
     total_updates=15,
 )
-ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.3)
+ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.1, entropy_coefficient=0.12)
 NAIVE = dataclasses.replace(LOQA, learner="ppo")
 
 PRESETS = tuple(
@@ -54,4 +57,31 @@ FIGURE = Figure(
         "lookax.experiments.reports.recurrent:score_table",
         run_reports.RECURRENT.headline,
     ),
+)
+
+
+IPD_LOQA = dataclasses.replace(
+    LOQA, game="contribution", view="own", hidden_size=16, weight=2.0, defector_fraction=1 / 4, total_updates=10
+)
+
+IPD_PRESETS = tuple(
+    Preset(f"ipd-history-{name}", f"{description}, iterated prisoner's dilemma", settings, run_reports.RECURRENT)
+    for name, description, settings in (
+        ("loqa", "LOQA, one network in both seats", IPD_LOQA),
+        (
+            "advantage-alignment",
+            "Advantage Alignment, one network in both seats",
+            dataclasses.replace(IPD_LOQA, learner="advantage-alignment", weight=1.0),
+        ),
+        ("naive", "A2C, one network in both seats", dataclasses.replace(IPD_LOQA, learner="ppo")),
+        ("loqa-pair", "LOQA, two networks", dataclasses.replace(IPD_LOQA, self_play=False)),
+        ("pola", "POLA-DiCE, two networks", dataclasses.replace(IPD_POLA, total_updates=40)),
+    )
+)
+
+IPD_FIGURE = Figure(
+    "ipd-history",
+    "LOQA, Advantage Alignment, POLA-DiCE and naive learners in the iterated prisoner's dilemma, on a laptop",
+    IPD_PRESETS,
+    FIGURE.report,
 )
