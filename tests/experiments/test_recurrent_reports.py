@@ -9,7 +9,15 @@ from lookax.experiments.figures import pola_figure4 as published_figure4
 from lookax.experiments.figures import pola_figure5 as published_figure5
 from lookax.experiments.preset import Result
 from lookax.experiments.presets import pola_figure4, pola_figure5
-from lookax.experiments.reports.recurrent import Published, Reading, coin_maps, draw_run, draw_scores, score_table
+from lookax.experiments.reports.recurrent import (
+    Published,
+    Reading,
+    coin_maps,
+    draw_by_environment_steps,
+    draw_run,
+    draw_scores,
+    score_table,
+)
 
 SETTINGS = pola_figure4.LAPTOP_FIGURE.presets[0].settings
 
@@ -115,6 +123,17 @@ def test_lines_are_drawn_by_outer_steps_and_named_by_what_tells_them_apart():
     np.testing.assert_array_equal(lola.get_xdata(), [0, 1, 2])
     [legend] = drawing.legends
     assert [text.get_text() for text in legend.get_texts()] == ["pola-dice", "lola-dice"]
+
+
+def test_lines_are_drawn_by_environment_steps_of_both_agents():
+    settings = {"batch_size": 10, "horizon": 5, "inner_steps": 1, "outer_steps": 3}
+    drawing = draw_by_environment_steps(
+        [result("one", 0.3, **settings), result("two", 0.3, **settings, opponent="random")]
+    )
+    both, alone = drawing.axes[0].lines
+    # Two agents, three outer steps, the opponent's step and one's own, ten games of five steps.
+    np.testing.assert_allclose(both.get_xdata(), [0, 600e-6, 1200e-6])
+    np.testing.assert_allclose(alone.get_xdata(), [0, 300e-6, 600e-6])
 
 
 def test_a_run_is_drawn_seed_by_seed():
