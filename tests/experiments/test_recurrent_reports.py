@@ -126,10 +126,10 @@ def test_lines_are_drawn_by_outer_steps_and_named_by_what_tells_them_apart():
 
 
 def test_lines_are_drawn_by_environment_steps_of_both_agents():
-    settings = {"batch_size": 10, "horizon": 5, "inner_steps": 1, "outer_steps": 3}
-    drawing = draw_by_environment_steps(
-        [result("one", 0.3, **settings), result("two", 0.3, **settings, opponent="random")]
-    )
+    settings = dataclasses.replace(SETTINGS, batch_size=10, horizon=5, inner_steps=1, outer_steps=3)
+    both = dataclasses.replace(result("one", 0.3), settings=settings)
+    alone = dataclasses.replace(both, settings=dataclasses.replace(settings, opponent="random"))
+    drawing = draw_by_environment_steps([both, alone])
     both, alone = drawing.axes[0].lines
     # Two agents, three outer steps, the opponent's step and one's own, ten games of five steps.
     np.testing.assert_allclose(both.get_xdata(), [0, 600e-6, 1200e-6])
