@@ -117,3 +117,13 @@ def test_a_run_goes_on_bit_for_bit_and_one_network_has_both_seats(tmp_path):
     first, second = (whole.agent(seed=1, player=player).policy for player in (0, 1))
     for one, other in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_agents_reciprocate_in_the_coin_game(tmp_path):
+    """A minute. In tuning and in reporting 31 of 32 seeds cooperated at this length, and 29 resisted a defector."""
+    run = lx.run("coin-loqa", seeds=4, first_seed=400, out=tmp_path / "run")
+    last = run.metrics[run.metrics["update"] == 15]
+    assert ((last["score/1"] + last["score/2"]) / 2 >= 0.3).sum() >= 3
+    assert (last["own_coin_share"] >= 0.94).sum() >= 3
+    assert (last["against_always_defect/1"] >= -0.04).sum() >= 2
