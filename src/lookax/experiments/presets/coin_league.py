@@ -60,7 +60,7 @@ FIGURE = Figure(
 )
 
 
-IPD_LOQA = dataclasses.replace(LOQA, game="contribution", view="own", hidden_size=16, weight=2.0, total_updates=10)
+IPD_LOQA = dataclasses.replace(LOQA, game="contribution", view="own", hidden_size=16, weight=4.0, total_updates=10)
 
 IPD_PRESETS = tuple(
     Preset(f"ipd-history-{name}", f"{description}, iterated prisoner's dilemma", settings, run_reports.RECURRENT)
@@ -69,7 +69,7 @@ IPD_PRESETS = tuple(
         (
             "advantage-alignment",
             "Advantage Alignment, one network in both seats",
-            dataclasses.replace(IPD_LOQA, learner="advantage-alignment", weight=1.2),
+            dataclasses.replace(IPD_LOQA, learner="advantage-alignment", weight=0.9, entropy_coefficient=0.1),
         ),
         ("naive", "A2C, one network in both seats", dataclasses.replace(IPD_LOQA, learner="ppo")),
         ("loqa-pair", "LOQA, two networks", dataclasses.replace(IPD_LOQA, self_play=False)),
