@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import figure3, gmrl_ipd, gmrl_tabular, recurrent_shaping
@@ -22,6 +23,7 @@ RESULTS = ROOT / "docs" / "results" / "data"
 FIGURE_1, FIGURE_3, B16 = (
     json.loads((RESULTS / f"pola-{name}.json").read_text()) for name in ("figure1", "figure3", "b16")
 )
+COIN_CURVES = json.loads((RESULTS / "coin-league.json").read_text())
 COUNTS = {name: (int(found.split("/")[0]), int(held.split("/")[0])) for name, found, held, *_ in FIGURE_3["rows"]}
 
 
@@ -209,6 +211,23 @@ def test_status_of_figures_4_and_5_is_what_their_pages_say():
     assert f"agents collect {_number(coins[-1]):.0%}".replace("%", " %") in _flat("results/index.md")
     assert f"the paper reports {own:.0%}".replace("%", " %") in _flat("results/index.md")
     assert f"In the paper {own:.0%}".replace("%", " %") in _flat("results/recurrent-agents.md")
+
+
+COIN_COLUMNS = {
+    "self_play": 3, "own_coin_share": 2, "with_other_seeds": 3, "against_always_defect": 3, "always_defect_gets": 3,
+}  # fmt: skip
+"""What the table of the coin game shows, and with how many digits."""
+
+
+@pytest.mark.parametrize("label", COIN_CURVES)
+def test_the_coin_game_ends_where_the_committed_curves_do(label):
+    last = {metric: np.array(COIN_CURVES[label][-1][metric]) for metric in COIN_COLUMNS}
+    name = label.replace(" 2 times as long", ", twice as long")
+    scores, held = [row[1:] for row in _rows("results/coin-league.md") if row[0] == name and len(row) in (3, 6)]
+    assert scores == [f"{last[metric].mean():.{digits}f}" for metric, digits in COIN_COLUMNS.items()]
+    each = (last["self_play"] >= 0.3) & (last["own_coin_share"] >= 0.94) & (last["with_other_seeds"] >= 0.28)
+    each &= (last["against_always_defect"] >= -0.04) & (last["always_defect_gets"] <= 0.1)
+    assert held[0] == str(each.sum())
 
 
 def test_speed_in_atari_is_the_same_on_all_pages():
