@@ -20,7 +20,7 @@ CoinView = Literal["board", "own", "egocentric"]
 """What a player of a coin game sees; see [`OneCoinGame`][lookax.games.coin_game.OneCoinGame]."""
 
 FirstOrderLearner = Literal["loqa", "advantage-alignment", "ppo"]
-"""A policy gradient in games with others; see [`lookax.learners.policy_gradients`][]."""
+"""A policy gradient in games with others; see [`lookax.learners.policy_gradients.policy_gradient`][]."""
 
 Start = Literal["separate", "all-cooperate", "all-defect"]
 """What players of a matrix game see at the first step: a state of its own, or as if that had always been played."""
