@@ -46,12 +46,16 @@ def tiny(**changes) -> FirstOrderShaping:
         ({"defector_fraction": 0.0}, "defector_fraction: 0.0 is not allowed; it must be between 0 and 1"),
         ({"weight": -1.0}, "weight: -1.0 is not allowed; it must be at least 0"),
         ({"temperature": 0.0}, "temperature: 0.0 is not allowed; it must be greater than 0 and finite"),
+        ({"game": "matching-pennies", "view": "own"}, "game: its payoffs are not the same for all players"),
         ({"steps": 0}, "steps: 0 is not allowed; it must be at least 1"),
         ({"clip": -0.1}, "clip: -0.1 is not allowed; it must be greater than 0 and finite"),
-        ({"defector_fraction": 0.6, "tit_for_tat_fraction": 0.6}, "scripted_fractions: (0.6, 0.6) is not allowed"),
+        (
+            {"defector_fraction": 0.6, "tit_for_tat_fraction": 0.6},
+            "defector_fraction: 0.6 is not allowed; it must be less",
+        ),
         (
             {"earlier_selves": 5, "earlier_number": 3},
-            "earlier_number: 3 is not allowed; it must be a divisor of the",
+            "number of earlier policies: 3 is not allowed; it must be a divisor of the 2 of 16",
         ),
         ({"game": "matching-pennies", "view": "own", "horizon": 0}, "horizon: 0 is not allowed"),
     ],

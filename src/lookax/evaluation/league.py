@@ -167,7 +167,7 @@ def _standing(sides: Sequence[Side], met: Sequence[Sequence[Met]], number: int) 
         np.diagonal(own),
         _off_diagonal(own) if several else None,
         None if cooperation is None else np.diagonal(cooperation),
-        None if cooperation is None or not several else _off_diagonal(cooperation),
+        None if cooperation is None or not several else _off_diagonal((cooperation + cooperation.T) / 2),
     )
 
 

@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
+from lookax.errors import check
 from lookax.games.game import Policies
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves, Pool
 from lookax.learners.opponents.imitation import Imitation
+from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 
 Updated = tuple[Agent, PyTree, Any, Metrics]
 """A player's agent, optimisers' states and model after an update, and metrics of it."""
@@ -77,6 +79,8 @@ class Pair(eqx.Module):
     - `updates`: of each player; `None` for one that stays as it is, a fixed strategy or an agent that has learned.
     - `imitations`: how each player models the other from games with it; `None` for one that knows it.
     - `earlier_selves`: how each player plays with earlier policies of the other too; `None` for one that does not.
+      A policy gradient plays a part of its games with several of them, other updates make a part of their updates
+      against one.
     """
 
     _: dataclasses.KW_ONLY
@@ -87,6 +91,9 @@ class Pair(eqx.Module):
 
     def init(self, key: Key[Array, ""]) -> PairState:
         """First agents, models and optimisers' states."""
+        for update in self.updates:
+            alone = not (isinstance(update, PolicyGradient) and update.all_seats)
+            check(alone, "all_seats", True, "False in a pair, whose players are not one agent")
         agents, models = self.initial(key)
 
         def optimisers(i: int) -> PyTree:
@@ -131,7 +138,8 @@ class Pair(eqx.Module):
         earlier, pool = self.earlier_selves[i], state.pools[i]
         if earlier is not None and pool is not None:
             draw_key, learn_key = jax.random.split(learn_key)
-            other = earlier.opponent(draw_key, other, pool)
+            draw = earlier.opponent if isinstance(update, PolicyGradient) else earlier.one
+            other = draw(draw_key, other, pool)
         optimisers = state.optimisers[i]
         if update is not None:
             agent, optimisers, own = update.update(learn_key, i, agent, other, optimisers)

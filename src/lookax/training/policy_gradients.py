@@ -7,7 +7,7 @@ import jax
 import optax
 from jaxtyping import Array, Key, ScalarLike
 
-from lookax.errors import check
+from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.games.game import Game
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves
@@ -39,7 +39,7 @@ class Options(TypedDict, total=False):
     - `discount` (0.96): γ per step.
     - `gae_lambda` (0.9), `critic_lambda` (0.95): λ of advantages, and of what critics learn.
     - `learning_rate` (0.01): of Adam; gradients are shortened to a norm of 10.
-    - `entropy_coefficient` (0.03), `value_coefficient` (0.02): of the entropy, and of the critic's squared error.
+    - `entropy_coefficient` (0.06), `value_coefficient` (0.02): of the entropy, and of the critic's squared error.
     - `value_scale` (10): critics put out this many times what their last layer does; about the size of returns.
     - `hidden_size` (32): of GRU networks, with the critic as a second head.
     - `policy` (`None`): `make(key, num_inputs, num_outputs)` for policies of your own; critics are networks apart.
@@ -62,13 +62,13 @@ class Options(TypedDict, total=False):
 
 
 def loqa(
-    game: Game, *, weight: ScalarLike = 0.5, decay: ScalarLike = 0.9, **options: Unpack[Options]
+    game: Game, *, weight: ScalarLike = 0.6, decay: ScalarLike = 0.9, **options: Unpack[Options]
 ) -> SelfPlay | Pair:
     """[`LOQA`][lookax.learners.policy_gradients.loqa.LOQA] of agents with a memory.
 
     ```python
     game = lx.OneCoinGame(view="egocentric")
-    learner = lx.loqa(game, against={"always-defect": 1 / 3, "tit-for-tat": 1 / 3})
+    learner = lx.loqa(game, against={"always-defect": 1 / 2, "tit-for-tat": 1 / 4})
     state, history = jax.jit(lambda key: lx.train(learner, key, 1000))(jax.random.key(0))
     ```
 
@@ -86,7 +86,12 @@ def loqa(
 
 
 def advantage_alignment(
-    game: Game, *, weight: ScalarLike = 0.3, clip: ScalarLike | None = None, **options: Unpack[Options]
+    game: Game,
+    *,
+    weight: ScalarLike = 0.1,
+    clip: ScalarLike | None = None,
+    epochs: int = 1,
+    **options: Unpack[Options],
 ) -> SelfPlay | Pair:
     """[`AdvantageAlignment`][lookax.learners.policy_gradients.advantage_alignment.AdvantageAlignment], likewise.
 
@@ -94,11 +99,16 @@ def advantage_alignment(
 
     - `game`, `options`: as of [`loqa`][lookax.training.policy_gradients.loqa].
     - `weight`: β of what shapes others.
-    - `clip`: ε of PPO's clipped ratios; `None` for none.
+    - `clip`: ε of PPO's clipped ratios; `None` for none. It matters with several epochs.
+    - `epochs`: steps that are taken with the same games.
 
     **Raises:** as `loqa`.
     """
-    return _learner(game, lambda common: AdvantageAlignment(**common, weight=weight, clip=clip), False, options)
+
+    def make(common: dict[str, Any]) -> PolicyGradient:
+        return AdvantageAlignment(**common, weight=weight, clip=clip, epochs=epochs)
+
+    return _learner(game, make, False, options)
 
 
 def ppo(game: Game, *, clip: ScalarLike | None = 0.2, epochs: int = 1, **options: Unpack[Options]) -> SelfPlay | Pair:
@@ -118,19 +128,34 @@ def ppo(game: Game, *, clip: ScalarLike | None = 0.2, epochs: int = 1, **options
 def _learner(
     game: Game, make: Callable[[dict[str, Any]], PolicyGradient], action_values: bool, options: Options
 ) -> SelfPlay | Pair:
+    rule = f"left out; options are {', '.join(Options.__annotations__)}"
+    for name, value in options.items():
+        check(name in Options.__annotations__, name, value, rule)
+    if not isinstance(game, Game) or isinstance(game, type):
+        raise BadInputError(f"game: {game!r} is not allowed; it must be a game, such as lx.OneCoinGame()")
+    check_game(game)
     own_policy, against = options.get("policy"), options.get("against", {})
     self_play, earlier = options.get("self_play", True), options.get("earlier_selves")
     check(self_play or game.num_players == 2, "self_play", self_play, "True in a game of other than two players")
+    rule = 'parts of the games by strategy, such as {"always-defect": 0.3}'
+    check(isinstance(against, Mapping), "against", against, rule)
+    rule = "None, or lx.EarlierSelves(size=…)"
+    check(earlier is None or isinstance(earlier, EarlierSelves), "earlier_selves", earlier, rule)
+    check_at_least("hidden_size", options.get("hidden_size", 32), 1)
     for name in against:
         strategy(name, game, 0)  # Says which there are, if there is none of that name.
+    if earlier is not None:
+        earlier.check_games(options.get("batch_size", 96), sum(against.values()))
     rate = options.get("learning_rate", 0.01)
+    if isinstance(rate, float | int):
+        check_positive("learning_rate", rate)
     update = make({
         "play": Play(game=game, horizon=options.get("horizon", 32), batch_size=options.get("batch_size", 96)),
         "optimiser": Optimiser(clipped_adam, learning_rate=rate, max_norm=10.0),
         "discount": options.get("discount", 0.96),
         "gae_lambda": options.get("gae_lambda", 0.9),
         "critic_lambda": options.get("critic_lambda", 0.95),
-        "entropy_coefficient": options.get("entropy_coefficient", 0.03),
+        "entropy_coefficient": options.get("entropy_coefficient", 0.06),
         "value_coefficient": options.get("value_coefficient", 0.02),
         "all_seats": self_play,
         "scripted_opponents": tuple(_named(name) for name in against),
@@ -146,7 +171,6 @@ def _learner(
             head = Scaled(own.head, options.get("value_scale", 10.0))
             return head if own_policy is None else Network(own.encoder, own.unit, head)
 
-        check_game(game)
         return new_agent(key, game, player, own_policy or gru, critic)
 
     if self_play:

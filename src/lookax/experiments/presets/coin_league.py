@@ -23,10 +23,6 @@ LOQA = FirstOrderShaping(
     batch_size=96,
     defector_fraction=1 / 2,
     tit_for_tat_fraction=1 / 4,
-    weight=0.6,
-    learning_rate=0.01,
-    max_gradient_norm=10.0,
-    entropy_coefficient=0.06,
     total_updates=15,
 )
 ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.1, entropy_coefficient=0.12)

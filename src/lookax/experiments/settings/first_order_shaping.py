@@ -1,9 +1,9 @@
 """Agents that shape each other by policy gradients alone: LOQA, Advantage Alignment, and PPO, which does not."""
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, get_args
 
-from lookax.choices import FirstOrderLearner, Initialiser, OptimiserName, RecurrentUnit
+from lookax.choices import CoinView, FirstOrderLearner, Initialiser, OptimiserName, RecurrentUnit
 from lookax.errors import check, check_at_least, check_positive
 from lookax.experiments.settings.games import PlayedGame
 from lookax.experiments.settings.numbers import StaticFloat
@@ -14,9 +14,12 @@ from lookax.experiments.settings.seeds import check_seeds
 class FirstOrderShaping(PlayedGame):
     """Agents that learn by policy gradients from games with each other."""
 
+    view: CoinView | None = "own"
+    """What players see; with one network in both seats their own side, or egocentric in coin games."""
+
     learner: FirstOrderLearner = "loqa"
     """What takes others' learning into account: loqa, advantage-alignment, or ppo, which does not."""
-    weight: float = 1.0
+    weight: float = 0.6
     """Weight β of what shapes others."""
     decay: float = 0.9
     """LOQA: λ of the opponent's return; what I do counts for its later rewards by λ to the power of steps."""
@@ -29,7 +32,7 @@ class FirstOrderShaping(PlayedGame):
     clip: float | None = None
     """Advantage Alignment, PPO: ε of clipped probability ratios; None for none."""
     normalised: bool = False
-    """Advantage Alignment, PPO: advantages are divided by their standard deviation over a batch."""
+    """Advantage Alignment, PPO: advantages are divided by their standard deviation over the games at once."""
 
     self_play: bool = True
     """One network has both seats, and learns from both; otherwise two networks learn separately."""
@@ -37,7 +40,7 @@ class FirstOrderShaping(PlayedGame):
     """How many earlier policies are kept as opponents; 0 for none."""
     earlier_every: int = 10
     """A policy is kept every so many gradient steps."""
-    earlier_number: int = 8
+    earlier_number: int = 4
     """How many of them play in a batch, with as many games each."""
     earlier_fraction: StaticFloat = 0.5
     """Part of the games, of those that are not against fixed strategies, that is against earlier policies."""
@@ -50,19 +53,19 @@ class FirstOrderShaping(PlayedGame):
     """How many gradient steps an update takes, each with games of its own; scores are measured after an update."""
     epochs: int = 1
     """How many steps are taken with the same games."""
-    learning_rate: float = 0.002
+    learning_rate: float = 0.01
     """Step size of the optimiser, of policies and critics."""
     linear_decay: bool = True
-    """The step size falls linearly to zero over all updates."""
+    """The step size falls linearly to zero over all updates; resumed with more, a run takes larger steps again."""
     optimiser: OptimiserName = "adam"
     """Optimiser of policies and critics."""
-    max_gradient_norm: float = 1.0
+    max_gradient_norm: float = 10.0
     """Longer gradients are shortened to this."""
     gae_lambda: float = 0.9
     """λ of generalised advantages."""
     critic_lambda: float = 0.95
     """λ of the returns that critics learn."""
-    entropy_coefficient: float = 0.03
+    entropy_coefficient: float = 0.06
     """Weight of the policy's entropy."""
     value_coefficient: float = 0.02
     """Weight of the critic's squared error."""
@@ -103,6 +106,8 @@ class FirstOrderShaping(PlayedGame):
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
         self.check_game()
+        rule = f"one of {', '.join(get_args(FirstOrderLearner))}"
+        check(self.learner in get_args(FirstOrderLearner), "learner", self.learner, rule)
         for name in ("temperature", "learning_rate", "max_gradient_norm", "value_scale"):
             check_positive(name, getattr(self, name))
         for name in ("weight", "entropy_coefficient", "value_coefficient", "earlier_selves"):
@@ -119,5 +124,8 @@ class FirstOrderShaping(PlayedGame):
                 check(0 < part < 1, name, part, "between 0 and 1")
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         seen_alike = self.view in ("own", "egocentric") or ":" in self.game or self.game == "two-coins"
-        check(not self.self_play or seen_alike, "view", self.view, "own or egocentric where one network has both seats")
+        both = "own or egocentric" if self.game == "coin" else "own"
+        check(not self.self_play or seen_alike, "view", self.view, f"{both} where one network has both seats")
+        parts = (self.defector_fraction or 0) + (self.tit_for_tat_fraction or 0)
+        check(parts < 1, "defector_fraction", self.defector_fraction, "less than 1 together with tit_for_tat_fraction")
         check_seeds(self.seeds, self.first_seed)

@@ -23,7 +23,6 @@ from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.lookahead.optimiser import Optimiser
-from lookax.policies.actor import ends_of_parts
 from lookax.policies.mlp import Scaled
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
@@ -44,13 +43,10 @@ class FirstOrderShapingStudy(PlayedGameStudy):
             there = name in strategy_names(self.game())
             check(there, f"{name}, a fraction of games", fraction, "None in a game that has no such strategy")
         self.learner()
-        if self.settings.earlier_selves:
-            part, at_once = self.settings.earlier_fraction, self.play().batch_size // self.play().num_microbatches
-            rest = 1 - sum(fraction for _, fraction in self._scripted())
-            ends = ends_of_parts((rest * (1 - part), rest * part, 1 - rest), at_once)
-            games, number = ends[2] - ends[1], self.settings.earlier_number
-            rule = f"a divisor of the {games} of {at_once} games at once that are against earlier policies"
-            check(games > 0 and games % number == 0, "earlier_number", number, rule)
+        jax.eval_shape(lambda key: self.first_agent(key, 0), jax.random.key(0))
+        if (earlier := self.earlier_selves()) is not None:
+            at_once = self.play().batch_size // self.play().num_microbatches
+            earlier.check_games(at_once, sum(fraction for _, fraction in self._scripted()))
 
     def rules(self) -> dict[str, Any]:
         """The settings that say what is played and for how long, by name."""
@@ -59,14 +55,7 @@ class FirstOrderShapingStudy(PlayedGameStudy):
     def learner(self) -> SelfPlay | Pair:
         """Both agents, as one or two."""
         settings, update = self.settings, self.update_of_agent()
-        earlier = None
-        if settings.earlier_selves:
-            earlier = EarlierSelves(
-                size=settings.earlier_selves,
-                every=settings.earlier_every,
-                number=settings.earlier_number,
-                fraction=settings.earlier_fraction,
-            )
+        earlier = self.earlier_selves()
         if settings.self_play:
             return SelfPlay(
                 initial=lambda key: self.first_agent(key, 0),
@@ -75,6 +64,18 @@ class FirstOrderShapingStudy(PlayedGameStudy):
                 earlier_selves=earlier,
             )
         return Pair(initial=self._initial, updates=(update, update), earlier_selves=(earlier, earlier))
+
+    def earlier_selves(self) -> EarlierSelves | None:
+        """How opponents are drawn from earlier policies, if they are."""
+        settings = self.settings
+        if not settings.earlier_selves:
+            return None
+        return EarlierSelves(
+            size=settings.earlier_selves,
+            every=settings.earlier_every,
+            number=settings.earlier_number,
+            fraction=settings.earlier_fraction,
+        )
 
     def update_of_agent(self) -> PolicyGradient:
         """How an agent learns."""

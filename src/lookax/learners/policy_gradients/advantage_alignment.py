@@ -1,9 +1,13 @@
 """Advantage Alignment: shapes opponents by advantages alone (Duque et al., ICLR 2025)."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.concrete import known
+from lookax.errors import check_at_least, check_positive
 from lookax.learners.policy_gradients.experience import Experience
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 from lookax.learners.policy_gradients.ppo import clipped_surrogate, standardised
@@ -24,9 +28,17 @@ class AdvantageAlignment(PolicyGradient):
     - `normalised`: all advantages are divided by the standard deviation of mine, which are centred too.
     """
 
+    shapes_others: ClassVar[bool] = True
+
     weight: ScalarLike = 1.0
     clip: ScalarLike | None = None
     normalised: bool = eqx.field(static=True, default=False)
+
+    def __check_init__(self):
+        if self.clip is not None and (clip := known(self.clip)) is not None:
+            check_positive("clip", clip)
+        if (weight := known(self.weight)) is not None:
+            check_at_least("weight", weight, 0)
 
     def objective(self, log_probs: Float[Array, "T B"], experience: Experience) -> Float[Array, "T B"]:
         """The clipped surrogate of aligned advantages.

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, ScalarLike
 
+from lookax.errors import BadInputError
 from lookax.surrogates.advantages import generalised_advantages
 
 
@@ -23,7 +24,8 @@ class Experience(eqx.Module):
     - `rewards`: `[T, N, B′]`.
     - `values`: V(s₀) … V(s_T) by every player's own critic, in rewards, `[T+1, N, B′]`.
     - `action_values`: Q(sₜ, ·) likewise, `[T, A, N, B′]`; none where critics put out values alone, A = 0.
-    - `shapes`: 1 in games with others who learn, 0 with those who do not, `[B′]`.
+    - `shapes`: 1 in games with others who learn, 0 with fixed strategies, `[B′]`. Who has parameters is taken for one
+      who learns: earlier selves, too, and a network that stays as it is.
     - `weights`: of each game in means over them, `[B′]`.
     """
 
@@ -58,6 +60,11 @@ def unrolled(policy: Any, observations: Float[Array, "T D B"]) -> tuple[Any, Flo
     """
     steps, _, batch = observations.shape
     if not hasattr(policy, "unit"):
+        if hasattr(policy, "update_hidden_state") or hasattr(policy, "actor"):
+            raise BadInputError(
+                f"policy: a {type(policy).__name__} has a memory of its own; policy gradients learn networks such as "
+                "`lx.network`, and functions of an observation"
+            )
         return observations, jax.vmap(jax.vmap(policy, -1, -1))(observations)
 
     def at_once(layer: Any, inputs: Float[Array, "T D B"]) -> Float[Array, "T E B"]:

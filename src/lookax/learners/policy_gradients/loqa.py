@@ -1,11 +1,14 @@
 """LOQA, learning with opponent Q-learning awareness (Aghajohari et al., ICLR 2024)."""
 
 import functools
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float, ScalarLike
 
+from lookax.concrete import known
+from lookax.errors import check, check_at_least
 from lookax.learners.policy_gradients.experience import Experience
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 from lookax.surrogates.alignment import opponent_log_prob
@@ -33,13 +36,26 @@ class LOQA(PolicyGradient):
     - `present_reward`: what I do at t matters to the opponent's reward at t, too.
 
     Critics must put out 1 + A numbers: V, and Q of every action.
+
+    **Raises:** `ValueError` for numbers out of range, and, in the first update, for other critics.
     """
+
+    shapes_others: ClassVar[bool] = True
+    needs_action_values: ClassVar[bool] = True
 
     weight: ScalarLike = 1.0
     decay: ScalarLike = 0.9
     temperature: ScalarLike = 1.0
     stop_normaliser: bool = eqx.field(static=True, default=False)
     present_reward: bool = eqx.field(static=True, default=False)
+
+    def __check_init__(self):
+        check(self.epochs == 1, "epochs", self.epochs, "1, as LOQA learns from games of the present policy")
+        for name in ("weight", "temperature"):
+            if (value := known(getattr(self, name))) is not None:
+                check_at_least(name, value, 0)
+        if (decay := known(self.decay)) is not None:
+            check(0 <= decay <= 1, "decay", decay, "between 0 and 1")
 
     def objective(self, log_probs: Float[Array, "T B"], experience: Experience) -> Float[Array, "T B"]:
         """My advantages times both log-probabilities.

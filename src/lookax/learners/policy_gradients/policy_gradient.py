@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,18 +12,20 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, ScalarLike
 
 from lookax.categorical import entropy
-from lookax.concrete import constant
-from lookax.errors import check, check_at_least
+from lookax.concrete import constant, known
+from lookax.errors import BadInputError, check, check_at_least
 from lookax.games.game import Game
 from lookax.games.swapped_seats import SwappedSeats
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.policy_gradients.experience import Experience, unrolled
+from lookax.learners.policy_gradients.seats import check_looks_alike
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.policies.actor import Actor, actor_of, ends_of_parts
 from lookax.policies.mixture import Mixture, Substituted
 from lookax.policies.network import Network
+from lookax.policies.strategies import NEVER
 from lookax.rollouts.check_game import check_game
 from lookax.rollouts.games import Games, observed_by
 from lookax.rollouts.microbatches import Play, in_microbatches
@@ -56,6 +58,11 @@ class PolicyGradient(eqx.Module):
     **Raises:** `ValueError` for numbers out of range.
     """
 
+    shapes_others: ClassVar[bool] = False
+    """Whether others' critics are needed."""
+    needs_action_values: ClassVar[bool] = False
+    """Whether critics have to put out 1 + A numbers."""
+
     _: dataclasses.KW_ONLY
     play: Play
     optimiser: Optimiser = eqx.field(converter=as_optimiser)
@@ -71,12 +78,20 @@ class PolicyGradient(eqx.Module):
 
     def __check_init__(self):
         check_at_least("epochs", self.epochs, 1)
+        for name in ("discount", "gae_lambda", "critic_lambda"):
+            if (value := known(getattr(self, name))) is not None:
+                check(0 <= value <= 1, name, value, "between 0 and 1")
+        for name in ("entropy_coefficient", "value_coefficient"):
+            if (value := known(getattr(self, name))) is not None:
+                check_at_least(name, value, 0)
+        if self.all_seats:
+            check_looks_alike(self.play.game)
         at_once = self.play.batch_size // self.play.num_microbatches
         rule = f"as many as opponents, each at least 1/{at_once} and together at most {at_once - 1}/{at_once}, as "
         rule += f"{at_once} games are played at once"
-        each = all(fraction * at_once >= 1 for fraction in self.scripted_fractions)
+        each = all(fraction * at_once >= 1 - 1e-9 for fraction in self.scripted_fractions)
         possible = len(self.scripted_opponents) == len(self.scripted_fractions) and each
-        possible = possible and sum(self.scripted_fractions) * at_once <= at_once - 1
+        possible = possible and sum(self.scripted_fractions) * at_once <= at_once - 1 + 1e-9
         check(possible, "scripted_fractions", self.scripted_fractions, rule)
 
     @abc.abstractmethod
@@ -196,9 +211,14 @@ class PolicyGradient(eqx.Module):
         outputs = [self._values(seat, own, games, substituted=seat != player and len(fractions) > 1)
                    for seat, own in enumerate(agents)]  # fmt: skip
         width = max(own.shape[1] for own in outputs)
-        values = jnp.stack([jnp.pad(own, ((0, 0), (0, width - own.shape[1]), (0, 0))) for own in outputs], axis=2)
+        # A player with fewer actions than another one never takes what it does not have.
+        padded = [jnp.pad(own, ((0, 0), (0, width - own.shape[1]), (0, 0)), constant_values=NEVER) for own in outputs]
+        values = jnp.stack(padded, axis=2)
         log_probs = jnp.stack([_log_prob(out, games.actions[:, i]) for i, out in enumerate(games.outputs)], axis=1)
-        learns = any(map(eqx.is_inexact_array, jax.tree.leaves(agents[player - 1].policy)))
+        learns = _learns(agents[player - 1])
+        for seat, own in enumerate(agents):
+            if seat == player or (self.shapes_others and _learns(own)):
+                self._check_critic(seat, own, outputs[seat].shape[1])
         shapes = jnp.where(jnp.arange(batch) < learning, float(learns), 0.0)
 
         def of_seat(seat: int) -> Experience:
@@ -221,6 +241,17 @@ class PolicyGradient(eqx.Module):
         own = jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=-1), *map(of_seat, seats))
         return dataclasses.replace(own, weights=own.weights / own.weights.sum())
 
+    def _check_critic(self, seat: int, agent: Agent, number: int) -> None:
+        """Raises `ValueError` for an agent whose critic does not put out what is needed."""
+        needed = 1 + self.play.game.num_actions[seat]
+        if agent.critic is None and (self.shapes_others or self.needs_action_values):
+            raise BadInputError(f"critic: player {seat} has none, and {type(self).__name__} needs one of all who learn")
+        if self.needs_action_values and number != needed:
+            raise BadInputError(
+                f"critic: that of player {seat} puts out {number} numbers; {type(self).__name__} needs {needed}: "
+                "the value, and that of every action"
+            )
+
     def _values(self, seat: int, agent: Agent, games: Games, *, substituted: bool) -> Float[Array, "_ V B"]:
         """What a seat's critic puts out on s₀ … s_T; zeros where there is none."""
         if agent.critic is None:
@@ -231,6 +262,11 @@ class PolicyGradient(eqx.Module):
         network = agent.values()
         assert isinstance(network, Network)
         return observed_by(network.actor(self.play.game, seat), games)[1]
+
+
+def _learns(agent: Agent) -> bool:
+    """Whether an agent has parameters: who has is taken for one who learns."""
+    return any(map(eqx.is_inexact_array, jax.tree.leaves(agent.policy)))
 
 
 def _first(leaf: Array, seat: int, axis: int) -> Array:
