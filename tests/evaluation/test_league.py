@@ -78,7 +78,7 @@ def test_both_seats_count_and_partners_are_no_other_seeds():
     np.testing.assert_allclose(known(ours.other_seeds), others, atol=1e-6)
     np.testing.assert_allclose(ours.earned[0], others, atol=1e-6)
     np.testing.assert_allclose(known(ours.cooperation), [1 / 2, 1, 0], atol=1e-6)
-    np.testing.assert_allclose(known(ours.cooperation_with_others), [3 / 4, 1 / 2, 1 / 4], atol=1e-6)
+    np.testing.assert_allclose(known(ours.cooperation_with_others), [1 / 2, 5 / 8, 3 / 8], atol=1e-6)
     # With the defector: exploited in the first seat alone, in both, never.
     np.testing.assert_allclose(ours.average, [-5 / 2, -3, -2], atol=1e-6)
     np.testing.assert_allclose(ours.worst, [-5 / 2, -3, -2], atol=1e-6)

@@ -140,6 +140,7 @@ def pola_dice(flags: Namespace) -> Fields:
         "initialiser": "lecun",
         # The code plays as many as it learns from; scores' errors of 500 are small enough.
         "evaluation_games": 500,
+        "evaluation_horizon": None,
         "payoffs": None,
         "policy": None,
         "metrics": [],

@@ -132,8 +132,8 @@ def test_lines_are_drawn_by_environment_steps_of_both_agents():
     drawing = draw_by_environment_steps([both, alone])
     both, alone = drawing.axes[0].lines
     # Two agents, three outer steps, the opponent's step and one's own, ten games of five steps.
-    np.testing.assert_allclose(both.get_xdata(), [0, 600e-6, 1200e-6])
-    np.testing.assert_allclose(alone.get_xdata(), [0, 300e-6, 600e-6])
+    np.testing.assert_allclose(np.asarray(both.get_xdata()), [0, 600e-6, 1200e-6])
+    np.testing.assert_allclose(np.asarray(alone.get_xdata()), [0, 300e-6, 600e-6])
 
 
 def test_a_run_is_drawn_seed_by_seed():

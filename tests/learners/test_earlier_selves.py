@@ -122,6 +122,7 @@ def test_learners_of_different_kinds_make_a_pair(names):
     assert metrics["gradient_norm"].shape == (2,)
     assert (metrics["gradient_norm"] > 0).all()
     # The first player's pool is of the second one's policies.
+    assert after.pools[0] is not None
     assert same_parameters(jax.tree.map(lambda leaf: leaf[1], after.pools[0].policies), after.agents[1].policy)
     assert after.pools[1] is None
 
@@ -137,6 +138,7 @@ def test_one_agent_has_all_seats():
     assert after.policies[0] is after.policies[1]
     assert len(after.policies) == 2
     assert not same_parameters(state.agent, after.agent)
+    assert after.pool is not None
     assert same_parameters(jax.tree.map(lambda leaf: leaf[1], after.pool.policies), after.agent.policy)
     assert metrics["gradient_norm"].shape == ()
 

@@ -80,8 +80,8 @@ def test_the_first_return_has_the_derivatives_of_loaded_dice():
 def test_what_is_given_is_constant_to_derivatives():
     log_probs, returns, values, action_values, actions = drawn()
 
-    def total(*given):
-        return opponent_log_prob(log_probs, *given, actions, DISCOUNT).sum()
+    def total(returns, values, action_values):
+        return opponent_log_prob(log_probs, returns, values, action_values, actions, DISCOUNT).sum()
 
     for derivative in jax.grad(total, (0, 1, 2))(returns, values, action_values):
         assert not derivative.any()

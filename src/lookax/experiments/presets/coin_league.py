@@ -28,6 +28,8 @@ LOQA = FirstOrderShaping(
 ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.1, entropy_coefficient=0.12)
 NAIVE = dataclasses.replace(LOQA, learner="ppo")
 
+POLA = dataclasses.replace(LAPTOP_POLA, view="egocentric", evaluation_horizon=50, total_updates=20)
+
 PRESETS = tuple(
     Preset(f"{PREFIX}-{name}", f"{description}, coin game, one network in both seats", settings, run_reports.RECURRENT)
     for name, description, settings in (
@@ -40,7 +42,11 @@ TWO_NETWORKS = tuple(
     Preset(f"{PREFIX}-{name}", f"{description}, coin game, two networks", settings, run_reports.RECURRENT)
     for name, description, settings in (
         ("loqa-pair", "LOQA", dataclasses.replace(LOQA, self_play=False)),
-        ("pola", "POLA-DiCE", dataclasses.replace(LAPTOP_POLA, view="egocentric", total_updates=20)),
+        (
+            "pola",
+            "POLA-DiCE",
+            dataclasses.replace(LAPTOP_POLA, view="egocentric", evaluation_horizon=50, total_updates=20),
+        ),
     )
 )
 
@@ -69,7 +75,7 @@ IPD_PRESETS = tuple(
         ),
         ("naive", "A2C, one network in both seats", dataclasses.replace(IPD_LOQA, learner="ppo")),
         ("loqa-pair", "LOQA, two networks", dataclasses.replace(IPD_LOQA, self_play=False)),
-        ("pola", "POLA-DiCE, two networks", dataclasses.replace(IPD_POLA, total_updates=40)),
+        ("pola", "POLA-DiCE, two networks", dataclasses.replace(IPD_POLA, evaluation_horizon=50, total_updates=40)),
     )
 )
 

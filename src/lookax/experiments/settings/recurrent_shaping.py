@@ -89,6 +89,8 @@ class RecurrentShaping(PlayedGame):
     """Metrics of one's own: package.module:function of study, key and state, each of which gives arrays by name."""
     evaluation_games: int = 500
     """How many games are played for every score."""
+    evaluation_horizon: int | None = None
+    """Number of steps of those games; None for as many as are learned from."""
     total_updates: int = 100
     """How many updates to learn for."""
     seeds: int = 10
@@ -114,6 +116,8 @@ class RecurrentShaping(PlayedGame):
                      "total_updates"):  # fmt: skip
             check_at_least(name, getattr(self, name), 1)
         check_at_least("inner_steps", self.inner_steps, 0)
+        if self.evaluation_horizon is not None:
+            check_at_least("evaluation_horizon", self.evaluation_horizon, 1)
         check(0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "between 0 and 1")
         for name in ("outer_beta", "inner_beta"):
             if (beta := getattr(self, name)) is not None:

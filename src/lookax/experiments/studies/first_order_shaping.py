@@ -48,10 +48,6 @@ class FirstOrderShapingStudy(PlayedGameStudy):
             at_once = self.play().batch_size // self.play().num_microbatches
             earlier.check_games(at_once, sum(fraction for _, fraction in self._scripted()))
 
-    def rules(self) -> dict[str, Any]:
-        """The settings that say what is played and for how long, by name."""
-        return super().rules() | {"horizon": self.settings.evaluation_horizon}
-
     def learner(self) -> SelfPlay | Pair:
         """Both agents, as one or two."""
         settings, update = self.settings, self.update_of_agent()

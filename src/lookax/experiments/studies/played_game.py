@@ -58,7 +58,8 @@ class PlayedGameStudy:
             names += ["grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins"]
         elif isinstance(self.game(), MatrixGame):
             names += ["start"]
-        return {name: getattr(self.settings, name) for name in (*names, "horizon")}
+        horizon = self.settings.evaluation_horizon or self.settings.horizon
+        return {name: getattr(self.settings, name) for name in names} | {"horizon": horizon}
 
     def play(self) -> Play:
         """How games are played to learn from."""
