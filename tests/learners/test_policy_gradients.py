@@ -200,3 +200,23 @@ def test_who_does_not_learn_is_not_shaped(name):
     half = by_enumeration(learner, weighted, agents, [0]), by_enumeration(learner, weighted, agents, [0], scripted=True)
     mean = (half[0] + half[1]) / 2
     close(gradient_of(learner, 0, agents[0], agents[1]), mean)
+
+
+@pytest.mark.parametrize("name", ["advantage-alignment", "loqa"])
+def test_with_all_seats_games_against_a_strategy_are_there_once(name):
+    """Half of the games are against a defector: those with itself are there for both seats."""
+    kind, options, weighted, values = CASES[name]
+    scripted = {"scripted_opponents": (defector,), "scripted_fractions": (0.5,)}
+    learner = learner_of(kind, copies=2, all_seats=True, **scripted, **options)
+    agent = agent_of(1, values)
+    both = [by_enumeration(learner, weighted, [agent, agent], [seat]) for seat in (0, 1)]
+    against = by_enumeration(learner, weighted, [agent, agent], [0], scripted=True)
+    close(gradient_of(learner, 0, agent, agent), (both[0] + both[1] + against) / 3)
+
+
+def test_in_swapped_seats_the_first_player_learns_as_the_second():
+    kind, options, _, values = CASES["loqa"]
+    learner = learner_of(kind, LOPSIDED, **options)
+    agents = [agent_of(seed, values) for seed in (1, 2)]
+    swapped = gradient_of(learner.swapped(jnp.array(True)), 0, agents[1], agents[0])
+    close(swapped, gradient_of(learner, 1, agents[1], agents[0]))
