@@ -134,7 +134,7 @@ def inspect(
     return inspect(Path(path), update, seed, None if against is None else Path(against))
 
 
-def crossplay(paths: Sequence[AnyPath], *, games: int = 500) -> "CrossPlay":
+def crossplay(paths: AnyPath | Sequence[AnyPath], *, games: int = 500) -> "CrossPlay":
     """Agents of runs and files in games with each other, and with fixed strategies, as `lookax crossplay` does.
 
     **Arguments:** `paths`, the runs' folders and [files of agents][lookax.policies.published.agent_files]; how many
@@ -143,11 +143,11 @@ def crossplay(paths: Sequence[AnyPath], *, games: int = 500) -> "CrossPlay":
     from lookax.runs.commands.crossplay import crossplay
 
     start_jax()
-    return crossplay(list(map(Path, paths)), games)
+    return crossplay(_several(paths), games)
 
 
 def league(
-    paths: Sequence[AnyPath],
+    paths: AnyPath | Sequence[AnyPath],
     *,
     games: int = 500,
     best_response: int | None = None,
@@ -170,7 +170,7 @@ def league(
     cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.league")
     cluster.validate()
     start_jax()
-    return league(list(map(Path, paths)), games, best_response, league_engine(cluster))
+    return league(_several(paths), games, best_response, league_engine(cluster))
 
 
 def play(path: AnyPath, *, update: int | None = None, games: int = 30, greedy: bool = False) -> "WholeGames":
@@ -189,8 +189,7 @@ def report(paths: AnyPath | Sequence[AnyPath], *, out: AnyPath = "report.html") 
     """Writes a page about the runs in folders, side by side, as `lookax report` does; returns where it is."""
     from lookax.runs.commands.report import write_report
 
-    several = [paths] if isinstance(paths, str | PathLike) else paths
-    write_report(list(map(Path, several)), Path(out))
+    write_report(_several(paths), Path(out))
     return Path(out)
 
 
@@ -270,6 +269,11 @@ def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> d
         for preset in figure.presets:
             check_runnable(preset)
     return reproduce(reproduction, out())
+
+
+def _several(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
+    """Paths, of which a single one need not be in a list."""
+    return [Path(paths)] if isinstance(paths, str | PathLike) else list(map(Path, paths))
 
 
 def _results(path: Path) -> "pd.DataFrame":

@@ -11,12 +11,12 @@ import pytest
 
 from lookax.evaluation.best_response import (
     BestResponder,
-    Exploited,
+    Exploitation,
     best_responder,
     exploit,
     exploitability,
 )
-from lookax.evaluation.league import Met, meet
+from lookax.evaluation.league import Matches, meet
 from lookax.evaluation.sides import Side
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
@@ -114,8 +114,8 @@ def test_gains_and_losses_are_against_other_seeds_of_the_same_kind():
     # Of three agents, rewards in the first seat and in the second one.
     first = np.array([[90.0, 1, 2], [3, 90, 4], [5, 6, 90]])
     second = np.array([[80.0, 10, 20], [30, 80, 40], [50, 60, 80]])
-    own = Met(np.stack([first, second], axis=-1), None)
-    found = Exploited(np.array([[100.0, 200], [100, 100], [0, 0]]), np.array([[1.0, 3], [0, 0], [0, 0]]))
+    own = Matches(np.stack([first, second], axis=-1), None)
+    found = Exploitation(np.array([[100.0, 200], [100, 100], [0, 0]]), np.array([[1.0, 3], [0, 0], [0, 0]]))
     total = exploitability(found, own)
     np.testing.assert_allclose(total.responder, [150, 100, 0])
     np.testing.assert_allclose(total.victim, [2, 0, 0])
@@ -124,7 +124,7 @@ def test_gains_and_losses_are_against_other_seeds_of_the_same_kind():
     # What it earns with them: in the first seat 1 and 2, in the second seat 30 and 50.
     np.testing.assert_allclose(total.loss[0], (1 + 2 + 30 + 50) / 4 - 2)
     # Of a single agent: its own.
-    alone = exploitability(Exploited(found.responder[:1], found.victim[:1]), Met(own.rewards[:1, :1], None))
+    alone = exploitability(Exploitation(found.responder[:1], found.victim[:1]), Matches(own.rewards[:1, :1], None))
     np.testing.assert_allclose([alone.gain, alone.loss], [[150 - 85], [85 - 2]])
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lookax.evaluation.league import Met, by_seed, earned, meet, ranks, standings
+from lookax.evaluation.league import Matches, by_seed, earned, meet, ranks, standings
 from lookax.evaluation.sides import Side, in_chunks
 from lookax.games.coin_game import OneCoinGame
 from lookax.games.matrix_game import MatrixGame
@@ -143,6 +143,6 @@ def test_there_are_two_players_and_two_sides():
     three = MatrixGame(contribution_payoffs(1.5, 3))
     with pytest.raises(ValueError, match="num_players: 3 is not allowed; it must be 2 in a league"):
         meet(three, side, side, KEY, horizon=2, games=1)
-    met = Met(np.zeros((1, 1, 2)), None)
+    met = Matches(np.zeros((1, 1, 2)), None)
     with pytest.raises(ValueError, match="sides: 1 is not allowed; it must be at least 2"):
         standings([side], [[met]])

@@ -18,7 +18,7 @@ from lookax.learners.opponents.self_play import SelfPlay
 from lookax.learners.pair import Pair
 from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
 from lookax.learners.policy_gradients.ppo import PPO
-from lookax.policies.mlp import Scaled
+from lookax.policies.mlp import ScaledLayer
 from lookax.policies.network import Network
 
 TINY = {
@@ -86,28 +86,29 @@ def test_critics_are_scaled_and_have_action_values_where_they_are_needed(shared)
         study = FirstOrderShapingStudy(tiny(learner=learner, shared_encoder=shared, value_scale=7.0))
         agent = jax.eval_shape(lambda key, study=study: study.first_agent(key, 0), jax.random.key(0))
         head = agent.critic if shared else agent.critic.head
-        assert isinstance(head, Scaled)
+        assert isinstance(head, ScaledLayer)
         layer: Any = head.layer
         assert (head.factor, layer.weight.shape) == (7.0, (values, 4))
         assert agent.shares_encoder == shared
         assert isinstance(agent.policy, Network)
 
 
-def test_step_sizes_fall_to_zero_over_all_updates():
-    gradient = {"weight": jnp.array([3.0])}
-
-    def steps(**changes):
-        optimiser = (
-            FirstOrderShapingStudy(tiny(optimiser="sgd", learning_rate=0.8, **changes)).update_of_agent().optimiser
-        )
-        state, found = optimiser.init(gradient), []
-        for _ in range(4):  # Two updates of two steps; the gradient is shortened from 3 to 2.
-            step, state = optimiser.update(gradient, state, gradient)
+def test_step_sizes_fall_to_zero_over_all_updates_and_gradients_are_shortened():
+    def steps(sizes, **changes):
+        """Of Adam, which follows the sizes of gradients that are longer or shorter than those before."""
+        optimiser = FirstOrderShapingStudy(tiny(learning_rate=0.8, **changes)).update_of_agent().optimiser
+        params = {"weight": jnp.array([3.0])}
+        state, found = optimiser.init(params), []
+        for size in sizes:  # Two updates of two steps.
+            step, state = optimiser.update({"weight": jnp.array([size])}, state, params)
             found.append(-float(step["weight"][0]))
         return found
 
-    np.testing.assert_allclose(steps(max_gradient_norm=2.0), [1.6, 1.2, 0.8, 0.4], rtol=1e-6)
-    np.testing.assert_allclose(steps(linear_decay=False, max_gradient_norm=4.0), [2.4] * 4, rtol=1e-6)
+    np.testing.assert_allclose(steps([5.0] * 4), [0.8, 0.6, 0.4, 0.2], rtol=1e-5)
+    np.testing.assert_allclose(steps([5.0] * 4, linear_decay=False), [0.8] * 4, rtol=1e-5)
+    # Shortened to 2, all are as long; without that, the second step is another one.
+    np.testing.assert_allclose(steps([2.0, 9.0], linear_decay=False, max_gradient_norm=2.0), [0.8] * 2, rtol=1e-5)
+    assert steps([2.0, 9.0], linear_decay=False, max_gradient_norm=10.0)[1] < 0.75
 
 
 def test_learners_of_the_coin_game_can_meet():

@@ -19,7 +19,7 @@ from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.lookahead.lookahead import Lookahead
 from lookax.policies.actor import actor_of, actors_of
-from lookax.policies.mixture import Population, Substituted
+from lookax.policies.mixture import Population, Substitutes
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy
@@ -78,7 +78,7 @@ def test_each_of_a_population_plays_its_games():
 def test_a_substitute_acts_in_the_last_games_and_the_actor_goes_on_remembering():
     own = jax.tree.map(lambda leaf: leaf[0], policies(1))
     alone, defector = actor_of(GAME, own, 1), actor_of(GAME, strategy("always-defect", GAME, 1), 1)
-    seats = actor_of(GAME, strategy("random", GAME, 0), 0), Substituted(alone, (defector,), (0.75, 0.25))
+    seats = actor_of(GAME, strategy("random", GAME, 0), 0), Substitutes(alone, (defector,), (0.75, 0.25))
     games = actor_rollout(GAME, seats, KEY, horizon=5, batch_size=8)
     assert not games.actions[:, 1, 6:].any()
     assert games.actions[:, 1, :6].any()

@@ -1,6 +1,7 @@
 """LOQA, Advantage Alignment and PPO over all games that two agents can play, against sums as they are defined."""
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -111,6 +112,28 @@ def advantages_of_loqa(weight, decay, temperature):
     return made
 
 
+def with_stopped_normaliser_and_present_reward(weight):
+    def made(mine, others, their_returns, their_values, *_):
+        worth = their_returns - their_values
+        return np.stack([
+            mine[t] + weight * worth[t] * sum((DISCOUNT * 0.9) ** (t - k) * mine[k] for k in range(t + 1))
+            for t in range(HORIZON)
+        ])  # fmt: skip
+
+    return made
+
+
+def standardised(weighted):
+    """Of advantages less their mean over all games, over their deviation, which the others' are divided by too."""
+
+    def made(mine, others, *rest, chances):
+        centred = mine - (mine @ chances).mean()
+        deviation = np.sqrt((centred**2 @ chances).mean())
+        return weighted(centred / deviation, others / deviation, *rest)
+
+    return made
+
+
 def by_enumeration(learner, weighted, agents, seats, game=GAME, scripted=False):
     """The gradient by the learning agent: Σ over games and seats of p (Σₜ Âₜ ∇log π(aₜ) + …)/T."""
     states, actions, rewards = games_of(game)
@@ -129,9 +152,9 @@ def by_enumeration(learner, weighted, agents, seats, game=GAME, scripted=False):
         their_returns = gae(rewards[:, they], values[they][:, 0], 1.0) + values[they][:-1, 0]
         coefficients = mine
         if weighted is not None and not scripted:
-            coefficients = weighted(
-                mine, others, their_returns, values[they][:-1, 0], values[they][:-1, 1:], actions[:, they]
-            )
+            given = mine, others, their_returns, values[they][:-1, 0], values[they][:-1, 1:], actions[:, they]
+            by_chance = "chances" in inspect.signature(weighted).parameters
+            coefficients = weighted(*given, chances=chances) if by_chance else weighted(*given)
         targets = gae(rewards[:, seat], values[seat][:, 0], CRITIC_LAMBDA) + values[seat][:-1, 0]
 
         def objective(agent, seat=seat, coefficients=coefficients, targets=targets):
@@ -181,6 +204,50 @@ def test_gradients_are_those_of_all_games(name, player):
     agents = [agent_of(seed, values, shared=seed == 1) for seed in (1, 2)]
     theirs = by_enumeration(learner, weighted, agents, [player], LOPSIDED)
     close(gradient_of(learner, player, agents[player], agents[1 - player]), theirs)
+
+
+OPTIONS = {
+    "loqa": (
+        LOQA,
+        {"weight": 0.8, "stop_normaliser": True, "present_reward": True},
+        with_stopped_normaliser_and_present_reward(0.8),
+        3,
+    ),
+    "advantage-alignment": (
+        AdvantageAlignment,
+        {"weight": 0.7, "normalised": True},
+        standardised(advantages_that_align(0.7)),
+        1,
+    ),
+    "ppo": (PPO, {"normalised": True}, standardised(lambda mine, *_: mine), 1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_their_options_are_those_of_all_games(name):
+    kind, options, weighted, values = OPTIONS[name]
+    agents = [agent_of(seed, values) for seed in (1, 2)]
+    theirs = by_enumeration(learner_of(kind, LOPSIDED, **options), weighted, agents, [0], LOPSIDED)
+    close(gradient_of(learner_of(kind, LOPSIDED, **options), 0, *agents), theirs)
+
+
+def test_several_epochs_are_steps_with_the_same_games():
+    learner = learner_of(PPO, clip=0.05, epochs=2)
+    agents = [agent_of(seed) for seed in (1, 2)]
+
+    @quick
+    def by_update(agent, opponent):
+        return learner.update(KEY, 0, agent, opponent, learner.optimiser.init(agent))[0]
+
+    @quick
+    def by_hand(agent, opponent):
+        experience = learner.experience(KEY, 0, agent, opponent)
+        for _ in range(2):
+            up = learner.gradient(agent, experience)[0]
+            agent = jax.tree.map(lambda own, by: own + 0.1 * by, agent, up)
+        return agent
+
+    close(flat(by_update(*agents)), flat(by_hand(*agents)))
 
 
 @pytest.mark.parametrize("name", CASES)

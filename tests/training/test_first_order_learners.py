@@ -13,7 +13,7 @@ from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
 from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.ppo import PPO, clipped_surrogate, standardised
-from lookax.policies.mlp import Scaled
+from lookax.policies.mlp import ScaledLayer
 
 COINS = lx.OneCoinGame(view="egocentric")
 DILEMMA = lx.MatrixGame([[-2, 0], [-3, -1]], own_view=True)
@@ -41,7 +41,7 @@ def test_they_make_learners_of_their_kinds_with_what_is_given():
         assert (update.all_seats, update.discount, update.scripted_fractions) == (True, 0.9, (0.5,))
         assert (update.play.batch_size, update.play.horizon) == (8, 5)
         critic: Any = jax.eval_shape(made.init, KEY).agent.critic
-        assert (type(critic), critic.factor, critic.layer.weight.shape[0]) == (Scaled, 4.0, values)
+        assert (type(critic), critic.factor, critic.layer.weight.shape[0]) == (ScaledLayer, 4.0, values)
     assert [(made.update_of_agent.clip, made.update_of_agent.epochs) for made, *_ in learners[1:]] == [(0.1, 2)] * 2
 
 

@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
 from lookax.errors import check_at_least
-from lookax.evaluation.league import Met
+from lookax.evaluation.league import Matches
 from lookax.evaluation.matches import match, scores
 from lookax.evaluation.sides import Side, in_chunks
 from lookax.games.game import Game
@@ -125,7 +125,7 @@ def best_responder(
     return BestResponder(game=game, learner=learner, initial=initial, updates=updates, horizon=horizon, games=games)
 
 
-class Exploited(NamedTuple):
+class Exploitation(NamedTuple):
     """What came of best responses to the agents of a side, in each seat.
 
     **Attributes:**
@@ -155,7 +155,7 @@ class Exploitability(NamedTuple):
     loss: np.ndarray
 
 
-def exploit(responder: BestResponder, side: Side, key: Key[Array, ""]) -> Exploited:
+def exploit(responder: BestResponder, side: Side, key: Key[Array, ""]) -> Exploitation:
     """Trains a best responder against every agent of a side, in either seat.
 
     **Arguments:** the `responder`; the `side` whose agents are the victims.
@@ -169,10 +169,10 @@ def exploit(responder: BestResponder, side: Side, key: Key[Array, ""]) -> Exploi
         return in_chunks(of, side.number)
 
     both = np.stack([in_seat(0), in_seat(1)], axis=1)
-    return Exploited(both[..., 0], both[..., 1])
+    return Exploitation(both[..., 0], both[..., 1])
 
 
-def exploitability(exploited: Exploited, own: Met) -> Exploitability:
+def exploitability(exploited: Exploitation, own: Matches) -> Exploitability:
     """What best responders gain and victims lose, against games of the side with itself.
 
     The victim's own kind is all other seeds of its side; of a single seed, the agent itself.

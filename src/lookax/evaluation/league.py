@@ -20,7 +20,7 @@ ROUNDING = 1e-6
 """Rewards per step that differ by less are equal."""
 
 
-class Met(NamedTuple):
+class Matches(NamedTuple):
     """What came of matches of all agents of a side in the first seat with all of a side in the second one.
 
     **Attributes:**
@@ -47,8 +47,8 @@ class Standing:
     - `worst_with`: that side's name.
     - `itself`: agents of one seed with each other: in both seats of the run that they have learned in.
     - `other_seeds`: with all other seeds of this side; `None` with a single one.
-    - `cooperation`, `cooperation_with_others`: in these matches, as in [`Met`][lookax.evaluation.league.Met]; `None` in
-      games that have no such thing, and without other seeds.
+    - `cooperation`, `cooperation_with_others`: in these matches, as in
+      [`Matches`][lookax.evaluation.league.Matches]; `None` in games that have no such thing, and without other seeds.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Standing:
     cooperation_with_others: np.ndarray | None
 
 
-def meet(game: Game, first: Side, second: Side, key: Key[Array, ""], *, horizon: int, games: int) -> Met:
+def meet(game: Game, first: Side, second: Side, key: Key[Array, ""], *, horizon: int, games: int) -> Matches:
     """Has every agent of a side in the first seat play with every agent of a side in the second one.
 
     Sides whose policies have the same form share a compiled program, whatever the number of their seeds.
@@ -86,7 +86,7 @@ def meet(game: Game, first: Side, second: Side, key: Key[Array, ""], *, horizon:
         return _matches(game, policies, keys[places], horizon, games)
 
     found = in_chunks(of, shape[0] * shape[1])
-    return Met(*jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), found))
+    return Matches(*jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), found))
 
 
 @eqx.filter_jit
@@ -105,11 +105,11 @@ def _matches(
 
 
 def has_cooperation(game: Any) -> bool:
-    """Whether [`Met`][lookax.evaluation.league.Met] has a `cooperation` in this game."""
+    """Whether [`Matches`][lookax.evaluation.league.Matches] has a `cooperation` in this game."""
     return isinstance(game, CoinGame) or (isinstance(game, MatrixGame) and set(game.num_actions) == {2})
 
 
-def earned(met: Sequence[Sequence[Met]], side: int, other: int) -> np.ndarray:
+def earned(met: Sequence[Sequence[Matches]], side: int, other: int) -> np.ndarray:
     """What all agents of a side earn with all of another one or of its own, mean over both seats, `[S, S′]`.
 
     **Arguments:** what came of all matches, `met`, by who sat in the first seat and who in the second; the numbers of
@@ -131,7 +131,7 @@ def by_seed(values: np.ndarray, first: Side, second: Side) -> np.ndarray:
     return values.mean(axis=1 if fewer else 0)
 
 
-def standings(sides: Sequence[Side], met: Sequence[Sequence[Met]]) -> list[Standing]:
+def standings(sides: Sequence[Side], met: Sequence[Sequence[Matches]]) -> list[Standing]:
     """What every side has earned.
 
     **Arguments:** the `sides`; what came of all matches, `met`, by who sat in the first seat and who in the second.
@@ -147,7 +147,7 @@ def ranks(values: Sequence[float]) -> list[int]:
     return [1 + sum(other > own + ROUNDING for other in values) for own in values]
 
 
-def _standing(sides: Sequence[Side], met: Sequence[Sequence[Met]], number: int) -> Standing:
+def _standing(sides: Sequence[Side], met: Sequence[Sequence[Matches]], number: int) -> Standing:
     side, own = sides[number], earned(met, number, number)
     several = side.number > 1
     by_other = np.stack(

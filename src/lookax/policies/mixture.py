@@ -101,7 +101,7 @@ def _side_by_side(leaf: Array) -> Array:
     return leaf.reshape(*leaf.shape[:-2], -1)
 
 
-class Substituted(eqx.Module):
+class Substitutes(eqx.Module):
     """An actor in all games, in whose place others act in the last of them.
 
     What the actor would remember there is known too.
@@ -114,7 +114,7 @@ class Substituted(eqx.Module):
     fractions: tuple[float, ...] = eqx.field(static=True)
 
     @property
-    def recurrence(self) -> "Substituted":
+    def recurrence(self) -> "Substitutes":
         """Itself."""
         return self
 

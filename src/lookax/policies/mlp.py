@@ -28,7 +28,7 @@ class Dense(eqx.Module):
         return self.weight @ x + (self.bias if x.ndim == 1 else self.bias[:, None])
 
 
-class Scaled(eqx.Module):
+class ScaledLayer(eqx.Module):
     """A multiple of what a layer puts out: of a critic whose values are far larger than what new layers put out.
 
     **Attributes:** the `layer`; the `factor`.

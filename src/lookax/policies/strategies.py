@@ -18,6 +18,7 @@ Where the two moods go in a coin game stands in [`lookax.policies.coin_moves`][]
 """
 
 import abc
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -231,6 +232,16 @@ def strategies(names: Sequence[str], game: Game, player: int) -> list[Any]:
     if not all(hasattr(own, "update_hidden_state") for own in each):
         return list(each)
     return [ChosenStrategy(each, np.array(number)) for number in range(len(each))]
+
+
+@functools.cache
+def strategy_maker(name: str) -> Callable[[Game, int], Any]:
+    """What makes the strategy of that name: always the same function, as programs are compiled for it."""
+
+    def make(game: Game, player: int) -> Any:
+        return strategy(name, game, player)
+
+    return make
 
 
 def _own(game: Game) -> Mapping[str, Callable[[int], Any]]:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, Unpack
 
 import jax
-import optax
 from jaxtyping import Array, Key, ScalarLike
 
 from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.games.game import Game
+from lookax.learners.objectives.actor_critic import learning_optimiser
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves
 from lookax.learners.opponents.self_play import SelfPlay
@@ -18,10 +18,10 @@ from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.lookahead.optimiser import Optimiser
-from lookax.policies.mlp import Scaled
+from lookax.policies.mlp import ScaledLayer
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
-from lookax.policies.strategies import strategy
+from lookax.policies.strategies import strategy, strategy_maker
 from lookax.rollouts.check_game import check_game
 from lookax.rollouts.microbatches import Play
 from lookax.training.constructors import PolicyFactory, new_agent
@@ -151,14 +151,14 @@ def _learner(
         check_positive("learning_rate", rate)
     update = make({
         "play": Play(game=game, horizon=options.get("horizon", 32), batch_size=options.get("batch_size", 96)),
-        "optimiser": Optimiser(clipped_adam, learning_rate=rate, max_norm=10.0),
+        "optimiser": Optimiser(learning_optimiser, learning_rate=rate, max_norm=10.0, total_steps=None),
         "discount": options.get("discount", 0.96),
         "gae_lambda": options.get("gae_lambda", 0.9),
         "critic_lambda": options.get("critic_lambda", 0.95),
         "entropy_coefficient": options.get("entropy_coefficient", 0.06),
         "value_coefficient": options.get("value_coefficient", 0.02),
         "all_seats": self_play,
-        "scripted_opponents": tuple(_named(name) for name in against),
+        "scripted_opponents": tuple(strategy_maker(name) for name in against),
         "scripted_fractions": tuple(against.values()),
     })  # fmt: skip
 
@@ -168,7 +168,7 @@ def _learner(
     def agent(key: Key[Array, ""], player: int) -> Agent:
         def critic(key: Key[Array, ""], num_inputs: int, num_outputs: int) -> Any:
             own = gru(key, num_inputs, num_outputs + action_values * game.num_actions[player])
-            head = Scaled(own.head, options.get("value_scale", 10.0))
+            head = ScaledLayer(own.head, options.get("value_scale", 10.0))
             return head if own_policy is None else Network(own.encoder, own.unit, head)
 
         return new_agent(key, game, player, own_policy or gru, critic)
@@ -186,15 +186,3 @@ def _learner(
         return (agent(first, 0), agent(second, 1)), (None, None)
 
     return Pair(initial=both, updates=(update, update), earlier_selves=(earlier, earlier))
-
-
-def clipped_adam(learning_rate: Any, max_norm: Any) -> optax.GradientTransformation:
-    """Adam of gradients that are shortened to a norm.
-
-    **Arguments:** the `learning_rate`; `max_norm`, to which longer gradients are shortened.
-    """
-    return optax.chain(optax.clip_by_global_norm(max_norm), optax.adam(learning_rate))
-
-
-def _named(name: str) -> Callable[[Game, int], Any]:
-    return lambda game, player: strategy(name, game, player)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lookax.evaluation.best_response import Exploitability
-from lookax.evaluation.league import Met, Standing, by_seed, earned, ranks
+from lookax.evaluation.league import Matches, Standing, by_seed, earned, ranks
 from lookax.evaluation.sides import Side
 from lookax.experiments.preset import Table
 from lookax.experiments.reports.agents import Cell, mean_and_half
@@ -32,7 +32,7 @@ class Places:
         return cls(ranks(average), ranks(worst))
 
 
-def league_cells(sides: Sequence[Side], met: Sequence[Sequence[Met]]) -> list[list[Cell]]:
+def league_cells(sides: Sequence[Side], met: Sequence[Sequence[Matches]]) -> list[list[Cell]]:
     """What agents of sides in rows earn with those in columns, mean over both seats, with intervals.
 
     **Arguments:** the `sides`; what came of all matches, `met`, by who sat in the first seat and who in the second.

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar, get_args
 
-from lookax.choices import CoinView, FirstOrderLearner, Initialiser, OptimiserName, RecurrentUnit
+from lookax.choices import CoinView, FirstOrderLearner, Initialiser, RecurrentUnit
 from lookax.errors import check, check_at_least, check_positive
 from lookax.experiments.settings.games import PlayedGame
 from lookax.experiments.settings.numbers import StaticFloat
@@ -54,11 +54,9 @@ class FirstOrderShaping(PlayedGame):
     epochs: int = 1
     """How many steps are taken with the same games."""
     learning_rate: float = 0.01
-    """Step size of the optimiser, of policies and critics."""
+    """Step size of Adam, of policies and critics."""
     linear_decay: bool = True
     """The step size falls linearly to zero over all updates; resumed with more, a run takes larger steps again."""
-    optimiser: OptimiserName = "adam"
-    """Optimiser of policies and critics."""
     max_gradient_norm: float = 10.0
     """Longer gradients are shortened to this."""
     gae_lambda: float = 0.9

@@ -1,19 +1,16 @@
 """Agents that shape each other by policy gradients alone: LOQA, Advantage Alignment, and PPO, which does not."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import optax
 from jaxtyping import Array, Key
 
 from lookax.errors import check
 from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
-from lookax.experiments.studies.exact_learners import OPTIMISERS
 from lookax.experiments.studies.played_game import PlayedGameStudy
-from lookax.games.game import Game
 from lookax.learners.learner import Metrics
+from lookax.learners.objectives.actor_critic import learning_optimiser
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves
 from lookax.learners.opponents.self_play import SelfPlay, SelfPlayState
@@ -23,10 +20,10 @@ from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.lookahead.optimiser import Optimiser
-from lookax.policies.mlp import Scaled
+from lookax.policies.mlp import ScaledLayer
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
-from lookax.policies.strategies import Strategy, strategy, strategy_names
+from lookax.policies.strategies import strategy_maker, strategy_names
 from lookax.rollouts.check_game import check_game
 
 
@@ -76,13 +73,14 @@ class FirstOrderShapingStudy(PlayedGameStudy):
     def update_of_agent(self) -> PolicyGradient:
         """How an agent learns."""
         settings = self.settings
+        all_steps = settings.total_updates * settings.steps * settings.epochs
         common: dict[str, Any] = {
             "play": self.play(),
             "optimiser": Optimiser(
-                CLIPPED[settings.optimiser],
+                learning_optimiser,
                 learning_rate=settings.learning_rate,
                 max_norm=settings.max_gradient_norm,
-                total_steps=settings.total_updates * settings.steps * settings.epochs if settings.linear_decay else 0,
+                total_steps=all_steps if settings.linear_decay else None,
             ),
             "discount": settings.discount,
             "gae_lambda": settings.gae_lambda,
@@ -91,7 +89,7 @@ class FirstOrderShapingStudy(PlayedGameStudy):
             "value_coefficient": settings.value_coefficient,
             "epochs": settings.epochs,
             "all_seats": settings.self_play,
-            "scripted_opponents": tuple(SCRIPTED[name] for name, _ in self._scripted()),
+            "scripted_opponents": tuple(strategy_maker(name) for name, _ in self._scripted()),
             "scripted_fractions": tuple(fraction for _, fraction in self._scripted()),
         }
         if settings.learner == "loqa":
@@ -139,7 +137,7 @@ class FirstOrderShapingStudy(PlayedGameStudy):
 
         num_actions = game.num_actions[player]
         critic = fresh(keys[1], 1 + num_actions if settings.learner == "loqa" else 1)
-        head = Scaled(critic.head, settings.value_scale)
+        head = ScaledLayer(critic.head, settings.value_scale)
         policy = fresh(keys[0], num_actions)
         return Agent(policy, head if settings.shared_encoder else Network(critic.encoder, critic.unit, head))
 
@@ -151,23 +149,3 @@ class FirstOrderShapingStudy(PlayedGameStudy):
     def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[None, None]]:
         keys = jax.random.split(key)
         return (self.first_agent(keys[0], 0), self.first_agent(keys[1], 1)), (None, None)
-
-
-def _with_clipping(make: Any) -> Any:
-    def made(learning_rate: Any, max_norm: Any, total_steps: int) -> optax.GradientTransformation:
-        rate = optax.linear_schedule(learning_rate, 0.0, total_steps) if total_steps else learning_rate
-        return optax.chain(optax.clip_by_global_norm(max_norm), make(rate))
-
-    return made
-
-
-CLIPPED = {name: _with_clipping(make) for name, make in OPTIMISERS.items()}
-"""Optimisers of gradients whose length is limited, by name; over a number of steps, if any, step sizes fall to zero."""
-
-
-def _named(name: str) -> Callable[[Game, int], Strategy]:
-    return lambda game, player: strategy(name, game, player)
-
-
-SCRIPTED = {name: _named(name) for name in ("always-defect", "tit-for-tat")}
-"""What makes fixed strategies, by name: each always the same function, as programs are compiled for it."""

@@ -14,7 +14,6 @@ from lookax.evaluation.against import check_seat
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
 from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.played_game import PlayedGameStudy
-from lookax.games.game import Game
 from lookax.imports import import_named
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
@@ -28,7 +27,7 @@ from lookax.policies.network import Network
 from lookax.policies.published.agent_files import is_agent_file, read_agent
 from lookax.policies.published.serialisation import deserialise
 from lookax.policies.recurrent import network
-from lookax.policies.strategies import Strategy, strategy, strategy_names
+from lookax.policies.strategies import strategy, strategy_maker, strategy_names
 from lookax.rollouts.check_game import check_game
 from lookax.training.constructors import PolicyFactory, new_agent
 
@@ -88,7 +87,7 @@ class RecurrentShapingStudy(PlayedGameStudy):
             keep_optimisers=self.settings.keep_optimisers,
             critic_after_loop=self.settings.critic_after_loop,
             tremble_probability=self.settings.tremble_probability,
-            scripted_opponent=None if self.settings.defector_fraction is None else _defector,
+            scripted_opponent=None if self.settings.defector_fraction is None else strategy_maker("always-defect"),
             scripted_fraction=self.settings.defector_fraction or 0.0,
         )
 
@@ -183,7 +182,3 @@ class RecurrentShapingStudy(PlayedGameStudy):
             raise BadInputError(f"opponent: {str(path)!r}: {reason}") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:
             raise BadInputError(f"opponent: {str(path)!r} cannot be read as a run's seed-….json ({reason})") from None
-
-
-def _defector(game: Game, player: int) -> Strategy:
-    return strategy("always-defect", game, player)

@@ -52,9 +52,9 @@ class AdvantageAlignment(PolicyGradient):
             others = others / deviation
 
         def aligned(
-            mine: Float[Array, " T"], others: Float[Array, "T J"], shapes: Float[Array, ""]
+            mine: Float[Array, " T"], others: Float[Array, "T J"], learns: Float[Array, ""]
         ) -> Float[Array, " T"]:
-            return aligned_advantages(mine, others, self.discount, self.weight * shapes)
+            return aligned_advantages(mine, others, self.discount, self.weight * learns)
 
-        aligned_of_all = jax.vmap(aligned, (1, 2, 0), 1)(mine, others, experience.shapes)
+        aligned_of_all = jax.vmap(aligned, (1, 2, 0), 1)(mine, others, experience.others_learn)
         return clipped_surrogate(log_probs, experience.log_probs[:, 0], aligned_of_all, self.clip)

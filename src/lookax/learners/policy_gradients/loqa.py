@@ -78,4 +78,4 @@ class LOQA(PolicyGradient):
         of_opponents = jax.vmap(of_opponent, (None, 1, 1, 2, 2), 1)
         of_all = jax.vmap(of_opponents, (1, 2, 2, 3, 3), 2)
         theirs = of_all(log_probs, returns, values, action_values, actions).sum(axis=1)
-        return mine * (log_probs + self.weight * experience.shapes * theirs)
+        return mine * (log_probs + self.weight * experience.others_learn * theirs)

@@ -19,11 +19,11 @@ from lookax.games.swapped_seats import SwappedSeats
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.policy_gradients.experience import Experience, unrolled
-from lookax.learners.policy_gradients.seats import check_looks_alike
+from lookax.learners.policy_gradients.symmetry import check_symmetric
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.policies.actor import Actor, actor_of, ends_of_parts
-from lookax.policies.mixture import Mixture, Substituted
+from lookax.policies.mixture import Mixture, Substitutes
 from lookax.policies.network import Network
 from lookax.policies.strategies import NEVER
 from lookax.rollouts.check_game import check_game
@@ -85,7 +85,7 @@ class PolicyGradient(eqx.Module):
             if (value := known(getattr(self, name))) is not None:
                 check_at_least(name, value, 0)
         if self.all_seats:
-            check_looks_alike(self.play.game)
+            check_symmetric(self.play.game)
         at_once = self.play.batch_size // self.play.num_microbatches
         rule = f"as many as opponents, each at least 1/{at_once} and together at most {at_once - 1}/{at_once}, as "
         rule += f"{at_once} games are played at once"
@@ -157,7 +157,7 @@ class PolicyGradient(eqx.Module):
         for seat, own in enumerate(agents):
             actor = actor_of(game, own.policy, seat)
             if seat != player and others:
-                actor = Substituted(actor, tuple(actor_of(game, other(seat), seat) for other in others), fractions)
+                actor = Substitutes(actor, tuple(actor_of(game, other(seat), seat) for other in others), fractions)
             actors.append(actor)
         games = self.play(constant(tuple(actors)), key)
         return in_microbatches(lambda agents, games: self._seen(player, agents, games, fractions), agents, games)
@@ -219,7 +219,7 @@ class PolicyGradient(eqx.Module):
         for seat, own in enumerate(agents):
             if seat == player or (self.shapes_others and _learns(own)):
                 self._check_critic(seat, own, outputs[seat].shape[1])
-        shapes = jnp.where(jnp.arange(batch) < learning, float(learns), 0.0)
+        others_learn = jnp.where(jnp.arange(batch) < learning, float(learns), 0.0)
 
         def of_seat(seat: int) -> Experience:
             observe = jax.vmap(jax.vmap(lambda state: self.play.game.observe(state, seat), -1, -1))
@@ -230,7 +230,7 @@ class PolicyGradient(eqx.Module):
                 _first(games.rewards, seat, 1),
                 _first(values[:, 0], seat, 1),
                 _first(values[:-1, 1:], seat, 2),
-                shapes,
+                others_learn,
                 games.weights,
             )
             return own if seat == player else jax.tree.map(lambda leaf: leaf[..., :present], own)

@@ -13,12 +13,12 @@ from lookax.errors import check, check_at_least
 from lookax.evaluation.best_response import (
     BATCH_SIZE,
     Exploitability,
-    Exploited,
+    Exploitation,
     best_responder,
     exploit,
     exploitability,
 )
-from lookax.evaluation.league import Met, Standing, meet, standings
+from lookax.evaluation.league import Matches, Standing, meet, standings
 from lookax.experiments.preset import Table
 from lookax.experiments.reports.agents import Cell, crossplay_table, draw_crossplay
 from lookax.experiments.reports.intervals import half_width
@@ -49,7 +49,7 @@ class Work:
     games: int
     updates: int = 0
 
-    def of(self, part: Sides) -> Met | Exploited:
+    def of(self, part: Sides) -> Matches | Exploitation:
         """Computes it."""
         key = jax.random.fold_in(jax.random.key(0), self.first)
         first = part.sides[self.first]
@@ -61,7 +61,7 @@ class Work:
             return meet(part.game, first, second, key, horizon=part.horizon, games=self.games)
 
 
-Engine = Callable[[Sequence[Path], Sides, Sequence[Work]], list[Met | Exploited]]
+Engine = Callable[[Sequence[Path], Sides, Sequence[Work]], list[Matches | Exploitation]]
 """Computes all parts of a league of the sides that are read from paths."""
 
 
@@ -79,7 +79,7 @@ class League:
     """
 
     part: Sides
-    met: Sequence[Sequence[Met]]
+    met: Sequence[Sequence[Matches]]
     games: int
     exploited: Sequence[Exploitability] | None
     updates: int
@@ -226,7 +226,7 @@ def run_league(paths: Sequence[Path], games: int, updates: int | None, engine: E
     terminal.say(f"written to {out}, drawn in {drawing}, every number in {numbers.file}")
 
 
-def here(paths: Sequence[Path], part: Sides, work: Sequence[Work]) -> list[Met | Exploited]:
+def here(paths: Sequence[Path], part: Sides, work: Sequence[Work]) -> list[Matches | Exploitation]:
     """Computes all in this process, one part after the other.
 
     **Arguments:** the `paths`, which are not read again; the sides that take `part`; the `work` to do.
@@ -248,7 +248,7 @@ def on_ray(address: str | None) -> Engine:
     check_ray_is_installed()
     import ray
 
-    def compute(paths: Sequence[Path], part: Sides, work: Sequence[Work]) -> list[Met | Exploited]:
+    def compute(paths: Sequence[Path], part: Sides, work: Sequence[Work]) -> list[Matches | Exploitation]:
         del part
         with ray_cluster(address, "begin the league again") as task:
             computing = task(_compute)
@@ -257,7 +257,7 @@ def on_ray(address: str | None) -> Engine:
     return compute
 
 
-def _compute(paths: tuple[Path, ...], work: Work) -> Met | Exploited:
+def _compute(paths: tuple[Path, ...], work: Work) -> Matches | Exploitation:
     compilation_cache.turn_on()
     return work.of(_read(paths))
 

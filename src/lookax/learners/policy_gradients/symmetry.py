@@ -10,7 +10,7 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.policies.published.seats import view_of
 
 
-def check_looks_alike(game: Any) -> None:
+def check_symmetric(game: Any) -> None:
     """Raises `ValueError` for a game that is not the same from all seats, as far as lookax can know it.
 
     The one-coin game must be seen from each player's own side; a matrix game besides has to be symmetric.
