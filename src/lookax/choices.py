@@ -37,8 +37,8 @@ Initialiser = Literal["pytorch", "lecun", "glorot", "orthogonal"]
 RecurrentUnit = Literal["gru", "none"]
 """What carries an agent's hidden state from step to step; none for an agent that sees the last step alone."""
 
-Baseline = Literal["critic", "zero", "none"]
-"""Advantages by a critic, by values of zero, or plain DiCE of rewards without any baseline."""
+Baseline = Literal["critic", "zero", "mean", "linear", "none"]
+"""A critic, zero, the mean of other games, or linear in hidden states; none: plain DiCE of rewards."""
 
 DivergenceWeights = Literal["uniform", "visitation"]
 """Weights of the states in KL divergences: all 1, or the share of discounted visits."""

@@ -119,7 +119,7 @@ class MixedActors(eqx.Module):
 
     def initial_hidden_state(self, batch_size: int) -> PyTree:
         """Each one's first hidden state in its part."""
-        ends = self._ends(batch_size)
+        ends = self.ends_of_parts(batch_size)
         return tuple(
             own.recurrence.initial_hidden_state(end - start)
             for own, start, end in zip(self.actors, ends[:-1], ends[1:], strict=True)
@@ -138,13 +138,14 @@ class MixedActors(eqx.Module):
 
     def parts(self, tree: PyTree) -> list[PyTree]:
         """Each one's part of arrays whose last axis is over games."""
-        ends = self._ends(jax.tree.leaves(tree)[0].shape[-1])
+        ends = self.ends_of_parts(jax.tree.leaves(tree)[0].shape[-1])
         return [
             jax.tree.map(lambda leaf, start=start, end=end: leaf[..., start:end], tree)
             for start, end in itertools.pairwise(ends)
         ]
 
-    def _ends(self, batch_size: int) -> list[int]:
+    def ends_of_parts(self, batch_size: int) -> list[int]:
+        """0, and where each one's part of B games ends."""
         return ends_of_parts(self.fractions, batch_size)
 
 

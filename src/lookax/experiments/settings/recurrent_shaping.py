@@ -47,9 +47,11 @@ class RecurrentShaping(PlayedGame):
     reversed_divergence: bool = False
     """KL of the present policy to the former one, instead of the other way round."""
     baseline: Baseline = "critic"
-    """Advantages by a critic, by values of zero, or plain DiCE of rewards without any baseline."""
+    """A critic, zero, the mean of other games, or linear in hidden states; none: plain DiCE of rewards."""
     gae_lambda: float = 1.0
     """λ of generalised advantages."""
+    dice_decay: float = 1.0
+    """How much of earlier steps Loaded DiCE keeps per step, in what is differentiated twice; 1 for all, as published."""
     critic_after_loop: bool = False
     """The critic learns after an update's steps, not along with them."""
     tremble_probability: float | None = None
@@ -118,7 +120,8 @@ class RecurrentShaping(PlayedGame):
         check_at_least("inner_steps", self.inner_steps, 0)
         if self.evaluation_horizon is not None:
             check_at_least("evaluation_horizon", self.evaluation_horizon, 1)
-        check(0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "between 0 and 1")
+        for name in ("gae_lambda", "dice_decay"):
+            check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
         for name in ("outer_beta", "inner_beta"):
             if (beta := getattr(self, name)) is not None:
                 check_at_least(name, beta, 0)

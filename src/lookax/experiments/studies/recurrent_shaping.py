@@ -64,6 +64,7 @@ class RecurrentShapingStudy(PlayedGameStudy):
         return SampledObjectives(
             discount=self.settings.discount,
             gae_lambda=self.settings.gae_lambda,
+            dice_decay=self.settings.dice_decay,
             baseline=self.settings.baseline,
             reversed_divergence=self.settings.reversed_divergence,
         )

@@ -11,11 +11,12 @@ from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 from lookax.categorical import kl_divergence
 from lookax.choices import Baseline
 from lookax.errors import check
-from lookax.policies.actor import Actor
+from lookax.policies.actor import Actor, MixedActors
 from lookax.policies.network import Network
 from lookax.rollouts.games import Games, observed_by, replayed
 from lookax.rollouts.microbatches import in_microbatches, mean_over_games
 from lookax.surrogates.advantages import discounted_returns, generalised_advantages
+from lookax.surrogates.baselines import linear_baseline, other_games_mean
 from lookax.surrogates.dice import dice, loaded_dice
 
 
@@ -76,7 +77,13 @@ class SampledObjectives(eqx.Module):
 
     - `discount`: γ.
     - `gae_lambda`: λ.
-    - `baseline`: Loaded DiCE with advantages by the agent's critic, or with values of zero; `"none"`: DiCE.
+    - `dice_decay`: the decay of [`loaded_dice`][lookax.surrogates.dice.loaded_dice], which matters to what is
+      differentiated twice; 1 for unbiased derivatives of every order, 0 for
+      [`lvc`][lookax.surrogates.on_policy.lvc].
+    - `baseline`: of Loaded DiCE, by the agent's `"critic"`; `"zero"`; the `"mean"` of the
+      [other games][lookax.surrogates.baselines.other_games_mean]; or
+      [`"linear"`][lookax.surrogates.baselines.linear_baseline] in the player's hidden state. With the last two, what
+      would come after the last step counts as nothing. `"none"`: DiCE without any, and without λ and decay.
     - `reversed_divergence`: D(π, θ) is KL(θ ‖ π) instead of KL(π ‖ θ).
 
     **Raises:** `ValueError` for an unknown baseline.
@@ -85,6 +92,7 @@ class SampledObjectives(eqx.Module):
     _: dataclasses.KW_ONLY
     discount: ScalarLike
     gae_lambda: ScalarLike = 1.0
+    dice_decay: ScalarLike = 1.0
     baseline: Baseline = eqx.field(static=True, default="critic")
     reversed_divergence: bool = eqx.field(static=True, default=False)
 
@@ -122,9 +130,8 @@ class SampledObjectives(eqx.Module):
                 for actor, *played in zip(actors, games.hidden_states, games.outputs, strict=True)
             ]
             taken = _taken(log_probs[0][:-1], games.actions[:, 0]) + _taken(log_probs[1][:-1], games.actions[:, 1])
-            objective = (
-                self._surrogate(taken, games.rewards[:, player], microbatch.outputs.get("critic")) @ games.weights
-            )
+            values = self._values(actors, player, microbatch)
+            objective = self._surrogate(taken, games.rewards[:, player], values) @ games.weights
             if beta is None or "reference" not in microbatch.outputs:
                 return objective
             reference = jax.nn.log_softmax(microbatch.outputs["reference"], axis=1)
@@ -177,23 +184,38 @@ class SampledObjectives(eqx.Module):
 
         return mean_over_games(of_microbatch, actor, observed)
 
-    def _surrogate(
-        self, log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], values: Float[Array, "_ V B"] | None
-    ) -> Float[Array, " B"]:
-        if self.baseline == "critic" and values is not None:
-            baseline = values[:, 0]
-        else:
-            baseline = jnp.zeros((rewards.shape[0] + 1, rewards.shape[1]))
+    def _values(self, actors: tuple[Actor, ...], player: int, microbatch: Observed) -> Float[Array, "_ B"]:
+        """V(s₀) … V(s_T), constant to derivatives."""
+        games = microbatch.games
+        rewards = games.rewards[:, player]
+        nothing = jnp.zeros((1, rewards.shape[1]), rewards.dtype)
+        if self.baseline == "critic" and "critic" in microbatch.outputs:
+            return microbatch.outputs["critic"][:, 0]
+        if self.baseline not in ("mean", "linear"):
+            return jnp.repeat(nothing, len(rewards) + 1, axis=0)
+        returns = jax.vmap(lambda own: discounted_returns(own, self.discount), 1, 1)(rewards)
+        kinds = [actor.ends_of_parts(rewards.shape[1]) for actor in actors if isinstance(actor, MixedActors)]
+        ends = kinds[0] if kinds else [0, rewards.shape[1]]
+        if self.baseline == "mean":
+            return jnp.concatenate([other_games_mean(returns, ends), nothing])
+        remembered = [leaf[:-1] for leaf in jax.tree.leaves(games.hidden_states[player]) if eqx.is_inexact_array(leaf)]
+        features = [leaf.reshape(len(leaf), -1, leaf.shape[-1]) for leaf in remembered]
+        return jnp.concatenate(
+            [linear_baseline(jnp.concatenate(features, axis=1), returns, self.discount, ends), nothing]
+        )
 
+    def _surrogate(
+        self, log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], values: Float[Array, "_ B"]
+    ) -> Float[Array, " B"]:
         def of_one(
             log_probs: Float[Array, " T"], rewards: Float[Array, " T"], values: Float[Array, " T+1"]
         ) -> Float[Array, ""]:
             if self.baseline == "none":
                 return dice(log_probs, rewards, self.discount)
             advantages = generalised_advantages(rewards, values, self.discount, self.gae_lambda)
-            return loaded_dice(log_probs, advantages, self.discount)
+            return loaded_dice(log_probs, advantages, self.discount, self.dice_decay)
 
-        return jax.vmap(of_one, in_axes=1)(log_probs, rewards, baseline)
+        return jax.vmap(of_one, in_axes=1)(log_probs, rewards, values)
 
     def _divergence(self, reference: Float[Array, "T A B"], log_probs: Float[Array, "T A B"]) -> Float[Array, " B"]:
         p, q = (log_probs, reference) if self.reversed_divergence else (reference, log_probs)
