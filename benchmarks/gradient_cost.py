@@ -10,6 +10,7 @@ eight seeds learn. What is measured already is read from the JSON file.
 
 import argparse
 import dataclasses
+import itertools
 import json
 import math
 import time
@@ -77,7 +78,9 @@ def pairs() -> dict[str, tuple[Agent, Agent]]:
             state, _ = update(jax.random.fold_in(key, number), state)
         for name, wanted in UPDATES.items():
             if wanted == number:
-                scores = {name: np.round(np.asarray(value, float), 3).tolist() for name, value in evaluate(key, state).items()}
+                scores = {
+                    name: np.round(np.asarray(value, float), 3).tolist() for name, value in evaluate(key, state).items()
+                }
                 print(name, scores, flush=True)
                 found[name] = state.agents
     return found
@@ -117,9 +120,7 @@ def measured(steps: int, estimator: str, batch: int, agents: Mapping[str, Any], 
             row[measure] = round(float(getattr(found, measure)), 4)
             row[f"{measure}_standard_error"] = round(float(getattr(found, f"{measure}_standard_error")), 4)
         row["relative_squared_bias"] = round(float(found.squared_bias) * size / length, 4)
-        row["relative_squared_bias_standard_error"] = round(
-            float(found.squared_bias_standard_error) * size / length, 4
-        )
+        row["relative_squared_bias_standard_error"] = round(float(found.squared_bias_standard_error) * size / length, 4)
         print(row, flush=True)
         rows.append(row)
     return rows
@@ -133,7 +134,7 @@ def cost_at(rows: Sequence[Mapping[str, Any]], correlation: float) -> float:
     rows = sorted(rows, key=lambda row: row["cpu_milliseconds"])
     if rows[0]["correlation"] >= correlation:
         return rows[0]["cpu_milliseconds"]
-    for before, after in zip(rows[:-1], rows[1:], strict=True):
+    for before, after in itertools.pairwise(rows):
         if before["correlation"] < correlation <= after["correlation"]:
             part = (correlation - before["correlation"]) / (after["correlation"] - before["correlation"])
             return before["cpu_milliseconds"] * (after["cpu_milliseconds"] / before["cpu_milliseconds"]) ** part

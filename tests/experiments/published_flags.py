@@ -125,6 +125,7 @@ def pola_dice(flags: Namespace) -> Fields:
         "reversed_divergence": flags.rev_kl,
         "baseline": "none" if flags.no_baseline else "zero" if flags.zero_vals else "critic",
         "gae_lambda": flags.gae_lambda,
+        "dice_decay": 1.0,
         "critic_after_loop": flags.val_update_after_loop,
         "tremble_probability": None,
         "defector_fraction": None,

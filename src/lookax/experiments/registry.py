@@ -46,6 +46,7 @@ FIGURES: dict[str, Figure] = {
         pola_figure3.FIGURE,
         pola_figure4.FIGURE,
         pola_figure4.LAPTOP_FIGURE,
+        pola_figure4.FEW_GAMES_FIGURE,
         pola_figure5.FIGURE,
         pola_figure5.LAPTOP_FIGURE,
         pola_b16.FIGURE,
@@ -57,9 +58,9 @@ FIGURES: dict[str, Figure] = {
     )
 }
 
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in (*ipd.PRESETS, *gmrl_atari.ATARI)} | {
-    preset.name: preset for figure in FIGURES.values() for preset in figure.presets
-}
+PRESETS: dict[str, Preset] = {
+    preset.name: preset for preset in (*ipd.PRESETS, *gmrl_atari.ATARI, pola_figure4.PUBLISHED_SCALE_FEW_GAMES)
+} | {preset.name: preset for figure in FIGURES.values() for preset in figure.presets}
 
 ORIGINS: dict[str, str] = {}
 """Where those that are not lookax's come from, by name: a module, a file, or an interactive session."""

@@ -42,6 +42,16 @@ LOLA = dataclasses.replace(
     total_updates=20_001,
 )
 
+FEW_GAMES = {"baseline": "linear", "dice_decay": 0.8, "gae_lambda": 0.9}
+"""Advantages without a critic, with less variance, so that fewer games will do."""
+
+PUBLISHED_SCALE_FEW_GAMES = Preset(
+    f"{PREFIX}-pola-dice-few-games",
+    "POLA-DiCE from few games, iterated prisoner's dilemma, at the scale of the paper",
+    dataclasses.replace(POLA, batch_size=64, **FEW_GAMES),
+    run_reports.RECURRENT,
+)
+
 PRESETS = tuple(
     Preset(f"{PREFIX}-{name}", f"{description}, iterated prisoner's dilemma", settings, run_reports.RECURRENT)
     for name, description, settings in (
@@ -73,34 +83,57 @@ LAPTOP_POLA = RecurrentShaping(
     total_updates=100,
     seeds=8,
 )
+LAPTOP_FEW_GAMES = dataclasses.replace(LAPTOP_POLA, batch_size=32, **FEW_GAMES)
 LAPTOP_POLA_OM = dataclasses.replace(LAPTOP_POLA, opponent_model=True)
 LAPTOP_LOLA = dataclasses.replace(LAPTOP_POLA, outer_steps=1, learning_rate=0.005, outer_beta=None, total_updates=1000)
 
 TREMBLING = {"tremble_probability": 0.05, "defector_fraction": 0.125}
 
-LAPTOP_PRESETS = tuple(
-    Preset(
+
+def _laptop(name: str, description: str, settings: RecurrentShaping) -> Preset:
+    return Preset(
         f"{PREFIX}-laptop-{name}",
         f"{description}, iterated prisoner's dilemma, small",
         settings,
         run_reports.RECURRENT,
     )
-    for name, description, settings in (
-        ("pola-dice", "POLA-DiCE", LAPTOP_POLA),
-        ("pola-om", "POLA-DiCE with models of the opponent", LAPTOP_POLA_OM),
-        (
-            "pola-dice-tremble-defectors",
-            "POLA-DiCE with random actions now and then and some games against a defector",
-            dataclasses.replace(LAPTOP_POLA, **TREMBLING),
+
+
+LAPTOP_PRESETS = (
+    _laptop("pola-dice", "POLA-DiCE", LAPTOP_POLA),
+    _laptop("pola-om", "POLA-DiCE with models of the opponent", LAPTOP_POLA_OM),
+    _laptop(
+        "pola-dice-tremble-defectors",
+        "POLA-DiCE with random actions now and then and some games against a defector",
+        dataclasses.replace(LAPTOP_POLA, **TREMBLING),
+    ),
+    _laptop(
+        "pola-om-tremble-defectors",
+        "POLA-DiCE with models, random actions now and then and some games against a defector",
+        dataclasses.replace(LAPTOP_POLA_OM, **TREMBLING),
+    ),
+    _laptop("lola-dice", "LOLA-DiCE", LAPTOP_LOLA),
+    _laptop("naive", "naive learners", dataclasses.replace(LAPTOP_LOLA, inner_steps=0)),
+)
+
+FEW_GAMES_FIGURE = Figure(
+    "pola-few-games",
+    "POLA with memory from few games and estimators of less variance, beside the published estimator, small",
+    (
+        LAPTOP_PRESETS[0],
+        LAPTOP_PRESETS[2],
+        _laptop("pola-dice-few-games", "POLA-DiCE from few games", LAPTOP_FEW_GAMES),
+        _laptop(
+            "pola-dice-few-games-tremble-defectors",
+            "POLA-DiCE from few games, with random actions now and then and some games against a defector",
+            dataclasses.replace(LAPTOP_FEW_GAMES, **TREMBLING),
         ),
-        (
-            "pola-om-tremble-defectors",
-            "POLA-DiCE with models, random actions now and then and some games against a defector",
-            dataclasses.replace(LAPTOP_POLA_OM, **TREMBLING),
-        ),
-        ("lola-dice", "LOLA-DiCE", LAPTOP_LOLA),
-        ("naive", "naive learners", dataclasses.replace(LAPTOP_LOLA, inner_steps=0)),
-    )
+    ),
+    Report(
+        "lookax.experiments.reports.recurrent:draw_by_environment_steps",
+        "lookax.experiments.reports.recurrent:score_table",
+        run_reports.RECURRENT.headline,
+    ),
 )
 
 LAPTOP_FIGURE = Figure(

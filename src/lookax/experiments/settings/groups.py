@@ -40,8 +40,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "outer_entropy_coefficient", "outer_kl_coefficient", "bootstrap_step_size",
     ),
     "critic and advantages": (
-        "baseline", "gae_lambda", "dice_decay", "value_noise", "critic_target", "critic_learning_rate", "critic_after_loop",
-        "critic_discount_constant", "critic_lambda", "value_coefficient", "value_scale", "entropy_coefficient",
+        "baseline", "gae_lambda", "dice_decay", "value_noise", "critic_target", "critic_learning_rate",
+        "critic_after_loop", "critic_discount_constant", "critic_lambda", "value_coefficient", "value_scale",
+        "entropy_coefficient",
     ),
     "recording": (
         "checkpoint_minutes", "checkpoint_updates", "keep_last", "keep_every", "wandb_project", "out",

@@ -51,7 +51,7 @@ class RecurrentShaping(PlayedGame):
     gae_lambda: float = 1.0
     """λ of generalised advantages."""
     dice_decay: float = 1.0
-    """How much of earlier steps Loaded DiCE keeps per step, in what is differentiated twice; 1 for all, as published."""
+    """How much of the past Loaded DiCE keeps per step in what is differentiated twice; 1 for all, as published."""
     critic_after_loop: bool = False
     """The critic learns after an update's steps, not along with them."""
     tremble_probability: float | None = None
