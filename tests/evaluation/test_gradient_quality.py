@@ -79,6 +79,12 @@ def test_pytrees_iterates_and_batches():
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)
 
 
+def test_estimates_without_iterates_in_batches_that_divide_them():
+    whole, pieces = (gradient_quality(EXACT, noisy(OFFSET), jax.random.key(1), 6, batch_size=n) for n in (None, 3))
+    for mine, theirs in zip(jax.tree.leaves(pieces), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+
+
 def test_an_exact_estimate_is_perfect():
     quality = quality_of(EXACT, lambda _: EXACT, 0, 5)
     np.testing.assert_allclose(

@@ -102,16 +102,12 @@ def gradient_quality(
     if batch_size is not None:
         check_at_least("batch_size", batch_size, 1)
 
-    def flat_sample(key):
-        return _flat(sample(key), has_iterates)
-
     _check_alike(jax.eval_shape(lambda: exact), jax.eval_shape(sample, key))
     keys = jax.random.split(key, n)
     exact, exact_iterates = _flat(exact, has_iterates)
-    if batch_size is None:
-        estimates, iterates = jax.vmap(flat_sample)(keys)
-    else:
-        estimates, iterates = jax.lax.map(flat_sample, keys, batch_size=batch_size)
+    sampled = jax.vmap(sample)(keys) if batch_size is None else jax.lax.map(sample, keys, batch_size=batch_size)
+    # Made flat after the loop, which cannot stack the empty array that stands for no iterates.
+    estimates, iterates = jax.vmap(lambda own: _flat(own, has_iterates))(sampled)
     distances = jnp.mean((iterates - exact_iterates) ** 2, axis=-1)
 
     def spread(of: _Moments):
