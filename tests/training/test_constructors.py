@@ -12,6 +12,7 @@ import pytest
 import lookax as lx
 from lookax.experiments.registry import PRESETS
 from lookax.experiments.studies.study import study_of
+from lookax.learners.pola_dice import POLADiCEUpdate
 
 KEY = jax.random.key(0)
 
@@ -56,6 +57,15 @@ def test_pola_dice_is_that_of_the_laptop_presets(game):
     assert ours.play.horizon == theirs.play.horizon
     state = learner.init(KEY)
     assert jax.tree.map(jnp.shape, state.agents) == jax.tree.map(jnp.shape, update.init(KEY).agents)
+
+
+def test_pola_dice_without_a_critic_is_that_of_few_games(game):
+    pair = lx.pola_dice(game, baseline="linear", gae_lambda=0.9, dice_decay=0.8)
+    study: Any = study_of(PRESETS["pola-figure4-laptop-pola-dice-few-games"].settings)
+    [update, _] = pair.updates
+    assert isinstance(update, POLADiCEUpdate)
+    assert update.objectives == study.objectives()
+    assert [agent.critic for agent in pair.init(KEY).agents] == [None, None]
 
 
 def test_policies_critics_and_players_are_drawn_apart(game):

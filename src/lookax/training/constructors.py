@@ -7,7 +7,7 @@ import jax
 import optax
 from jaxtyping import Array, Key, ScalarLike
 
-from lookax.choices import GameEstimator, PolicyKind
+from lookax.choices import Baseline, GameEstimator, PolicyKind
 from lookax.errors import check
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Game
@@ -166,6 +166,9 @@ def pola_dice(
     inner_learning_rate: ScalarLike = 0.1,
     inner_critic_learning_rate: ScalarLike = 0.01,
     inner_beta: ScalarLike | None = None,
+    baseline: Baseline = "critic",
+    gae_lambda: ScalarLike = 1.0,
+    dice_decay: ScalarLike = 1.0,
     hidden_size: int = 16,
     policy: PolicyFactory | None = None,
 ) -> Pair:
@@ -187,6 +190,9 @@ def pola_dice(
     - `outer_steps`, `outer_beta`: M of them; β of its KL divergence, `None` for no such term.
     - `inner_steps`, `inner_learning_rate`, `inner_critic_learning_rate`, `inner_beta`: the opponent's K plain gradient
       steps.
+    - `baseline`, `gae_lambda`, `dice_decay`: of advantages, λ, and how much of the past Loaded DiCE keeps, as of
+      [`SampledObjectives`][lookax.learners.objectives.sampled_objectives.SampledObjectives]. With
+      `baseline="linear"` there is no critic, and fewer games will do.
     - `hidden_size`: of GRU networks, the critics' too.
     - `policy`: `make(key, num_inputs, num_outputs)`, for policies other than those networks.
 
@@ -195,7 +201,9 @@ def pola_dice(
     """
     agent = POLADiCEUpdate(
         play=Play(game=game, horizon=horizon, batch_size=batch_size),
-        objectives=SampledObjectives(discount=discount),
+        objectives=SampledObjectives(
+            discount=discount, gae_lambda=gae_lambda, dice_decay=dice_decay, baseline=baseline
+        ),
         optimiser=Optimiser(optax.adam, learning_rate=learning_rate),
         critic_optimiser=Optimiser(optax.adam, learning_rate=critic_learning_rate),
         lookahead=_one_step(inner_learning_rate, inner_steps),
@@ -214,7 +222,7 @@ def pola_dice(
         make = policy or gru
 
         def agent(key: Key[Array, ""], player: int) -> Agent:
-            return new_agent(key, game, player, make, gru)
+            return new_agent(key, game, player, make, gru if baseline == "critic" else None)
 
         return (agent(first, 0), agent(second, 1)), (agent(of_models[0], 1), agent(of_models[1], 0))
 
