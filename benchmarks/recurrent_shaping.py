@@ -54,7 +54,7 @@ def compiled(experiment: RecurrentShaping, lanes: int = 1) -> tuple[Any, Any]:
     if lanes > 1:
         state = jax.jit(jax.vmap(study.init))(jax.random.split(key, lanes))
         return jax.jit(jax.vmap(work, (None, 0))).lower(key, state).compile(), state
-    state = study.init(key)
+    state = jax.jit(study.init)(key)
     with games_over(NamedSharding(Mesh(np.array(jax.devices()), ("games",)), PartitionSpec("games"))):
         return jax.jit(work).lower(key, state).compile(), state
 
