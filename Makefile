@@ -63,7 +63,7 @@ test-lowest: install ## the tests with the lowest versions that pyproject.toml a
 	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e . --group dev
 	.venv-lowest/bin/pytest -n 2 --dist loadfile
 
-bench: install ## speed and memory, side by side with the figures of the original code
+bench: install ## speed and memory on this machine, and what is recorded beside the original codes
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.recurrent_shaping

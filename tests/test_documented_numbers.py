@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import figure3, gmrl_ipd, gmrl_tabular, recurrent_shaping
+from benchmarks import figure3, gmrl_ipd, gmrl_tabular, recorded
 from lookax.experiments import registry
 from lookax.experiments.figures import pola_figure4, pola_figure5
 from lookax.experiments.presets.pola_figure3 import FACTORS, PANELS
@@ -130,49 +130,64 @@ def test_as_many_tabular_settings_have_a_reference_as_pages_say():
     assert f"All {number} settings agree" in _flat("results/gradient-bias.md")
 
 
-@pytest.mark.parametrize(
-    ("title", "seconds"),
-    [
-        ("a run of POLA, Figure 3, tabular, factor 1.33", figure3.ORIGINAL["pola-figure3-pola-tabular-1.33"]),
-        ("the same with an MLP", figure3.ORIGINAL["pola-figure3-pola-mlp-1.33"]),
-        (
-            "20 estimates of MAML-RL's gradient in each of 3 MDPs, Loaded DiCE",
-            (gmrl_tabular.ORIGINAL["gmrl-tabular-decompose-loaded-dice-lll-32"], 1),
-        ),
-        ("an update of LOLA-DiCE, 128 games a part", (gmrl_ipd.ORIGINAL["gmrl-ipd-original"], 1)),
-        ("the same, off-policy, replay buffer of 1024 games", (gmrl_ipd.ORIGINAL["gmrl-ipd-off-policy"], 1)),
-    ],
-)
-def test_seconds_of_the_pytorch_codes_are_those_of_the_benchmarks(title, seconds):
-    ours, original, speed_up = map(_number, _row("results/speed.md", title))
-    assert original == pytest.approx(seconds[0] / seconds[1], rel=0.02)
-    # Seconds of ours are rounded to two digits.
-    assert speed_up == pytest.approx(original / ours, rel=0.05)
+def test_speed_beside_the_original_codes_is_what_is_recorded():
+    of_jax = [row for row in _rows("results/speed.md") if len(row) == len(recorded.JAX_COLUMNS)]
+    assert of_jax[0] == list(recorded.JAX_COLUMNS)
+    assert of_jax[2:] == [recorded.jax_cells(row) for row in recorded.rows("jax")]
+    of_pytorch = [row for row in _rows("results/speed.md") if len(row) == len(recorded.PYTORCH_COLUMNS)]
+    start = of_pytorch.index(list(recorded.PYTORCH_COLUMNS)) + 2
+    both = [row for row in recorded.rows("pytorch") if row["lookax"] is not None]
+    assert of_pytorch[start : start + len(both)] == [recorded.pytorch_cells(row) for row in both]
 
 
-@pytest.mark.parametrize(
-    ("title", "case"),
-    [
-        ("prisoner's dilemma, POLA-DiCE (batch 2000, two inner steps)", "IPD POLA-DiCE"),
-        ("coin game, POLA-DiCE (batch 1000, four inner steps)", "coin POLA-DiCE"),
-        ("prisoner's dilemma, LOLA-DiCE (batch 2000)", "IPD LOLA-DiCE"),
-        ("a batch of games for the opponent model", "IPD opponent model"),
-    ],
-)
-def test_speed_and_ram_of_the_jax_code_are_those_of_the_benchmarks(title, case):
-    wall, _, mib = recurrent_shaping.CASES[case][2]
-    ours, original, speed_up, _, original_mib = map(_number, _row("results/speed.md", title))
-    assert (original, original_mib) == (wall, mib)
-    assert speed_up == pytest.approx(original / ours, rel=0.05)
-
-
-def test_the_readme_says_what_the_table_of_speed_says():
-    ours, original, _, mib, original_mib = map(
-        _number, _row("results/speed.md", "prisoner's dilemma, POLA-DiCE (batch 2000, two inner steps)")
+def test_recorded_speed_says_where_and_when():
+    for row in recorded.rows("jax"):
+        assert row["preset"] in registry.PRESETS
+        assert row["machine"]
+        assert row["original_mib"] > 0
+        least, median, most = (row["ratio"][name] for name in ("least", "median", "most"))
+        assert least <= (least if median is None else median) <= most
+        assert row["pairs"] is None or row["pairs"] > 0
+        assert row["date"] is None or re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", row["date"])
+    presets = [row["preset"] for row in recorded.rows("pytorch")]
+    assert sorted(presets) == sorted(
+        figure3.PRESETS_MEASURED + gmrl_ipd.PRESETS_MEASURED + gmrl_tabular.PRESETS_MEASURED
     )
-    assert "takes a third of the original JAX code's time and a sixth of its RAM" in _flat("README.md")
-    assert ours / original == pytest.approx(1 / 3, rel=0.15)
-    assert mib / original_mib == pytest.approx(1 / 6, rel=0.1)
+
+
+def test_a_new_row_needs_no_more_than_the_file(monkeypatch):
+    row = {"case": "a case", "preset": "ipd-lola", "machine": "a machine", "date": "2026-08-01", "pairs": 7}
+    row |= {"ratio": {"least": 1.0, "median": 1.5, "most": 2.0}, "original_mib": None}
+    shown = ["a case", "1.0–2.0×", "1.5×", "7", "not recorded", "a machine", "2026-08-01"]
+    assert recorded.jax_cells(row) == shown
+    monkeypatch.setattr(recorded, "rows", lambda kind: [row])
+    assert recorded.jax_table().row_count == 1
+
+
+def test_whole_runs_follow_from_the_seconds_of_a_step():
+    for preset, title, unit in (
+        ("pola-figure4-pola-dice", "prisoner's dilemma, POLA-DiCE (batch 2000, two inner steps)", 3600),
+        ("pola-figure5-pola-dice", "coin game, POLA-DiCE (batch 1000, four inner steps)", 86400),
+    ):
+        (seconds,) = [float(row[1]) for row in _rows("results/speed.md") if row[0] == title and len(row) == 3]
+        settings = registry.PRESETS[preset].settings
+        steps, one_seed, _ = _row("results/speed.md", preset)
+        assert steps == f"{settings.total_updates} × {settings.outer_steps}"
+        total = 2 * settings.total_updates * settings.outer_steps * seconds
+        assert _number(one_seed) == pytest.approx(total / unit, rel=0.15)
+
+
+def test_the_readme_says_what_is_recorded_of_speed():
+    by_preset = {row["preset"]: row for row in recorded.rows("jax")}
+    ipd, coins = by_preset["pola-figure4-pola-dice"], by_preset["pola-figure5-pola-dice"]
+    assert (
+        f"{recorded.spread(ipd)} as fast in the prisoner's dilemma and {recorded.spread(coins)} in the coin game"
+        in _flat("README.md")
+    )
+    assert "It needs a fifth of the RAM" in _flat("README.md")
+    for row in (ipd, coins):
+        (mib,) = [float(own[2]) for own in _rows("results/speed.md") if own[0] == row["case"] and len(own) == 3]
+        assert mib / row["original_mib"] == pytest.approx(1 / 5, rel=0.1)
 
 
 def test_correlations_of_lola_dice_are_the_same_on_all_pages():

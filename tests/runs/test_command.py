@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import re
+from importlib import metadata
 
 import numpy as np
 import pytest
 import yaml
 
+from lookax import __version__
 from lookax.cli import main
 from lookax.experiments.preset import Collection, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, ORIGINS, PRESETS
@@ -17,6 +19,7 @@ from lookax.runs.arguments import described_fields, parse
 from lookax.runs.commands.execute import run_preset
 from lookax.runs.commands.terminal import print_table
 from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.provenance import provenance
 from lookax.runs.storage.run import Recording, Run
 
 QUICK = ["ipd-lola", "--seeds", "2", "--total-updates", "3"]
@@ -39,6 +42,20 @@ def test_run_leaves_a_complete_folder(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "TFT found" in printed
     assert str(out) in printed
+
+
+def test_lookax_need_not_be_installed_to_run(monkeypatch):
+    of_packages = metadata.version
+
+    def version(package):
+        if package == "lookax":
+            raise metadata.PackageNotFoundError(package)
+        return of_packages(package)
+
+    monkeypatch.setattr(metadata, "version", version)
+    versions = provenance(devices=False)["versions"]
+    assert versions["lookax"] == __version__
+    assert versions["jax"] == of_packages("jax")
 
 
 def test_final_policies_start_the_next_run(tmp_path):

@@ -2,6 +2,7 @@ import dataclasses
 from typing import ClassVar, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -139,3 +140,29 @@ def test_every_seed_draws_by_itself_and_is_always_evaluated_by_the_same_key():
     np.testing.assert_array_equal(lanes.fetch(lanes.evaluate(state))["evaluation"], evaluation)
     keys = [*starts, *metrics["update"].reshape(4, -1), *evaluation]
     assert len({tuple(key.tolist()) for key in keys}) == 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts(Draws):
+    """Settings of no numbers."""
+
+    study: ClassVar[str] = "tests.runs.test_lanes:CountsStudy"
+
+
+class CountsStudy(DrawsStudy):
+    """A study whose first state has a weak type, and whose later ones have none."""
+
+    def init(self, key):
+        return {"count": jnp.asarray(0)}
+
+    def update(self, key, state):
+        return {"count": state["count"] + jnp.int32(1)}, {}
+
+
+def test_a_first_state_has_the_types_of_later_ones():
+    lanes = Lanes([Counts()])
+    first, _ = lanes.start()
+    later, _ = lanes.step(1, first)
+    assert jax.eval_shape(CountsStudy(Counts()).init, jax.random.key(0))["count"].weak_type
+    assert [leaf.aval for leaf in jax.tree.leaves(first)] == [leaf.aval for leaf in jax.tree.leaves(later)]
+    assert lanes.fetch(later)["count"].tolist() == [1, 1]

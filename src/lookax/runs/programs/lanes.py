@@ -189,8 +189,16 @@ def _of_the_first(metrics: Rounds) -> Rounds:
 
 
 def _as_data(state: PyTree) -> PyTree:
-    """Typed keys as the numbers that they are made of."""
-    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _implementation(leaf) else leaf, state)
+    """Typed keys as the numbers that they are made of, and no weak types.
+
+    A first state may have weak types where later ones have none. The program would then be compiled twice.
+    """
+    return jax.tree.map(
+        lambda leaf: (
+            jax.random.key_data(leaf) if _implementation(leaf) else jax.lax.convert_element_type(leaf, leaf.dtype)
+        ),
+        state,
+    )
 
 
 def _implementation(leaf: Any) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import jax
 
+from lookax import __version__
+
 PACKAGES = (
-    "lookax",
     "jax",
     "jaxlib",
     "equinox",
@@ -33,7 +34,8 @@ def provenance(*, devices: bool) -> dict[str, Any]:
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {package: metadata.version(package) for package in PACKAGES},
+        # lookax itself may be on the path without being installed.
+        "versions": {"lookax": __version__} | {package: metadata.version(package) for package in PACKAGES},
         "revision": _revision(),
     } | ({"devices": [device.device_kind for device in jax.devices()]} if devices else {})
 
