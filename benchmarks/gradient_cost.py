@@ -3,9 +3,10 @@
     python -m benchmarks.gradient_cost OUT.json [--draw FILE.png]
 
 At three pairs of agents of the laptop preset, before any learning, on the way, and reciprocal, estimates are compared
-with a mean over 2²⁰ games, those of the inner steps included. At the start of an update the divergence has no gradient:
-LOLA-DiCE's and POLA-DiCE's are the same. CPU-seconds are those of an estimate where eight are computed at once, as
-eight seeds learn. What is measured already is read from the JSON file.
+with a mean over 2²⁰ games, those of the inner steps included. With a critic the return goes on after the last step, by
+its value there, so estimates with a critic have a reference of their own, by Loaded DiCE with it. At the start of an
+update the divergence has no gradient: LOLA-DiCE's and POLA-DiCE's are the same. CPU-seconds are those of an estimate
+where eight are computed at once, as eight seeds learn. What is measured already is read from the JSON file.
 """
 
 import argparse
@@ -86,9 +87,15 @@ def pairs() -> dict[str, tuple[Agent, Agent]]:
     return found
 
 
-def reference_of(steps: int, agents: tuple[Agent, Agent]) -> Any:
+def has_critic(estimator: str) -> bool:
+    """Whether a critic gives its advantages."""
+    return "baseline" not in ESTIMATORS[estimator]
+
+
+def reference_of(steps: int, critic: bool, agents: tuple[Agent, Agent]) -> Any:
     """The gradient, the mean over many large batches."""
-    settings = dataclasses.replace(SETTINGS, inner_steps=steps, batch_size=REFERENCE_BATCH, baseline="mean")
+    baseline = "critic" if critic else "mean"
+    settings = dataclasses.replace(SETTINGS, inner_steps=steps, batch_size=REFERENCE_BATCH, baseline=baseline)
     gradient, total = jax.jit(gradient_of(settings)), None
     number = math.ceil(REFERENCE_GAMES / REFERENCE_BATCH / (steps + 1))
     for key in jax.random.split(jax.random.key(0), number):
@@ -99,7 +106,7 @@ def reference_of(steps: int, agents: tuple[Agent, Agent]) -> Any:
 
 
 def measured(steps: int, estimator: str, batch: int, agents: Mapping[str, Any], references: Any) -> list[dict]:
-    """A row for each pair of agents."""
+    """A row for each pair of agents, whose `references` are given by their names."""
     settings = dataclasses.replace(SETTINGS, inner_steps=steps, batch_size=batch, **ESTIMATORS[estimator])
     gradient, number = gradient_of(settings), ESTIMATES[batch]
 
@@ -107,15 +114,15 @@ def measured(steps: int, estimator: str, batch: int, agents: Mapping[str, Any], 
         return gradient_quality(exact, lambda key: gradient(*pair, key), key, number, batch_size=AT_ONCE)
 
     first = next(iter(agents))
-    program = eqx.filter_jit(quality).lower(agents[first], references[first, steps], jax.random.key(1)).compile()
+    program = eqx.filter_jit(quality).lower(agents[first], references[first], jax.random.key(1)).compile()
     rows = []
     for name, pair in agents.items():
         began = time.process_time()
-        found = jax.block_until_ready(program(pair, references[name, steps], jax.random.key(1)))
+        found = jax.block_until_ready(program(pair, references[name], jax.random.key(1)))
         row = {"agents": name, "steps": steps, "estimator": estimator, "games": batch}
         row["cpu_milliseconds"] = round(1000 * (time.process_time() - began) / number, 3)
-        length = sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(references[name, steps]))
-        size = sum(leaf.size for leaf in jax.tree.leaves(references[name, steps]))
+        length = sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(references[name]))
+        size = sum(leaf.size for leaf in jax.tree.leaves(references[name]))
         for measure in ("cosine", "correlation"):
             row[measure] = round(float(getattr(found, measure)), 4)
             row[f"{measure}_standard_error"] = round(float(getattr(found, f"{measure}_standard_error")), 4)
@@ -190,10 +197,12 @@ def main() -> None:
         wanted = [(e, b) for e in estimators for b in BATCHES if not selected(rows, steps=steps, estimator=e, games=b)]
         if not wanted:
             continue
-        references = {(name, steps): reference_of(steps, pair) for name, pair in agents.items()}
-        for estimator, batch in wanted:
-            rows += measured(steps, estimator, batch, agents, references)
-            given.file.write_text(json.dumps(rows, indent=1) + "\n")
+        for critic in (True, False):
+            references = {name: reference_of(steps, critic, pair) for name, pair in agents.items()}
+            for estimator, batch in wanted:
+                if has_critic(estimator) == critic:
+                    rows += measured(steps, estimator, batch, agents, references)
+                    given.file.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

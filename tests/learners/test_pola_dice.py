@@ -323,8 +323,9 @@ def test_numbers_of_steps_out_of_range_are_refused(field, name, value, least):
 
 @pytest.mark.usefixtures("types_unchecked")
 def test_an_unknown_baseline_is_refused():
-    with pytest.raises(ValueError, match=r"^baseline: 'mean' is not allowed; it must be one of critic, zero, none$"):
-        learner_of(GAME, 2, baseline="mean")
+    rule = "one of critic, zero, mean, linear, none"
+    with pytest.raises(ValueError, match=f"^baseline: 'median' is not allowed; it must be {rule}$"):
+        learner_of(GAME, 2, baseline="median")
 
 
 @pytest.mark.parametrize("lacks", ["mine", "theirs"])

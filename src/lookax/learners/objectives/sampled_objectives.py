@@ -126,16 +126,16 @@ class SampledObjectives(eqx.Module):
         def of_microbatch(actors: tuple[Actor, ...], microbatch: Observed) -> Float[Array, ""]:
             games = microbatch.games
             log_probs = [
-                jax.nn.log_softmax(replayed(actor, games.seen, *played), axis=1)
+                jax.nn.log_softmax(replayed(actor, *_acted_on((games.seen, *played))), axis=1)
                 for actor, *played in zip(actors, games.hidden_states, games.outputs, strict=True)
             ]
-            taken = _taken(log_probs[0][:-1], games.actions[:, 0]) + _taken(log_probs[1][:-1], games.actions[:, 1])
+            taken = _taken(log_probs[0], games.actions[:, 0]) + _taken(log_probs[1], games.actions[:, 1])
             values = self._values(actors, player, microbatch)
             objective = self._surrogate(taken, games.rewards[:, player], values) @ games.weights
             if beta is None or "reference" not in microbatch.outputs:
                 return objective
             reference = jax.nn.log_softmax(microbatch.outputs["reference"], axis=1)
-            return objective - beta * self._divergence(reference[:-1], log_probs[player][:-1]) @ games.weights
+            return objective - beta * self._divergence(reference[:-1], log_probs[player]) @ games.weights
 
         return mean_over_games(of_microbatch, actors, observed)
 
@@ -153,7 +153,7 @@ class SampledObjectives(eqx.Module):
 
         def of_microbatch(critic: Actor, microbatch: Observed) -> Float[Array, ""]:
             hidden_states, outputs = microbatch.hidden_states["critic"], microbatch.outputs["critic"]
-            values = replayed(critic, microbatch.games.seen, hidden_states, outputs)[:-1, 0]
+            values = replayed(critic, *_acted_on((microbatch.games.seen, hidden_states, outputs)))[:, 0]
             bootstrap = outputs[-1, 0]
 
             def targets(rewards: Float[Array, " T"], bootstrap: Float[Array, ""]) -> Float[Array, " T"]:
@@ -178,9 +178,9 @@ class SampledObjectives(eqx.Module):
         """
 
         def of_microbatch(actor: Actor, microbatch: Observed) -> Float[Array, ""]:
-            logits = replayed(actor, microbatch.games.seen, microbatch.hidden_states[name], microbatch.outputs[name])
-            log_probs = jax.nn.log_softmax(logits, axis=1)
-            return _taken(log_probs[:-1], microbatch.games.actions[:, player]).mean(axis=0) @ microbatch.games.weights
+            observed = microbatch.games.seen, microbatch.hidden_states[name], microbatch.outputs[name]
+            log_probs = jax.nn.log_softmax(replayed(actor, *_acted_on(observed)), axis=1)
+            return _taken(log_probs, microbatch.games.actions[:, player]).mean(axis=0) @ microbatch.games.weights
 
         return mean_over_games(of_microbatch, actor, observed)
 
@@ -188,12 +188,12 @@ class SampledObjectives(eqx.Module):
         """V(s₀) … V(s_T), constant to derivatives."""
         games = microbatch.games
         rewards = games.rewards[:, player]
-        nothing = jnp.zeros((1, rewards.shape[1]), rewards.dtype)
+        nothing = jnp.zeros((1, rewards.shape[1]))
         if self.baseline == "critic" and "critic" in microbatch.outputs:
             return microbatch.outputs["critic"][:, 0]
         if self.baseline not in ("mean", "linear"):
             return jnp.repeat(nothing, len(rewards) + 1, axis=0)
-        returns = jax.vmap(lambda own: discounted_returns(own, self.discount), 1, 1)(rewards)
+        returns = jax.vmap(lambda own: discounted_returns(own, self.discount), 1, 1)(rewards.astype(nothing.dtype))
         kinds = [actor.ends_of_parts(rewards.shape[1]) for actor in actors if isinstance(actor, MixedActors)]
         ends = kinds[0] if kinds else [0, rewards.shape[1]]
         if self.baseline == "mean":
@@ -220,6 +220,11 @@ class SampledObjectives(eqx.Module):
     def _divergence(self, reference: Float[Array, "T A B"], log_probs: Float[Array, "T A B"]) -> Float[Array, " B"]:
         p, q = (log_probs, reference) if self.reversed_divergence else (reference, log_probs)
         return jnp.mean(kl_divergence(p, q, axis=1), axis=0)
+
+
+def _acted_on(tree: PyTree) -> PyTree:
+    """Of arrays of T + 1 steps, those of the T that were acted on: no derivative comes from the last."""
+    return jax.tree.map(lambda leaf: leaf[:-1], tree)
 
 
 def _taken(log_probs: Float[Array, "T A B"], actions: Int[Array, "T B"]) -> Float[Array, "T B"]:
