@@ -1,6 +1,6 @@
 """CPU-seconds until pairs of agents are reciprocal in the iterated prisoner's dilemma, and stay so to the end.
 
-    python -m benchmarks.time_to_reciprocity OUT.json [--first-seed 200] [--seeds 8] [--updates 100] [CASE …]
+    python -m benchmarks.time_to_reciprocity OUT.json [--first-seed 200] [--seeds 8] [--updates 100] [--cases CASE …]
     python -m benchmarks.time_to_reciprocity OUT.json --draw FILE.png
 
 Agents are scored after every update. CPU-seconds are those of learning, of all seeds together, without compiling and
@@ -94,7 +94,7 @@ def draw(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
-    parser.add_argument("cases", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}")
+    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES), metavar="CASE")
     parser.add_argument("--first-seed", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--updates", type=int, default=LAPTOP_POLA.total_updates)

@@ -118,6 +118,7 @@ def pola_dice(flags: Namespace) -> Fields:
         "optimiser": flags.optim,
         # Every update makes new train states.
         "keep_optimisers": False,
+        "linear_decay": False,
         "inner_learning_rate": flags.lr_in,
         "inner_critic_learning_rate": flags.lr_v,
         "outer_beta": weight(flags.outer_beta),

@@ -176,6 +176,8 @@ def test_lanes_learn_what_they_would_alone(opponent):
             "num_layers": 0,
         },
         {"game": "matching-pennies", "start": "all-cooperate", "keep_optimisers": True, "critic_after_loop": True},
+        {"baseline": "linear", "dice_decay": 0.5, "keep_optimisers": True, "linear_decay": True},
+        {"baseline": "mean", "tremble_probability": 0.1, "defector_fraction": 0.5},
         {"baseline": "zero", "reversed_divergence": True, "optimiser": "rmsprop", "adjoint": "none", "inner_steps": 0},
     ],
     ids=lambda changes: ",".join(map(str, changes.values())),
@@ -198,6 +200,19 @@ def test_every_combination_keeps_its_form_from_one_update_to_the_next(changes):
     assert set(metrics) == names | further
 
 
+def test_step_sizes_fall_to_zero_at_the_end_of_all_updates():
+    settings = dataclasses.replace(
+        TINY, optimiser="sgd", learning_rate=0.5, keep_optimisers=True, linear_decay=True, total_updates=2
+    )
+    learner = RecurrentShapingStudy(settings).learner()
+    params, sizes = jnp.zeros(()), []
+    state = learner.optimiser.init(params)
+    for _ in range(settings.total_updates * settings.outer_steps + 1):
+        step, state = learner.optimiser.update(jnp.ones(()), state, params)
+        sizes.append(-float(step))
+    np.testing.assert_allclose(sizes, [0.5, 0.375, 0.25, 0.125, 0.0], atol=1e-7)
+
+
 BELOW_ONE = ("horizon", "batch_size", "outer_steps", "model_batches", "model_steps", "hidden_size", "evaluation_games",
              "total_updates", "seeds")  # fmt: skip
 NOT_POSITIVE = ("contribution_factor", "learning_rate", "critic_learning_rate", "inner_learning_rate",
@@ -216,6 +231,8 @@ NAN = float("nan")
         ("discount", 1.1, "between 0 and 1"),
         ("discount", NAN, "between 0 and 1"),
         ("gae_lambda", -0.1, "between 0 and 1"),
+        ("dice_decay", 1.1, "between 0 and 1"),
+        ("linear_decay", True, "False for optimisers that start afresh at every update"),
         ("outer_beta", -1.0, "at least 0"),
         ("inner_beta", float("inf"), "at least 0"),
         ("tremble_probability", 0.0, "between 0 and 1"),

@@ -33,9 +33,16 @@ from lookax.policies.factory import PolicyMaker
 OPTIMISERS = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": optax.rmsprop}
 
 
-def optimiser_of(name: OptimiserName, learning_rate: ScalarLike) -> Optimiser:
-    """The optimiser of a name, with a step size."""
-    return Optimiser(OPTIMISERS[name], learning_rate=learning_rate)
+def optimiser_of(name: OptimiserName, learning_rate: ScalarLike, total_steps: int | None = None) -> Optimiser:
+    """The optimiser of a name, with a step size that falls linearly to zero in `total_steps`; `None` for a constant."""
+    if total_steps is None:
+        return Optimiser(OPTIMISERS[name], learning_rate=learning_rate)
+    return Optimiser(_falling, learning_rate=learning_rate, name=name, total_steps=total_steps)
+
+
+def _falling(learning_rate: ScalarLike, name: OptimiserName, total_steps: int) -> optax.GradientTransformation:
+    rate: Any = learning_rate
+    return OPTIMISERS[name](optax.linear_schedule(rate, 0.0, total_steps))
 
 
 def lookahead_of(settings: GradientSteps | ProximalPointSettings) -> Lookahead | proximal.ProximalPoint:

@@ -71,11 +71,12 @@ class RecurrentShapingStudy(PlayedGameStudy):
 
     def learner(self) -> POLADiCEUpdate:
         """How the first player learns."""
+        total_steps = self.settings.total_updates * self.settings.outer_steps if self.settings.linear_decay else None
         return POLADiCEUpdate(
             play=self.play(),
             objectives=self.objectives(),
-            optimiser=optimiser_of(self.settings.optimiser, self.settings.learning_rate),
-            critic_optimiser=optimiser_of(self.settings.optimiser, self.settings.critic_learning_rate),
+            optimiser=optimiser_of(self.settings.optimiser, self.settings.learning_rate, total_steps),
+            critic_optimiser=optimiser_of(self.settings.optimiser, self.settings.critic_learning_rate, total_steps),
             lookahead=Lookahead(
                 Optimiser(optax.sgd, learning_rate=self.settings.inner_learning_rate),
                 self.settings.inner_steps,
