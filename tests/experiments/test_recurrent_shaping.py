@@ -201,9 +201,7 @@ def test_every_combination_keeps_its_form_from_one_update_to_the_next(changes):
 
 
 def test_step_sizes_fall_to_zero_at_the_end_of_all_updates():
-    settings = dataclasses.replace(
-        TINY, optimiser="sgd", learning_rate=0.5, keep_optimisers=True, linear_decay=True, total_updates=2
-    )
+    settings = dataclasses.replace(TINY, optimiser="sgd", learning_rate=0.5, linear_decay=True, total_updates=2)
     learner = RecurrentShapingStudy(settings).learner()
     params, sizes = jnp.zeros(()), []
     state = learner.optimiser.init(params)
@@ -232,7 +230,6 @@ NAN = float("nan")
         ("discount", NAN, "between 0 and 1"),
         ("gae_lambda", -0.1, "between 0 and 1"),
         ("dice_decay", 1.1, "between 0 and 1"),
-        ("linear_decay", True, "False for optimisers that start afresh at every update"),
         ("outer_beta", -1.0, "at least 0"),
         ("inner_beta", float("inf"), "at least 0"),
         ("tremble_probability", 0.0, "between 0 and 1"),

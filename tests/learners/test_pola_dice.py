@@ -134,16 +134,19 @@ def test_a_share_of_games_that_cannot_be_is_refused(fraction):
 def test_optimisers_start_afresh_at_every_update_unless_they_are_kept(kept, count):
     agent, opponent, _ = agents(critic=False)
     learner = dataclasses.replace(
-        learner_of(GAME, 1, inner_steps=0, baseline="zero", keep_optimisers=kept), optimiser=optax.adam(0.1)
+        learner_of(GAME, 1, inner_steps=0, baseline="zero", keep_optimisers=kept),
+        optimiser=optax.adam(optax.linear_schedule(0.1, 0.0, 10)),
     )
 
     @quick
     def update(agent, opponent):
-        used = eqx.tree_at(lambda state: state.policy[0].count, learner.init(agent), jnp.array(5, jnp.int32))
+        counts = jnp.array(5, jnp.int32), jnp.array(7, jnp.int32)
+        used = eqx.tree_at(lambda state: [part.count for part in state.policy], learner.init(agent), counts)
         return learner.update(KEY, 0, agent, opponent, used)
 
     _, state, _ = update(agent, opponent)
-    assert state.policy[0].count == count
+    # Adam's own count, and that of the schedule, which goes on in any case.
+    assert [int(part.count) for part in state.policy] == [count, 8]
 
 
 @pytest.mark.slow

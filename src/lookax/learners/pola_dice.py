@@ -63,7 +63,8 @@ class POLADiCEUpdate(eqx.Module):
     - `inner_critic_optimiser`: of the opponent's critic in them; it starts afresh at each step.
     - `outer_steps`: M ≥ 1.
     - `inner_beta`, `outer_beta`: β; `None` for no divergence.
-    - `keep_optimisers`: optimisers go on from one update to the next; else they start afresh, as published.
+    - `keep_optimisers`: optimisers go on from one update to the next; else they start afresh, as published, all but
+      schedules of step sizes.
     - `critic_after_loop`: the critic stays as it is in the M steps, and then takes M on games of the new policy.
     - `tremble_probability`: ε with which learners' actions are replaced by random ones in the games that are learned
       from, and in D; `None` for never. States off the path of play are then visited, too.
@@ -142,7 +143,7 @@ class POLADiCEUpdate(eqx.Module):
             critic, states = self._improved_critic(player, agent, states, observed)
             return (Agent(policy, critic), states), norm
 
-        start = agent, states if self.keep_optimisers else self._first(agent)
+        start = agent, states if self.keep_optimisers else _restarted(self._first(agent), states)
         (agent, states), norms = jax.lax.scan(outer_step, start, jax.random.split(loop_key, self.outer_steps))
         if self.critic_after_loop:
 
@@ -288,3 +289,12 @@ class POLADiCEUpdate(eqx.Module):
         gradient = self._critic_gradient(player, agent, observed)
         critic, state = ascent_step(gradient, agent.critic, states.critic, self.critic_optimiser)
         return critic, OptimiserStates(states.policy, state)
+
+
+def _restarted(fresh: OptimiserStates, states: OptimiserStates) -> OptimiserStates:
+    """Fresh states, in which schedules of step sizes go on."""
+
+    def is_schedule(state: Any) -> bool:
+        return isinstance(state, optax.ScaleByScheduleState)
+
+    return jax.tree.map(lambda new, old: old if is_schedule(old) else new, fresh, states, is_leaf=is_schedule)

@@ -42,10 +42,11 @@ LOLA = dataclasses.replace(
     total_updates=20_001,
 )
 
-FEW_GAMES = {"baseline": "linear", "dice_decay": 0.8, "gae_lambda": 0.9, "keep_optimisers": True}
-"""Advantages without a critic, with less variance, so that fewer games will do.
+FEW_GAMES = {"baseline": "linear", "dice_decay": 0.8, "gae_lambda": 0.9, "linear_decay": True}
+"""Advantages without a critic, with less variance, so that fewer games will do; step sizes that fall to zero.
 
-Adam's steps are as long where gradients are small and noisy as where they are large, unless it remembers those.
+Adam's steps are as long where gradients are small and noisy as where they are large: without falling step sizes pairs
+that are reciprocal drift away from it.
 """
 
 PUBLISHED_SCALE_FEW_GAMES = Preset(

@@ -37,7 +37,7 @@ class RecurrentShaping(PlayedGame):
     keep_optimisers: bool = False
     """Optimisers go on from one update to the next."""
     linear_decay: bool = False
-    """Step sizes of policies and critics fall linearly to zero over all updates; for optimisers that are kept."""
+    """Step sizes of policies and critics fall linearly to zero over all updates."""
     inner_learning_rate: float = 0.005
     """Step size η of the opponent's steps (plain gradient steps)."""
     inner_critic_learning_rate: float = 0.0005
@@ -129,7 +129,5 @@ class RecurrentShaping(PlayedGame):
                 check_at_least(name, beta, 0)
         if self.tremble_probability is not None:
             check(0 < self.tremble_probability < 1, "tremble_probability", self.tremble_probability, "between 0 and 1")
-        if self.linear_decay:
-            check(self.keep_optimisers, "linear_decay", True, "False for optimisers that start afresh at every update")
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         check_seeds(self.seeds, self.first_seed)
