@@ -176,7 +176,7 @@ def test_lanes_learn_what_they_would_alone(opponent):
             "num_layers": 0,
         },
         {"game": "matching-pennies", "start": "all-cooperate", "keep_optimisers": True, "critic_after_loop": True},
-        {"baseline": "linear", "dice_decay": 0.5, "keep_optimisers": True, "linear_decay": True},
+        {"baseline": "linear", "dice_decay": 0.5, "linear_decay": True},
         {"baseline": "mean", "tremble_probability": 0.1, "defector_fraction": 0.5},
         {"baseline": "zero", "reversed_divergence": True, "optimiser": "rmsprop", "adjoint": "none", "inner_steps": 0},
     ],
@@ -209,6 +209,33 @@ def test_step_sizes_fall_to_zero_at_the_end_of_all_updates():
         step, state = learner.optimiser.update(jnp.ones(()), state, params)
         sizes.append(-float(step))
     np.testing.assert_allclose(sizes, [0.5, 0.375, 0.25, 0.125, 0.0], atol=1e-7)
+
+
+def test_step_sizes_fall_in_as_many_steps_as_are_taken():
+    settings = dataclasses.replace(TINY, linear_decay=True, total_updates=3, opponent="naive")
+    updates: Any = RecurrentShapingStudy(settings).pair().updates
+    for update, steps in zip(updates, (6, 3), strict=True):
+        for optimiser in (update.optimiser, update.critic_optimiser):
+            assert dict(optimiser.options)["total_steps"] == steps
+
+
+@pytest.mark.parametrize("changes", [{"baseline": "none"}, {"inner_steps": 0}])
+def test_a_decay_that_would_not_be_used_is_refused(changes):
+    with pytest.raises(ValueError, match=r"^dice_decay: 0.5 is not allowed; it must be 1 without a baseline or inner"):
+        validate(dataclasses.replace(TINY, dice_decay=0.5, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"batch_size": 1}, "batch_size: 1 is not allowed; it must be at least 2 a microbatch"),
+        ({"games_at_once": 1}, "batch_size: 4 is not allowed; it must be at least 2 a microbatch"),
+        ({"defector_fraction": 0.25}, "defector_fraction: 0.25 is not allowed; it must be at least 2/4"),
+    ],
+)
+def test_the_mean_of_other_games_takes_other_games(changes, complaint):
+    with pytest.raises(ValueError, match=f"^{complaint} with baseline 'mean', which is that of other games$"):
+        validate(dataclasses.replace(TINY, baseline="mean", **changes))
 
 
 BELOW_ONE = ("horizon", "batch_size", "outer_steps", "model_batches", "model_steps", "hidden_size", "evaluation_games",

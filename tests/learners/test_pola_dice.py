@@ -340,7 +340,7 @@ def test_advantages_of_a_critic_that_is_not_there_are_refused(lacks):
     with pytest.raises(ValueError, match=r"^baseline: ") as caught:
         jax.eval_shape(lambda *given: learner.gradient(KEY, 0, *given), *given)
     # JAX adds a note of its own, on its traceback.
-    complaint = "baseline: 'critic' is not allowed; it must be zero or none for an agent without a critic"
+    complaint = "baseline: 'critic' is not allowed; it must be another one for an agent without a critic"
     assert str(caught.value) == complaint
 
 

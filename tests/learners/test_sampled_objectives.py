@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lookax.experiments.registry import PRESETS
+from lookax.experiments.studies.study import study_of
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.learners.objectives.sampled_objectives import SampledObjectives, observe
@@ -75,6 +77,38 @@ def test_first_derivatives_are_those_of_advantages_over_the_batchs_own_baseline(
     expected = jax.jit(jax.grad(written_out))(policies)
     for mine, theirs in zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True):
         close(mine, theirs)
+
+
+def test_a_linear_baseline_is_of_what_the_player_itself_remembers():
+    policies, _ = played()
+    play = Play(game=GAME, horizon=HORIZON, batch_size=BATCH)
+    objectives = dataclasses.replace(OBJECTIVES, baseline="linear")
+
+    @jax.jit
+    def both(policies):
+        observed = observe(play(actors_of(GAME, policies), jax.random.key(4)))
+        games = jax.tree.map(lambda leaf: leaf[0, 0], observed.games)
+        ours = objectives._values(actors_of(GAME, policies), 1, jax.tree.map(lambda leaf: leaf[0, 0], observed))
+        return ours, games
+
+    ours, games = both(policies)
+    returns = returns_of(np.asarray(games.rewards[:, 1]))
+    close(ours[:-1], linear_baseline(games.hidden_states[1][:-1], returns, 0.9, (0, BATCH)))
+
+
+def test_an_opponent_that_remembers_no_numbers_has_the_mean_as_its_baseline():
+    settings = PRESETS["pola-figure4-laptop-pola-dice-few-games-tremble-defectors"].settings
+    study = study_of(dataclasses.replace(settings, opponent="tit-for-tat", outer_steps=1))
+    state = jax.eval_shape(study.init, jax.random.key(0))
+    jax.eval_shape(study.update, jax.random.key(0), state)
+
+
+def test_a_player_that_is_several_actors_has_no_linear_baseline():
+    policies, observed = played()
+    objectives = dataclasses.replace(OBJECTIVES, baseline="linear")
+    rule = "baseline: 'linear' is not allowed; it must be another one for a player that is several actors"
+    with pytest.raises(ValueError, match=rule):
+        jax.eval_shape(lambda policies: objectives.policy(actors(policies), 1, observed), policies)
 
 
 def test_a_decay_forgets_what_was_done_earlier_in_second_derivatives():

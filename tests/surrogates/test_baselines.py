@@ -35,19 +35,35 @@ def test_the_mean_of_no_other_game_is_zero():
 
 
 def test_linear_baselines_are_those_of_least_squares():
-    ours = linear_baseline(jnp.asarray(FEATURES), jnp.asarray(RETURNS), DISCOUNT, ENDS)
+    check_least_squares(FEATURES)
+
+
+def test_a_feature_that_is_the_same_in_all_games_changes_nothing():
+    # Correlated features, for which one step of conjugate gradients is far from enough.
+    mixed = np.einsum("tfb,gf->tgb", FEATURES, [[1, 0.9, 0.9], [0.9, 1, 0.9], [0.9, 0.9, 1]])
+    check_least_squares(np.concatenate([mixed[:, :2], np.ones((4, 1, 7)), mixed[:, 2:]], axis=1))
+
+
+def test_without_features_it_is_the_mean_of_other_games():
+    ours = linear_baseline(jnp.zeros((4, 0, 7)), jnp.asarray(RETURNS), DISCOUNT, ENDS)
+    np.testing.assert_array_equal(ours, other_games_mean(jnp.asarray(RETURNS), ENDS))
+
+
+def check_least_squares(given):
+    ours = linear_baseline(jnp.asarray(given), jnp.asarray(RETURNS), DISCOUNT, ENDS)
+    number = given.shape[1]
     # Rows of an ordinary least-squares problem: every step of every game, and one row per feature for the ridge.
-    features, returns = np.empty_like(FEATURES), np.empty_like(RETURNS)
+    features, returns = np.empty_like(given), np.empty_like(RETURNS)
     for kind in kinds():
-        features[..., kind] = FEATURES[..., kind] - FEATURES[..., kind].mean(axis=-1, keepdims=True)
+        features[..., kind] = given[..., kind] - given[..., kind].mean(axis=-1, keepdims=True)
         returns[..., kind] = RETURNS[..., kind] - RETURNS[..., kind].mean(axis=-1, keepdims=True)
     weights = DISCOUNT ** np.arange(4)
-    rows = (features * weights[:, None, None]).transpose(0, 2, 1).reshape(-1, 3)
-    rows = np.concatenate([rows, RIDGE**0.5 * np.eye(3)])
-    aims = np.concatenate([(returns * weights[:, None]).reshape(-1), np.zeros(3)])
+    rows = (features * weights[:, None, None]).transpose(0, 2, 1).reshape(-1, number)
+    rows = np.concatenate([rows, RIDGE**0.5 * np.eye(number)])
+    aims = np.concatenate([(returns * weights[:, None]).reshape(-1), np.zeros(number)])
     solution = np.linalg.lstsq(rows, aims)[0]
     expected = np.asarray(other_games_mean(jnp.asarray(RETURNS), ENDS)) + np.einsum("tfb,f->tb", features, solution)
-    # As many steps of conjugate gradients as there are features, or to 1e-3 of the right-hand side.
+    # To 1e-3 of the right-hand side, whose largest component is below 20.
     np.testing.assert_allclose(ours, expected, atol=5e-3)
 
 

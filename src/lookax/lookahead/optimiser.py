@@ -81,3 +81,12 @@ class _Fixed:
 
     def __hash__(self) -> int:
         return hash(self._transformation)
+
+
+def step_size(learning_rate: ScalarLike, total_steps: int | None) -> Any:
+    """What optax takes for a step size that falls linearly to zero.
+
+    **Arguments:** the first `learning_rate`; in how many steps it falls, `None` for a constant one.
+    """
+    rate: Any = learning_rate
+    return rate if total_steps is None else optax.linear_schedule(rate, 0.0, total_steps)

@@ -6,23 +6,25 @@ of several kinds, such as against several opponents, one kind after the other.
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import lineax
 from jaxtyping import Array, Float, ScalarLike
 
 RIDGE = 1.0
-"""What least squares are regularised by: a step of a game, with features of size 1, weighs as much."""
+"""Added to the diagonal of least squares: as much as one step of one game with features of size 1."""
 
 CG_TOLERANCE = 1e-3
-"""Of least squares, relative. Any baseline is right; a better solution would lower no variance."""
+"""Of least squares, relative to the largest component of their right-hand side."""
 
 
 def other_games_mean(returns: Float[Array, "T B"], ends: Sequence[int]) -> Float[Array, "T B"]:
     """bₜ of a game is the mean of Gₜ over the other games of its kind; 0 where there are none.
 
-    It does not depend on what is drawn in the game itself, so that first derivatives stay unbiased. Those are
-    B/(B − 1) times what [`self_normalised_dice`][lookax.surrogates.off_policy.self_normalised_dice] gives.
+    It does not depend on what is drawn in the game itself: with advantages Gₜ − bₜ (λ = 1) first derivatives are
+    unbiased. With games of one kind they are B/(B − 1) times what
+    [`self_normalised_dice`][lookax.surrogates.off_policy.self_normalised_dice] gives. With λ < 1 they are biased.
 
     **Arguments:**
 
@@ -45,7 +47,7 @@ def linear_baseline(
 
     with means x̄ₜ and Ḡₜ over games of a kind. It is the linear feature baseline of Duan et al. 2016 (Benchmarking Deep
     Reinforcement Learning for Continuous Control), with an intercept for every step. As w is fitted to the games that
-    it is a baseline of, first derivatives have a bias that falls with 1/B.
+    it is a baseline of, first derivatives have a bias that falls with 1/B. Without features it is `other_games_mean`.
 
     **Arguments:**
 
@@ -54,15 +56,19 @@ def linear_baseline(
     - `discount`: γ.
     - `ends`: 0, and where each kind of games ends.
     """
+    if not features.shape[1]:
+        return other_games_mean(returns, ends)
     centred = _centred(features, ends)
     weighted = centred * jnp.power(discount, 2 * jnp.arange(len(returns)))[:, None, None]
     matrix = jnp.einsum("tfb,tgb->fg", weighted, centred) + RIDGE * jnp.eye(features.shape[1], dtype=features.dtype)
     vector = jnp.einsum("tfb,tb->f", weighted, _centred(returns, ends))
+    tolerance: Any = CG_TOLERANCE * jnp.abs(vector).max() + jnp.finfo(vector.dtype).tiny
     # Not by a factorisation: those of many lanes at once can hang on a processor.
     solution = lineax.linear_solve(
         lineax.MatrixLinearOperator(matrix, lineax.positive_semidefinite_tag),
         vector,
-        lineax.CG(rtol=CG_TOLERANCE, atol=0.0, max_steps=features.shape[1]),
+        # No component by itself: that of a feature that is the same in all games is zero.
+        lineax.CG(rtol=0.0, atol=tolerance, max_steps=features.shape[1]),
         throw=False,
     )
     return other_games_mean(returns, ends) + jnp.einsum("tfb,f->tb", centred, solution.value)

@@ -37,7 +37,7 @@ class RecurrentShaping(PlayedGame):
     keep_optimisers: bool = False
     """Optimisers go on from one update to the next."""
     linear_decay: bool = False
-    """Step sizes of policies and critics fall linearly to zero over all updates."""
+    """Step sizes of agents' policies and critics fall linearly to zero over all updates; those of models do not."""
     inner_learning_rate: float = 0.005
     """Step size η of the opponent's steps (plain gradient steps)."""
     inner_critic_learning_rate: float = 0.0005
@@ -129,5 +129,8 @@ class RecurrentShaping(PlayedGame):
                 check_at_least(name, beta, 0)
         if self.tremble_probability is not None:
             check(0 < self.tremble_probability < 1, "tremble_probability", self.tremble_probability, "between 0 and 1")
+        if self.baseline == "none" or not self.inner_steps:
+            rule = "1 without a baseline or inner steps, where it would not be used"
+            check(self.dice_decay == 1, "dice_decay", self.dice_decay, rule)
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         check_seeds(self.seeds, self.first_seed)

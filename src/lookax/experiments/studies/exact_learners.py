@@ -27,7 +27,7 @@ from lookax.learners.simultaneous import Initial
 from lookax.lookahead import proximal
 from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
-from lookax.lookahead.optimiser import Optimiser
+from lookax.lookahead.optimiser import Optimiser, step_size
 from lookax.policies.factory import PolicyMaker
 
 OPTIMISERS = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": optax.rmsprop}
@@ -41,8 +41,7 @@ def optimiser_of(name: OptimiserName, learning_rate: ScalarLike, total_steps: in
 
 
 def _falling(learning_rate: ScalarLike, name: OptimiserName, total_steps: int) -> optax.GradientTransformation:
-    rate: Any = learning_rate
-    return OPTIMISERS[name](optax.linear_schedule(rate, 0.0, total_steps))
+    return OPTIMISERS[name](step_size(learning_rate, total_steps))
 
 
 def lookahead_of(settings: GradientSteps | ProximalPointSettings) -> Lookahead | proximal.ProximalPoint:

@@ -49,6 +49,14 @@ class RecurrentShapingStudy(PlayedGameStudy):
             rule = f"between 1/{at_once} and {at_once - 1}/{at_once}, as {at_once} games are played at once"
             possible = 1 <= settings.defector_fraction * at_once <= at_once - 1
             check(possible, "defector_fraction", settings.defector_fraction, rule)
+        if settings.baseline in ("mean", "linear"):
+            at_once = settings.batch_size // self.play().num_microbatches
+            rule = f"at least 2 a microbatch with baseline {settings.baseline!r}, which is that of other games"
+            check(at_once >= 2, "batch_size", settings.batch_size, rule)
+            if settings.defector_fraction is not None:
+                number = int(at_once * settings.defector_fraction + 1e-9)
+                rule = f"at least 2/{at_once} with baseline {settings.baseline!r}, which is that of other games"
+                check(number >= 2, "defector_fraction", settings.defector_fraction, rule)
         self.learner()
         jax.eval_shape(lambda key: self.first_agent(key, 0), jax.random.key(0))
         if (fixed := self._fixed_opponent()) is not None:
@@ -71,12 +79,11 @@ class RecurrentShapingStudy(PlayedGameStudy):
 
     def learner(self) -> POLADiCEUpdate:
         """How the first player learns."""
-        total_steps = self.settings.total_updates * self.settings.outer_steps if self.settings.linear_decay else None
         return POLADiCEUpdate(
             play=self.play(),
             objectives=self.objectives(),
-            optimiser=optimiser_of(self.settings.optimiser, self.settings.learning_rate, total_steps),
-            critic_optimiser=optimiser_of(self.settings.optimiser, self.settings.critic_learning_rate, total_steps),
+            optimiser=self._optimiser(self.settings.learning_rate, self.settings.outer_steps),
+            critic_optimiser=self._optimiser(self.settings.critic_learning_rate, self.settings.outer_steps),
             lookahead=Lookahead(
                 Optimiser(optax.sgd, learning_rate=self.settings.inner_learning_rate),
                 self.settings.inner_steps,
@@ -103,7 +110,15 @@ class RecurrentShapingStudy(PlayedGameStudy):
             lookahead = dataclasses.replace(
                 learner.lookahead, steps=0 if self.settings.opponent == "naive" else self.settings.inner_steps
             )
-            other = dataclasses.replace(learner, lookahead=lookahead, outer_steps=1, inner_beta=None, outer_beta=None)
+            other = dataclasses.replace(
+                learner,
+                optimiser=self._optimiser(self.settings.learning_rate, 1),
+                critic_optimiser=self._optimiser(self.settings.critic_learning_rate, 1),
+                lookahead=lookahead,
+                outer_steps=1,
+                inner_beta=None,
+                outer_beta=None,
+            )
         return Pair(initial=self._initial, updates=(learner, other), imitations=(imitation, None))
 
     def init(self, key: Key[Array, ""]) -> PairState:
@@ -146,6 +161,10 @@ class RecurrentShapingStudy(PlayedGameStudy):
             return (agents[0], Agent(strategy(self.settings.opponent, self.game(), 1), None)), models
         return agents, models
 
+    def _optimiser(self, learning_rate: float, outer_steps: int) -> Optimiser:
+        total_steps = self.settings.total_updates * outer_steps
+        return optimiser_of(self.settings.optimiser, learning_rate, total_steps if self.settings.linear_decay else None)
+
     def _imitation(self) -> Imitation:
         return Imitation(
             play=self.play(),
@@ -171,7 +190,7 @@ class RecurrentShapingStudy(PlayedGameStudy):
         check_seat(f"opponent: {self.settings.opponent!r}", self.game(), fixed.policy, 1)
         settings = self.settings
         if fixed.critic is None and settings.baseline == "critic" and not settings.opponent_model:
-            rule = "0 with an opponent that has no critic, unless it is modelled or the baseline is zero or none"
+            rule = "0 with an opponent that has no critic, unless it is modelled or the baseline is another one"
             check(settings.inner_steps == 0, "inner_steps", settings.inner_steps, rule)
 
     def _written_opponent(self, path: Path) -> Agent:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
 from lookax.categorical import entropy
 from lookax.choices import PolicySurrogate
 from lookax.learners.learner import Metrics
+from lookax.lookahead.optimiser import step_size
 from lookax.rollouts.environments import ActorCritic, Rollout
 from lookax.surrogates.advantages import generalised_advantages
 from lookax.surrogates.magic_box import magic_box
@@ -129,7 +130,7 @@ def learning_optimiser(
     **Arguments:** `max_norm`, `None` not to clip; `total_steps` until zero, `None` for a constant step size.
     """
     clip = optax.identity() if max_norm is None else clipped_by_constant_norm(max_norm)
-    rate: Any = learning_rate if total_steps is None else optax.linear_schedule(learning_rate, 0.0, total_steps)
+    rate = step_size(learning_rate, total_steps)
     return optax.chain(clip, optax.scale_by_adam(eps_root=1e-30), optax.scale_by_learning_rate(rate))
 
 

@@ -78,12 +78,13 @@ class SampledObjectives(eqx.Module):
     - `discount`: γ.
     - `gae_lambda`: λ.
     - `dice_decay`: the decay of [`loaded_dice`][lookax.surrogates.dice.loaded_dice], which matters to what is
-      differentiated twice; 1 for unbiased derivatives of every order, 0 for
-      [`lvc`][lookax.surrogates.on_policy.lvc].
+      differentiated twice: 1 keeps all of the past, 0 is [`lvc`][lookax.surrogates.on_policy.lvc].
     - `baseline`: of Loaded DiCE, by the agent's `"critic"`; `"zero"`; the `"mean"` of the
-      [other games][lookax.surrogates.baselines.other_games_mean]; or
-      [`"linear"`][lookax.surrogates.baselines.linear_baseline] in the player's hidden state. With the last two, what
-      would come after the last step counts as nothing. `"none"`: DiCE without any, and without λ and decay.
+      [other games][lookax.surrogates.baselines.other_games_mean] of a microbatch; or
+      [`"linear"`][lookax.surrogates.baselines.linear_baseline] in the player's hidden state, where that is of numbers.
+      `"none"`: DiCE, with neither λ nor decay. A critic's value of the last state stands for what comes after it;
+      without one that counts as nothing. Derivatives of every order are unbiased with λ = 1, no decay and a baseline
+      that is not linear, but for errors of a critic's last value.
     - `reversed_divergence`: D(π, θ) is KL(θ ‖ π) instead of KL(π ‖ θ).
 
     **Raises:** `ValueError` for an unknown baseline.
@@ -121,7 +122,7 @@ class SampledObjectives(eqx.Module):
         # A fixed strategy needs no critic: it has nothing to learn.
         if self.baseline == "critic" and "critic" not in observed.outputs:
             learns = jax.tree.leaves(eqx.filter(actors[player], eqx.is_inexact_array))
-            check(not learns, "baseline", self.baseline, "zero or none for an agent without a critic")
+            check(not learns, "baseline", self.baseline, "another one for an agent without a critic")
 
         def of_microbatch(actors: tuple[Actor, ...], microbatch: Observed) -> Float[Array, ""]:
             games = microbatch.games
@@ -187,22 +188,23 @@ class SampledObjectives(eqx.Module):
     def _values(self, actors: tuple[Actor, ...], player: int, microbatch: Observed) -> Float[Array, "_ B"]:
         """V(s₀) … V(s_T), constant to derivatives."""
         games = microbatch.games
-        rewards = games.rewards[:, player]
-        nothing = jnp.zeros((1, rewards.shape[1]))
+        horizon, number = games.rewards[:, player].shape
         if self.baseline == "critic" and "critic" in microbatch.outputs:
             return microbatch.outputs["critic"][:, 0]
+        values = jnp.zeros((horizon + 1, number))
         if self.baseline not in ("mean", "linear"):
-            return jnp.repeat(nothing, len(rewards) + 1, axis=0)
-        returns = jax.vmap(lambda own: discounted_returns(own, self.discount), 1, 1)(rewards.astype(nothing.dtype))
-        kinds = [actor.ends_of_parts(rewards.shape[1]) for actor in actors if isinstance(actor, MixedActors)]
-        ends = kinds[0] if kinds else [0, rewards.shape[1]]
+            return values
+        rewards = games.rewards[:, player].astype(values.dtype)
+        returns = jax.vmap(lambda own: discounted_returns(own, self.discount), 1, 1)(rewards)
+        ends = _ends_of_kinds(actors, number)
         if self.baseline == "mean":
-            return jnp.concatenate([other_games_mean(returns, ends), nothing])
-        remembered = [leaf[:-1] for leaf in jax.tree.leaves(games.hidden_states[player]) if eqx.is_inexact_array(leaf)]
-        features = [leaf.reshape(len(leaf), -1, leaf.shape[-1]) for leaf in remembered]
-        return jnp.concatenate(
-            [linear_baseline(jnp.concatenate(features, axis=1), returns, self.discount, ends), nothing]
-        )
+            own = other_games_mean(returns, ends)
+        else:
+            alone = not isinstance(actors[player], MixedActors)
+            check(alone, "baseline", self.baseline, "another one for a player that is several actors")
+            features = _features(games.hidden_states[player], horizon, number)
+            own = linear_baseline(features, returns, self.discount, ends)
+        return values.at[:-1].set(own)
 
     def _surrogate(
         self, log_probs: Float[Array, "T B"], rewards: Float[Array, "T B"], values: Float[Array, "_ B"]
@@ -220,6 +222,19 @@ class SampledObjectives(eqx.Module):
     def _divergence(self, reference: Float[Array, "T A B"], log_probs: Float[Array, "T A B"]) -> Float[Array, " B"]:
         p, q = (log_probs, reference) if self.reversed_divergence else (reference, log_probs)
         return jnp.mean(kl_divergence(p, q, axis=1), axis=0)
+
+
+def _ends_of_kinds(actors: tuple[Actor, ...], number: int) -> list[int]:
+    """0, and where each kind of games ends: those with the same actor in every seat."""
+    mixed = [actor.ends_of_parts(number) for actor in actors if isinstance(actor, MixedActors)]
+    return sorted({0, number}.union(*mixed))
+
+
+def _features(hidden_states: PyTree, horizon: int, number: int) -> Float[Array, "T F B"]:
+    """What a player remembered at each of T steps, as far as that is floating-point numbers."""
+    leaves = [leaf[:-1] for leaf in jax.tree.leaves(hidden_states) if eqx.is_inexact_array(leaf)]
+    flat = [leaf.reshape(horizon, -1, number) for leaf in leaves]
+    return jnp.concatenate([jnp.zeros((horizon, 0, number)), *flat], axis=1)
 
 
 def _acted_on(tree: PyTree) -> PyTree:
