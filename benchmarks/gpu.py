@@ -118,6 +118,11 @@ def main(words: Sequence[str] | None = None) -> None:
     # So that the measurement in progress ends, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     size = []
+    if not given.small:
+        # In a process of its own, as measurements are: this one would keep the device's memory.
+        which = [sys.executable, "-c", "import jax; print(jax.default_backend())"]
+        if subprocess.run(which, capture_output=True, text=True, check=True).stdout.strip() == "cpu":
+            parser.error("JAX finds no GPU here; --small tries the script on any machine")
     if given.small:
         size = ["--small"]
         # What is tiny runs for milliseconds, so it is compiled quickly.

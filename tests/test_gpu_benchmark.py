@@ -4,6 +4,8 @@ import json
 import sys
 import time
 
+import pytest
+
 from benchmarks import gpu, gpu_cases
 from lookax import __version__
 
@@ -81,3 +83,11 @@ def test_all_cases_have_a_limit_and_their_tests_exist():
     for test in gpu_cases.TESTS:
         path, name = test.split("::")
         assert f"def {name}(" in (gpu_cases.ROOT / "tests" / path).read_text()
+
+
+def test_without_a_gpu_it_is_refused_unless_it_is_small(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        gpu.main([str(tmp_path / "gpu.json")])
+    assert stopped.value.code == 2
+    assert "JAX finds no GPU here; --small tries the script on any machine" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

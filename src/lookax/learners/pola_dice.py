@@ -63,8 +63,8 @@ class POLADiCEUpdate(eqx.Module):
     - `inner_critic_optimiser`: of the opponent's critic in them; it starts afresh at each step.
     - `outer_steps`: M ≥ 1.
     - `inner_beta`, `outer_beta`: β; `None` for no divergence.
-    - `keep_optimisers`: optimisers go on from one update to the next; else they start afresh, as published, all but
-      schedules of step sizes.
+    - `keep_optimisers`: optimisers go on from one update to the next; else they start afresh, as published. Schedules
+      of step sizes, such as `optax.adam(optax.linear_schedule(…))`, go on in any case.
     - `critic_after_loop`: the critic stays as it is in the M steps, and then takes M on games of the new policy.
     - `tremble_probability`: ε with which learners' actions are replaced by random ones in the games that are learned
       from, and in D; `None` for never. States off the path of play are then visited, too.
