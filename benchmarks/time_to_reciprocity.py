@@ -4,7 +4,8 @@
     python -m benchmarks.time_to_reciprocity OUT.json --draw FILE.png
 
 Agents are scored after every update. CPU-seconds are those of learning, of all seeds together, without compiling and
-scoring. All cases learn for the same number of updates. A JSON file that is there already gets more.
+scoring. All cases learn for the same number of updates;
+fewer are another run where step sizes fall. A JSON file that is there already gets more.
 """
 
 import argparse
@@ -29,12 +30,16 @@ CASES = {
     PUBLISHED: dataclasses.replace(LAPTOP_POLA, **TREMBLING),
     CHEAP: dataclasses.replace(LAPTOP_FEW_GAMES, **TREMBLING),
     "published estimator, 32 games": dataclasses.replace(LAPTOP_POLA, batch_size=32, **TREMBLING),
+    "published estimator, 32 games, falling step sizes": dataclasses.replace(
+        LAPTOP_POLA, batch_size=32, linear_decay=True, **TREMBLING
+    ),
+    "few games, constant step sizes": dataclasses.replace(LAPTOP_FEW_GAMES, linear_decay=False, **TREMBLING),
     "published estimator, without both options": LAPTOP_POLA,
     "few games, without both options": LAPTOP_FEW_GAMES,
 }
 """The two options are random actions now and then, and games against a defector."""
 
-COLOURS = ("#d55e00", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9")
+COLOURS = ("#d55e00", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#009e73", "#000000")
 PANELS = {"score": "self-play", "against_always_defect": "against always-defect", "reciprocal": "reciprocal pairs"}
 
 
@@ -76,7 +81,8 @@ def draw(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
     drawing = Drawing(figsize=(4 * len(PANELS), 4), layout="constrained")
     [panels] = drawing.subplots(1, len(PANELS), squeeze=False)
     for panel, (metric, title) in zip(panels, PANELS.items(), strict=True):
-        for colour, (name, rows) in zip(COLOURS, curves.items(), strict=False):
+        for colour, name in zip(COLOURS, CASES, strict=True):
+            rows = curves.get(name, [])
             taken = [row["cpu_seconds"] for row in rows[1:]]
             values = np.array([row[metric] for row in rows[1:]])
             panel.plot(taken, values.mean(axis=1), color=colour, label=name, linewidth=1.6)

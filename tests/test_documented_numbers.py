@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import figure3, gmrl_ipd, gmrl_tabular, recorded
+from benchmarks import figure3, gmrl_ipd, gmrl_tabular, gradient_cost, recorded, time_to_reciprocity
 from lookax.experiments import registry
 from lookax.experiments.figures import pola_figure4, pola_figure5
 from lookax.experiments.presets.pola_figure3 import FACTORS, PANELS
@@ -248,3 +248,57 @@ def test_the_coin_game_ends_where_the_committed_curves_do(label):
 def test_speed_in_atari_is_the_same_on_all_pages():
     (speed,) = [row[0] for row in _rows("results/minatar.md") if row[0].endswith("steps per second")]
     assert f"That is {speed} on two cores" in _flat("algorithms/a2c.md")
+
+
+GRADIENTS, RECIPROCITY = (
+    json.loads((RESULTS / f"pola-{name}.json").read_text()) for name in ("gradient-cost", "time-to-reciprocity")
+)
+COST = "results/shaping-cost.md"
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_correlations_of_gradients_are_those_of_the_committed_measurement(steps):
+    for estimator in gradient_cost.INNER_STEPS[steps]:
+        cells = iter(_row(COST, f"K = {steps}, {estimator}"))
+        for agents in gradient_cost.UPDATES:
+            for games in (32, 512):
+                wanted = {"steps": steps, "estimator": estimator, "agents": agents, "games": games}
+                [row] = gradient_cost.selected(GRADIENTS, **wanted)
+                assert next(cells) == f"{row['correlation']:.2f} ± {row['correlation_standard_error']:.2f}"
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_equal_correlations_cost_as_much_as_was_measured(steps):
+    for agents in gradient_cost.UPDATES:
+        published = gradient_cost.selected(GRADIENTS, steps=steps, estimator=gradient_cost.PUBLISHED, agents=agents)
+        for row in gradient_cost.selected(GRADIENTS, steps=steps, estimator=gradient_cost.BEST, agents=agents):
+            if row["games"] > 512:
+                continue
+            cost = gradient_cost.cost_at(published, row["correlation"])
+            shown = (f"{row['correlation']:.2f}", f"{row['cpu_milliseconds']:.1f}", f"{cost:.1f}")
+            times = f"{cost / row['cpu_milliseconds']:.1f}"
+            assert _row(COST, f"K = {steps}, {agents}, {row['games']} games") == [*shown, times]
+
+
+def test_pairs_become_reciprocal_after_the_seconds_that_were_measured():
+    for name, rows in RECIPROCITY.items():
+        reached = time_to_reciprocity.reached(rows)
+        pairs = np.array([row["reciprocal"] for row in rows])
+        shown = "never" if reached is None else f"{reached:.0f}"
+        counts = f"{int(pairs[-1].sum())} of 8 ({int(pairs.any(axis=0).sum())})"
+        scores = [f"{np.mean(rows[-1][metric]):.3f}" for metric in ("score", "against_always_defect")]
+        assert _row(COST, name) == [shown, counts, f"{rows[-1]['cpu_seconds']:.0f}", *scores]
+
+
+def test_when_pairs_are_reciprocal_to_the_end():
+    def rows(*counts):
+        return [{"cpu_seconds": 2.0 * i, "reciprocal": [1.0] * n + [0.0] * (4 - n)} for i, n in enumerate(counts)]
+
+    assert time_to_reciprocity.reached(rows(0, 3, 2, 3, 4)) == 6.0
+    assert time_to_reciprocity.reached(rows(3, 4)) == 0.0
+    assert time_to_reciprocity.reached(rows(4, 4, 2)) is None
+
+
+def test_costs_are_read_off_between_two_measurements():
+    rows = [{"cpu_milliseconds": cost, "correlation": value} for cost, value in ((1.0, 0.2), (100.0, 0.6))]
+    np.testing.assert_allclose([gradient_cost.cost_at(rows, at) for at in (0.1, 0.4, 0.6, 0.7)], [1, 10, 100, np.inf])
