@@ -4,8 +4,8 @@
     python -m benchmarks.time_to_reciprocity OUT.json --draw FILE.png
 
 Agents are scored after every update. CPU-seconds are those of learning, of all seeds together, without compiling and
-scoring. All cases learn for the same number of updates;
-fewer are another run where step sizes fall. A JSON file that is there already gets more.
+scoring. All cases learn for the same number of updates; where step sizes fall, fewer of them are another run. A JSON
+file that is there already gets more.
 """
 
 import argparse
@@ -82,7 +82,9 @@ def draw(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
     [panels] = drawing.subplots(1, len(PANELS), squeeze=False)
     for panel, (metric, title) in zip(panels, PANELS.items(), strict=True):
         for colour, name in zip(COLOURS, CASES, strict=True):
-            rows = curves.get(name, [])
+            if name not in curves:
+                continue
+            rows = curves[name]
             taken = [row["cpu_seconds"] for row in rows[1:]]
             values = np.array([row[metric] for row in rows[1:]])
             panel.plot(taken, values.mean(axis=1), color=colour, label=name, linewidth=1.6)
