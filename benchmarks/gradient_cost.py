@@ -114,7 +114,7 @@ def measured(steps: int, estimator: str, batch: int, agents: Mapping[str, Any], 
         return gradient_quality(exact, lambda key: gradient(*pair, key), key, number, batch_size=AT_ONCE)
 
     first = next(iter(agents))
-    program = eqx.filter_jit(quality).lower(agents[first], references[first], jax.random.key(1)).compile()
+    program = jax.jit(quality).lower(agents[first], references[first], jax.random.key(1)).compile()
     rows = []
     for name, pair in agents.items():
         began = time.process_time()

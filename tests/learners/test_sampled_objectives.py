@@ -47,7 +47,8 @@ def taken(policies, games):
     """Log-probabilities of all that was done, `[T, B]`."""
     logs = [jax.nn.log_softmax(observed_by(actor, games)[1], axis=1) for actor in actors(policies)]
     pairs = zip(logs, games.actions.swapaxes(0, 1), strict=True)
-    return sum(jnp.take_along_axis(own[:-1], actions[:, None], axis=1)[:, 0] for own, actions in pairs)
+    each = [jnp.take_along_axis(own[:-1], actions[:, None], axis=1)[:, 0] for own, actions in pairs]
+    return jnp.stack(each).sum(axis=0)
 
 
 def returns_of(rewards):
