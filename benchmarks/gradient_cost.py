@@ -155,9 +155,10 @@ def selected(rows: Sequence[Mapping[str, Any]], **wanted: Any) -> list[Mapping[s
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> Drawing:
     """Correlation over CPU-milliseconds, a line per estimator; pairs of agents from left to right, K downwards."""
-    drawing = Drawing(figsize=(3.6 * len(UPDATES), 2.8 * len(INNER_STEPS) + 0.6), layout="constrained")
-    axes = drawing.subplots(len(INNER_STEPS), len(UPDATES), sharey=True, squeeze=False)
-    for panels, steps in zip(axes, INNER_STEPS, strict=True):
+    measured_steps = [steps for steps in INNER_STEPS if selected(rows, steps=steps)]
+    drawing = Drawing(figsize=(3.6 * len(UPDATES), 2.8 * len(measured_steps) + 0.9), layout="constrained")
+    axes = drawing.subplots(len(measured_steps), len(UPDATES), sharey=True, squeeze=False)
+    for panels, steps in zip(axes, measured_steps, strict=True):
         for panel, agents in zip(panels, UPDATES, strict=True):
             for number, estimator in enumerate(ESTIMATORS):
                 own = selected(rows, agents=agents, steps=steps, estimator=estimator)

@@ -77,7 +77,7 @@ def reached(rows: Sequence[Mapping[str, Any]], share: float = 0.75) -> float | N
 
 
 def draw(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
-    """Means over seeds over CPU-seconds, in bands of their 95 % intervals."""
+    """Means over seeds over CPU-seconds; of the two learners that are compared, in bands of their 95 % intervals."""
     drawing = Drawing(figsize=(4 * len(PANELS), 4), layout="constrained")
     [panels] = drawing.subplots(1, len(PANELS), squeeze=False)
     for panel, (metric, title) in zip(panels, PANELS.items(), strict=True):
@@ -87,8 +87,11 @@ def draw(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
             rows = curves[name]
             taken = [row["cpu_seconds"] for row in rows[1:]]
             values = np.array([row[metric] for row in rows[1:]])
-            panel.plot(taken, values.mean(axis=1), color=colour, label=name, linewidth=1.6)
-            panel.fill_between(taken, *ends(values, metric), color=colour, alpha=0.13, linewidth=0)
+            panel.plot(
+                taken, values.mean(axis=1), color=colour, label=name, linewidth=2 if name in (PUBLISHED, CHEAP) else 1
+            )
+            if name in (PUBLISHED, CHEAP):
+                panel.fill_between(taken, *ends(values, metric), color=colour, alpha=0.18, linewidth=0)
         panel.set_xscale("log")
         panel.set(title=title, xlabel="CPU-seconds of all eight seeds")
         panel.spines[["top", "right"]].set_visible(False)
