@@ -253,6 +253,7 @@ def test_speed_in_atari_is_the_same_on_all_pages():
 GRADIENTS, RECIPROCITY = (
     json.loads((RESULTS / f"pola-{name}.json").read_text()) for name in ("gradient-cost", "time-to-reciprocity")
 )
+OTHER = json.loads((RESULTS / "pola-time-to-reciprocity-208.json").read_text())
 COST = "results/shaping-cost.md"
 
 
@@ -297,6 +298,16 @@ def test_pairs_become_reciprocal_after_the_seconds_that_were_measured():
         counts = f"{int(pairs[-1].sum())} of 8 ({int(pairs.any(axis=0).sum())})"
         scores = [f"{np.mean(rows[-1][metric]):.3f}" for metric in ("score", "against_always_defect")]
         assert _row(COST, name) == [shown, counts, f"{rows[-1]['cpu_seconds']:.0f}", *scores]
+
+
+def test_the_readme_says_how_much_sooner_pairs_are_reciprocal():
+    cases = time_to_reciprocity.CHEAP, time_to_reciprocity.PUBLISHED
+    for recorded_in, words in (
+        (RECIPROCITY, "{:.0f} CPU-seconds instead of {:.0f},"),
+        (OTHER, "{:.0f} instead of {:.0f}."),
+    ):
+        shown = words.format(*(time_to_reciprocity.reached(recorded_in[name]) for name in cases))
+        assert shown in _flat("README.md")
 
 
 def test_when_pairs_are_reciprocal_to_the_end():
