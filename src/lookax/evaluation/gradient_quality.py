@@ -102,12 +102,19 @@ def gradient_quality(
     if batch_size is not None:
         check_at_least("batch_size", batch_size, 1)
 
+    def flat_sample(key):
+        gradient, iterates = sample(key) if has_iterates else (sample(key), None)
+        return ravel_pytree(gradient)[0], iterates
+
     _check_alike(jax.eval_shape(lambda: exact), jax.eval_shape(sample, key))
     keys = jax.random.split(key, n)
     exact, exact_iterates = _flat(exact, has_iterates)
-    sampled = jax.vmap(sample)(keys) if batch_size is None else jax.lax.map(sample, keys, batch_size=batch_size)
-    # Made flat after the loop, which cannot stack the empty array that stands for no iterates.
-    estimates, iterates = jax.vmap(lambda own: _flat(own, has_iterates))(sampled)
+    if batch_size is None:
+        estimates, iterates = jax.vmap(flat_sample)(keys)
+    else:
+        estimates, iterates = jax.lax.map(flat_sample, keys, batch_size=batch_size)
+    # After the loop, which cannot stack the empty array that stands for no iterates.
+    iterates = jax.vmap(_rows)(iterates) if has_iterates else jnp.zeros((n, 0, 1))
     distances = jnp.mean((iterates - exact_iterates) ** 2, axis=-1)
 
     def spread(of: _Moments):

@@ -34,7 +34,11 @@ OPTIMISERS = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": optax.rmsprop}
 
 
 def optimiser_of(name: OptimiserName, learning_rate: ScalarLike, total_steps: int | None = None) -> Optimiser:
-    """The optimiser of a name, with a step size that falls linearly to zero in `total_steps`; `None` for a constant."""
+    """An optimiser of optax.
+
+    **Arguments:** its `name`; its `learning_rate`; the `total_steps` in which that falls linearly to zero, `None` for
+    a constant one.
+    """
     if total_steps is None:
         return Optimiser(OPTIMISERS[name], learning_rate=learning_rate)
     return Optimiser(_falling, learning_rate=learning_rate, name=name, total_steps=total_steps)

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import optax
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, ScalarLike
 
 from lookax.errors import BadInputError, check
 from lookax.evaluation.against import check_seat
@@ -161,7 +161,7 @@ class RecurrentShapingStudy(PlayedGameStudy):
             return (agents[0], Agent(strategy(self.settings.opponent, self.game(), 1), None)), models
         return agents, models
 
-    def _optimiser(self, learning_rate: float, outer_steps: int) -> Optimiser:
+    def _optimiser(self, learning_rate: ScalarLike, outer_steps: int) -> Optimiser:
         total_steps = self.settings.total_updates * outer_steps
         return optimiser_of(self.settings.optimiser, learning_rate, total_steps if self.settings.linear_decay else None)
 
