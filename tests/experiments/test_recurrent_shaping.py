@@ -18,6 +18,7 @@ from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.policies.published.agent_files import write_agents
 from lookax.policies.published.seats import PolicyWithView
+from lookax.runs.programs.lanes import Lanes
 from tests.networks import drawn_network
 
 KEY = jax.random.key(8)
@@ -209,6 +210,16 @@ def test_step_sizes_fall_to_zero_at_the_end_of_all_updates():
         step, state = learner.optimiser.update(jnp.ones(()), state, params)
         sizes.append(-float(step))
     np.testing.assert_allclose(sizes, [0.5, 0.375, 0.25, 0.125, 0.0], atol=1e-7)
+
+
+def test_agents_with_a_linear_baseline_learn_through_two_inner_steps():
+    # In lanes, where what is constant has derivatives of zero, which no solver's tolerance may have.
+    settings = dataclasses.replace(TINY, baseline="linear", inner_steps=2, seeds=1, outer_steps=1)
+    lanes = Lanes([settings])
+    state, _ = lanes.start()
+    before, after = lanes.fetch(state), lanes.fetch(lanes.step(1, state)[0])
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(after))
+    assert any(changed(before.agents, after.agents))
 
 
 def test_step_sizes_fall_in_as_many_steps_as_are_taken():

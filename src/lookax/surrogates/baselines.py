@@ -6,7 +6,6 @@ of several kinds, such as against several opponents, one kind after the other.
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import lineax
@@ -62,16 +61,17 @@ def linear_baseline(
     weighted = centred * jnp.power(discount, 2 * jnp.arange(len(returns)))[:, None, None]
     matrix = jnp.einsum("tfb,tgb->fg", weighted, centred) + RIDGE * jnp.eye(features.shape[1], dtype=features.dtype)
     vector = jnp.einsum("tfb,tb->f", weighted, _centred(returns, ends))
-    tolerance: Any = CG_TOLERANCE * jnp.abs(vector).max() + jnp.finfo(vector.dtype).tiny
+    # Of size 1, for a tolerance that is one number: relative to each component it is 0 where a feature does not vary.
+    size = jnp.abs(vector).max() + jnp.finfo(vector.dtype).tiny
     # Not by a factorisation: those of many lanes at once can hang on a processor.
     solution = lineax.linear_solve(
         lineax.MatrixLinearOperator(matrix, lineax.positive_semidefinite_tag),
-        vector,
-        # No component by itself: that of a feature that is the same in all games is zero.
-        lineax.CG(rtol=0.0, atol=tolerance, max_steps=features.shape[1]),
+        vector / size,
+        lineax.CG(rtol=0.0, atol=CG_TOLERANCE, max_steps=features.shape[1]),
         throw=False,
     )
-    return other_games_mean(returns, ends) + jnp.einsum("tfb,f->tb", centred, solution.value)
+    weights = size * solution.value
+    return other_games_mean(returns, ends) + jnp.einsum("tfb,f->tb", centred, weights)
 
 
 def _kinds(leaf: Float[Array, "*_ B"], ends: Sequence[int]) -> list[Float[Array, "..."]]:
