@@ -257,12 +257,13 @@ OTHER = json.loads((RESULTS / "pola-time-to-reciprocity-208.json").read_text())
 COST = "results/shaping-cost.md"
 
 
-def test_correlations_of_gradients_are_those_of_the_committed_measurement():
-    for estimator in gradient_cost.ESTIMATORS:
-        cells = iter(_row(COST, f"K = 1, {estimator}"))
+@pytest.mark.parametrize("steps", [1, 2])
+def test_correlations_of_gradients_are_those_of_the_committed_measurement(steps):
+    for estimator in gradient_cost.INNER_STEPS[steps]:
+        cells = iter(_row(COST, f"K = {steps}, {estimator}"))
         for agents in gradient_cost.UPDATES:
             for games in (32, 512):
-                wanted = {"steps": 1, "estimator": estimator, "agents": agents, "games": games}
+                wanted = {"steps": steps, "estimator": estimator, "agents": agents, "games": games}
                 [row] = gradient_cost.selected(GRADIENTS, **wanted)
                 assert next(cells) == f"{row['correlation']:.2f} ± {row['correlation_standard_error']:.2f}"
 
@@ -277,17 +278,18 @@ def test_the_best_estimator_at_each_budget_is_the_one_that_was_measured():
             assert cell == f"{best['estimator'].removesuffix(' (published)')}: {best['correlation']:.2f}"
 
 
-def test_equal_correlations_cost_as_much_as_was_measured():
+@pytest.mark.parametrize("steps", [1, 2])
+def test_equal_correlations_cost_as_much_as_was_measured(steps):
     for agents in gradient_cost.UPDATES:
         published, best = (
-            gradient_cost.selected(GRADIENTS, steps=1, estimator=estimator, agents=agents)
+            gradient_cost.selected(GRADIENTS, steps=steps, estimator=estimator, agents=agents)
             for estimator in (gradient_cost.PUBLISHED, gradient_cost.BEST)
         )
         for row in best[:2]:
             cost = gradient_cost.cost_at(published, row["correlation"])
             shown = (f"{row['correlation']:.2f}", f"{row['cpu_milliseconds']:.1f}", f"{cost:.1f}")
             times = f"{cost / row['cpu_milliseconds']:.1f}"
-            assert _row(COST, f"K = 1, {agents}, {row['games']} games") == [*shown, times]
+            assert _row(COST, f"K = {steps}, {agents}, {row['games']} games") == [*shown, times]
 
 
 def test_pairs_become_reciprocal_after_the_seconds_that_were_measured():
