@@ -27,7 +27,6 @@ LOQA = FirstOrderShaping(
 )
 ADVANTAGE_ALIGNMENT = dataclasses.replace(LOQA, learner="advantage-alignment", weight=0.1, entropy_coefficient=0.12)
 NAIVE = dataclasses.replace(LOQA, learner="ppo")
-
 POLA = dataclasses.replace(LAPTOP_POLA, view="egocentric", evaluation_horizon=50, total_updates=20)
 
 PRESETS = tuple(
@@ -42,11 +41,7 @@ TWO_NETWORKS = tuple(
     Preset(f"{PREFIX}-{name}", f"{description}, coin game, two networks", settings, run_reports.RECURRENT)
     for name, description, settings in (
         ("loqa-pair", "LOQA", dataclasses.replace(LOQA, self_play=False)),
-        (
-            "pola",
-            "POLA-DiCE",
-            dataclasses.replace(LAPTOP_POLA, view="egocentric", evaluation_horizon=50, total_updates=20),
-        ),
+        ("pola", "POLA-DiCE", POLA),
     )
 )
 

@@ -103,14 +103,17 @@ def _laptop(name: str, description: str, settings: RecurrentShaping) -> Preset:
     )
 
 
+PLAIN_PRESET = _laptop("pola-dice", "POLA-DiCE", LAPTOP_POLA)
+TREMBLING_PRESET = _laptop(
+    "pola-dice-tremble-defectors",
+    "POLA-DiCE with random actions now and then and some games against a defector",
+    dataclasses.replace(LAPTOP_POLA, **TREMBLING),
+)
+
 LAPTOP_PRESETS = (
-    _laptop("pola-dice", "POLA-DiCE", LAPTOP_POLA),
+    PLAIN_PRESET,
     _laptop("pola-om", "POLA-DiCE with models of the opponent", LAPTOP_POLA_OM),
-    _laptop(
-        "pola-dice-tremble-defectors",
-        "POLA-DiCE with random actions now and then and some games against a defector",
-        dataclasses.replace(LAPTOP_POLA, **TREMBLING),
-    ),
+    TREMBLING_PRESET,
     _laptop(
         "pola-om-tremble-defectors",
         "POLA-DiCE with models, random actions now and then and some games against a defector",
@@ -124,8 +127,8 @@ FEW_GAMES_FIGURE = Figure(
     "pola-few-games",
     "POLA with memory from few games and estimators of less variance, beside the published estimator, small",
     (
-        LAPTOP_PRESETS[0],
-        LAPTOP_PRESETS[2],
+        PLAIN_PRESET,
+        TREMBLING_PRESET,
         _laptop("pola-dice-few-games", "POLA-DiCE from few games", LAPTOP_FEW_GAMES),
         _laptop(
             "pola-dice-few-games-tremble-defectors",

@@ -23,6 +23,7 @@ from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
+from lookax.policies.actor import ends_of_parts
 from lookax.policies.network import Network
 from lookax.policies.published.agent_files import is_agent_file, read_agent
 from lookax.policies.published.serialisation import deserialise
@@ -54,7 +55,8 @@ class RecurrentShapingStudy(PlayedGameStudy):
             rule = f"at least 2 a microbatch with baseline {settings.baseline!r}, which is that of other games"
             check(at_once >= 2, "batch_size", settings.batch_size, rule)
             if settings.defector_fraction is not None:
-                number = int(at_once * settings.defector_fraction + 1e-9)
+                fractions = 1 - settings.defector_fraction, settings.defector_fraction
+                number = at_once - ends_of_parts(fractions, at_once)[1]
                 rule = f"at least 2/{at_once} with baseline {settings.baseline!r}, which is that of other games"
                 check(number >= 2, "defector_fraction", settings.defector_fraction, rule)
         self.learner()
