@@ -120,7 +120,7 @@ def curve(settings: Any, groups: Mapping[str, AgentGroup]) -> list[dict[str, Any
         fetched = lanes.fetch(state)
         learned += time.process_time() - before
         if update in points:
-            row = {"update": update, "environment_steps": update * settings.environment_steps}
+            row = {"update": update, "environment_steps": update * study.environment_steps}
             row |= {"cpu_seconds": round(learned, 2)} | evaluated(game, study.policies(fetched), groups)
             print({name: np.round(np.mean(value), 3) for name, value in row.items()}, flush=True)
             found.append(row)

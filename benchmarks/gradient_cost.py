@@ -64,7 +64,7 @@ def gradient_of(settings: Any) -> Callable[[Agent, Agent, Key[Array, ""]], Any]:
     learner = RecurrentShapingStudy(settings).learner()
 
     def gradient(agent: Agent, opponent: Agent, key: Key[Array, ""]) -> Any:
-        return eqx.filter(learner.gradient(key, 0, agent, opponent, agent.policy)[0], eqx.is_inexact_array)
+        return eqx.filter(learner.gradient(key, 0, agent, (opponent,), agent.policy)[0], eqx.is_inexact_array)
 
     return gradient
 

@@ -42,13 +42,13 @@ def compiled(experiment: RecurrentShaping, lanes: int = 1) -> tuple[Any, Any]:
     Several lanes are seeds that learn at once, on one device; the games of one lane are sharded over all devices.
     """
     study = RecurrentShapingStudy(experiment)
-    [update, _], [imitation, _] = study.pair().updates, study.pair().imitations
+    [update, _], [imitation, _] = study.agents().updates, study.agents().imitations
 
     def work(key, state):
         if imitation is not None:
             return imitation.fit(key, 0, state.agents, state.models[0])
         assert update is not None
-        return update.update(key, 0, state.agents[0], state.agents[1], state.optimisers[0])
+        return update.update(key, 0, state.agents[0], (state.agents[1],), state.optimisers[0])
 
     key = jax.random.key(0)
     if lanes > 1:

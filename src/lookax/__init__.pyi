@@ -31,6 +31,7 @@ from .experiments.settings.recurrent_shaping import RecurrentShaping as Recurren
 from .experiments.settings.sampled_shaping import SampledShaping as SampledShaping
 from .games.coin_game import OneCoinGame as OneCoinGame
 from .games.coin_game import TwoCoinGame as TwoCoinGame
+from .games.commons import CommonsGame as CommonsGame
 from .games.exact_play import ExactPlay as ExactPlay
 from .games.game import Game as Game
 from .games.matrix_game import MatrixGame as MatrixGame
@@ -39,6 +40,7 @@ from .games.payoffs import contribution_payoffs as contribution_payoffs
 from .games.tabular_mdp import TabularMDP as TabularMDP
 from .games.tabular_mdp import random_mdp as random_mdp
 from .learners.a2c import A2C as A2C
+from .learners.agents import Agents as Agents
 from .learners.lirpg import LIRPG as LIRPG
 from .learners.lola import LOLA as LOLA
 from .learners.lola_dice import LOLADiCE as LOLADiCE
@@ -48,7 +50,6 @@ from .learners.naive import Naive as Naive
 from .learners.objectives.shaping import Shaping as Shaping
 from .learners.opponents.earlier_selves import EarlierSelves as EarlierSelves
 from .learners.opponents.self_play import SelfPlay as SelfPlay
-from .learners.pair import Pair as Pair
 from .learners.pola import POLA as POLA
 from .learners.pola_dice import POLADiCEUpdate as POLADiCEUpdate
 from .learners.policy_gradients.advantage_alignment import AdvantageAlignment as AdvantageAlignment

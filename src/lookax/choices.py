@@ -16,6 +16,9 @@ MatrixGameName = Literal[
 CoinGameName = Literal["coin", "two-coins"]
 """A coin game; see [`lookax.games.coin_game`][]."""
 
+CommonsGameName = Literal["commons"]
+"""The commons; see [`CommonsGame`][lookax.games.commons.CommonsGame]."""
+
 CoinView = Literal["board", "own", "egocentric"]
 """What a player of a coin game sees; see [`OneCoinGame`][lookax.games.coin_game.OneCoinGame]."""
 

@@ -99,6 +99,7 @@ def pola_dice(flags: Namespace) -> Fields:
     return {
         "settings": "RecurrentShaping",
         "game": {"ipd": "contribution", "coin": "coin"}[flags.env],
+        "num_players": 2,
         "contribution_factor": flags.contrib_factor,
         "start": "all-cooperate" if flags.init_state_coop else "separate",
         "grid_size": flags.grid_size,

@@ -14,8 +14,8 @@ from lookax.experiments.presets.coin_league import FIGURE, LOQA
 from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
 from lookax.experiments.studies.first_order_shaping import FirstOrderShapingStudy
 from lookax.experiments.studies.study import study_of, validate
+from lookax.learners.agents import Agents
 from lookax.learners.opponents.self_play import SelfPlay
-from lookax.learners.pair import Pair
 from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.policies.mlp import ScaledLayer
@@ -70,7 +70,7 @@ def test_bad_values_are_named(changes, complaint):
 def test_settings_choose_the_learner():
     assert isinstance(FirstOrderShapingStudy(tiny()).learner(), SelfPlay)
     pair = FirstOrderShapingStudy(tiny(self_play=False, earlier_selves=3, earlier_number=1)).learner()
-    assert isinstance(pair, Pair)
+    assert isinstance(pair, Agents)
     assert [own and own.size for own in pair.earlier_selves] == [3, 3]
     ppo = FirstOrderShapingStudy(tiny(learner="ppo", clip=0.3)).update_of_agent()
     assert isinstance(ppo, PPO)
@@ -119,8 +119,13 @@ def test_learners_of_the_coin_game_can_meet():
 
 
 def test_environment_steps_of_an_update():
-    assert tiny().environment_steps == 2 * 16 * 4
-    assert tiny(self_play=False).environment_steps == 2 * 2 * 16 * 4
+    def steps(settings):
+        study: Any = study_of(settings)
+        return study.environment_steps
+
+    assert steps(tiny()) == 2 * 16 * 4
+    assert steps(tiny(self_play=False)) == 2 * 2 * 16 * 4
+    assert steps(tiny(self_play=False, num_players=3)) == 3 * 2 * 16 * 4
 
 
 def test_a_run_goes_on_bit_for_bit_and_one_network_has_both_seats(tmp_path):

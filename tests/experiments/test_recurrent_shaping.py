@@ -47,7 +47,7 @@ def changed(before, after):
 def test_simpler_opponents_take_one_step_without_divergences(name, inner_steps):
     settings = dataclasses.replace(TINY, opponent=name, opponent_model=True)
     validate(settings)
-    pair: Any = RecurrentShapingStudy(settings).pair()
+    pair: Any = RecurrentShapingStudy(settings).agents()
     first, second = pair.updates
     assert first is not None
     assert second is not None
@@ -69,7 +69,7 @@ def test_models_are_fitted_by_the_optimiser_of_the_policies(optimiser):
     settings = dataclasses.replace(
         TINY, optimiser=optimiser, opponent_model=True, model_learning_rate=0.3, model_critic_learning_rate=0.7
     )
-    imitation = RecurrentShapingStudy(settings).pair().imitations[0]
+    imitation = RecurrentShapingStudy(settings).agents().imitations[0]
     assert imitation is not None
     for ours, rate in ((imitation.optimiser, 0.3), (imitation.critic_optimiser, 0.7)):
         both = ours, OPTIMISERS[optimiser](rate)
@@ -81,7 +81,7 @@ def test_models_are_fitted_by_the_optimiser_of_the_policies(optimiser):
 def test_a_naive_opponent_learns():
     settings = dataclasses.replace(TINY, opponent="naive", outer_steps=1)
     state = study_of(settings).init(KEY)
-    after, _ = quick(lambda key, state: RecurrentShapingStudy(settings).pair().update(key, state))(KEY, state)
+    after, _ = quick(lambda key, state: RecurrentShapingStudy(settings).agents().update(key, state))(KEY, state)
     assert all(any(changed(a.policy, b.policy)) for a, b in zip(state.agents, after.agents, strict=True))
 
 
@@ -155,7 +155,7 @@ def test_lanes_learn_what_they_would_alone(opponent):
     )
 
     def learn(key):
-        return RecurrentShapingStudy(settings).pair().update(key, study_of(settings).init(key))
+        return RecurrentShapingStudy(settings).agents().update(key, study_of(settings).init(key))
 
     keys, alone = jax.random.split(KEY, 2), quick(learn)
     together = quick(jax.vmap(learn))(keys)
@@ -224,7 +224,7 @@ def test_agents_with_a_linear_baseline_learn_through_two_inner_steps():
 
 def test_step_sizes_fall_in_as_many_steps_as_are_taken():
     settings = dataclasses.replace(TINY, linear_decay=True, total_updates=3, opponent="naive")
-    updates: Any = RecurrentShapingStudy(settings).pair().updates
+    updates: Any = RecurrentShapingStudy(settings).agents().updates
     for update, steps in zip(updates, (6, 3), strict=True):
         for optimiser in (update.optimiser, update.critic_optimiser):
             assert dict(optimiser.options)["total_steps"] == steps
@@ -297,7 +297,7 @@ def test_names_that_there_are_not_are_refused_before_anything_is_compiled(field)
     settings = dataclasses.replace(TINY, **{field: "other"})
     with pytest.raises(ValueError, match=f"^{field}: 'other' is not allowed; it must be one of "):
         jax.eval_shape(
-            lambda key: RecurrentShapingStudy(settings).pair().update(key, study_of(settings).init(key)), KEY
+            lambda key: RecurrentShapingStudy(settings).agents().update(key, study_of(settings).init(key)), KEY
         )
 
 

@@ -126,6 +126,56 @@ def test_views_of_one_coin_by_hand():
     assert seen("egocentric", BLUE) == [[4], [0], [8], []]
 
 
+GREEN = 2
+
+
+def three_players(red, blue, green, coin, colour):
+    return OneCoinState(*(jnp.array(x, jnp.int32) for x in ([red, blue, green], coin, colour)))
+
+
+def test_a_game_of_three_by_hand():
+    game = OneCoinGame(num_players=3)
+    assert game.num_actions == (4, 4, 4)
+    # Blue and green step onto a green coin at once: each is paid 1, and green pays 2 for blue.
+    state, rewards = game.step(KEY, three_players(0, 3, 5, 4, GREEN), jnp.array([UP, RIGHT, LEFT]))
+    np.testing.assert_array_equal(rewards, [0, 1, 1 - 2])
+    np.testing.assert_array_equal(state.players, [6, 4, 4])
+    # Green is followed by red.
+    assert state.colour == RED
+    assert state.coin not in (6, 4)
+    # Two others at once take twice; a third of everything if coins are shared.
+    before, actions = three_players(4, 3, 5, 1, RED), jnp.array([UP, RIGHT, LEFT])
+    _, rewards = game.step(KEY, before._replace(coin=jnp.array(4)), actions)
+    np.testing.assert_array_equal(rewards, [-4, 1, 1])
+    _, rewards = OneCoinGame(3.0, 5.0, -7.0, shared_coins=True, num_players=3).step(
+        KEY, three_players(1, 3, 5, 4, RED), jnp.array([DOWN, RIGHT, LEFT])
+    )
+    np.testing.assert_allclose(rewards, [(3 - 2 * 7) / 3, 5 / 3, 5 / 3], rtol=1e-6)
+
+
+def test_views_of_three_by_hand():
+    state = three_players(2, 3, 7, 6, BLUE)
+
+    def seen(view, player):
+        planes = OneCoinGame(view=view, num_players=3).observe(state, player).reshape(6, 9)
+        return [np.flatnonzero(plane).tolist() for plane in planes]
+
+    for player in range(3):
+        assert seen("board", player) == [[2], [3], [7], [], [6], []]
+    # I and those after me, then a coin of mine, and those of theirs.
+    assert seen("own", BLUE) == [[3], [7], [2], [6], [], []]
+    assert seen("own", GREEN) == [[7], [2], [3], [], [], [6]]
+    # Green, in the middle of the last row, moves one row back.
+    assert seen("egocentric", GREEN) == [[4], [8], [0], [], [], [3]]
+
+
+@pytest.mark.parametrize("number", [1, 9])
+def test_as_many_players_as_cells_are_refused(number):
+    rule = "between 2 and 8, so that a cell is free"
+    with pytest.raises(ValueError, match=f"num_players: {number} is not allowed; it must be {rule}"):
+        OneCoinGame(num_players=number)
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def observed(view, grid_size, player, states):
     return jax.vmap(lambda state: OneCoinGame(grid_size=grid_size, view=view).observe(state, player))(states)
@@ -238,6 +288,17 @@ def test_a_coin_reappears_uniformly_on_free_cells(red, blue, free):
     keys = jax.random.split(KEY, DRAWS)
     states, _ = jax.jit(jax.vmap(lambda key: game.step(key, state, jnp.array([RIGHT, DOWN]))))(keys)
     assert_uniform(states.coin, free)
+
+
+@pytest.mark.parametrize(
+    ("players", "free"),
+    [((0, 4, 8), [1, 2, 3, 5, 6, 7]), ((8, 0, 8), range(1, 8)), ((5, 5, 5), [0, 1, 2, 3, 4, 6, 7, 8])],
+)
+def test_among_three_a_coin_reappears_uniformly_on_free_cells(players, free):
+    game = OneCoinGame(num_players=3)
+    uniforms = jax.random.uniform(KEY, (DRAWS,))
+    cells = jax.vmap(lambda uniform: game.free_cell(uniform, jnp.array(players)))(uniforms)
+    assert_uniform(np.asarray(cells), list(free))
 
 
 def test_two_coins_reappear_uniformly_anywhere():

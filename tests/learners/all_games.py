@@ -44,8 +44,9 @@ class AllGames(Play):
 
     def __call__(self, actors, key):
         del key
-        copies = self.batch_size // 4**self.horizon
-        actions = jnp.tile(jnp.asarray(all_actions(self.horizon)), copies)
+        every = all_actions(self.horizon, self.game.num_players)
+        actions = jnp.tile(jnp.asarray(every), self.batch_size // every.shape[-1])
+        copies = self.batch_size // every.shape[-1]
         number = actions.shape[-1]
         states, rewards = [jax.vmap(self.game.reset, None, -1, axis_size=number)(jax.random.key(0))], []
         for now in actions:
@@ -81,10 +82,10 @@ class KeyedGames(AllGames):
         return super().__call__(actors, key)
 
 
-def all_actions(horizon):
-    """Of two players in all games, `[T, 2, n]`."""
-    joint = np.array(list(itertools.product(range(4), repeat=horizon))).T
-    return np.stack([joint // 2, joint % 2], axis=1)
+def all_actions(horizon, num_players=2):
+    """Of N players with two actions in all games, `[T, N, n]`."""
+    joint = np.array(list(itertools.product(range(2**num_players), repeat=horizon))).T
+    return np.stack([joint >> place & 1 for place in reversed(range(num_players))], axis=1)
 
 
 def learner_of(
@@ -103,7 +104,7 @@ def learner_of(
     if defectors is not None:
         changes |= {"scripted_opponent": defector, "scripted_fraction": 1 / defectors}
     return POLADiCEUpdate(
-        play=AllGames(game=game, horizon=horizon, batch_size=(defectors or 1) * 4**horizon),
+        play=AllGames(game=game, horizon=horizon, batch_size=(defectors or 1) * 2 ** (game.num_players * horizon)),
         objectives=SampledObjectives(discount=discount, baseline=baseline, reversed_divergence=reversed_divergence),
         optimiser=optax.sgd(0.3),
         critic_optimiser=optax.sgd(0.02),
@@ -117,14 +118,14 @@ def defector(game, player):
     return strategy(DEFECTOR, game, player)
 
 
-def agent_of(key, critic=True, shared_encoder=False, hidden_size=2) -> Agent:
+def agent_of(key, critic=True, shared_encoder=False, hidden_size=2, inputs=6) -> Agent:
     """One whose first parameters, biases too, are so large that every non-linearity matters.
 
     All of an agent's are drawn at once: programs with many draws take long to compile.
     """
 
     def made(key):
-        policy, own = (network(key, 6, outputs, hidden_size=hidden_size) for outputs in (2, 1))
+        policy, own = (network(key, inputs, outputs, hidden_size=hidden_size) for outputs in (2, 1))
         return Agent(policy, (own.head if shared_encoder else own) if critic else None)
 
     leaves, structure = jax.tree.flatten(jax.eval_shape(made, key))
@@ -151,12 +152,13 @@ class Exact:
     def __init__(self, learner: POLADiCEUpdate):
         self.learner, self.aims, self.game = learner, learner.objectives, learner.play.game
         assert isinstance(self.game, MatrixGame)
-        joint_actions = all_actions(learner.play.horizon)
+        joint_actions = all_actions(learner.play.horizon, self.game.num_players)
         states = [np.full(joint_actions.shape[-1], self.game.histories.start)]
-        for mine, theirs in joint_actions:
-            states.append(np.asarray(self.game.histories.successors)[states[-1], 2 * mine + theirs])
+        for now in joint_actions:
+            joint = np.ravel_multi_index(tuple(now), self.game.num_actions)
+            states.append(np.asarray(self.game.histories.successors)[states[-1], joint])
         self.states, self.actions = jnp.asarray(np.stack(states)), jnp.asarray(joint_actions)
-        paid = self.game.payoffs[:, joint_actions[:, 0], joint_actions[:, 1]]
+        paid = self.game.payoffs[:, *np.moveaxis(joint_actions, 1, 0)]
         self.rewards = jnp.moveaxis(paid, 0, 1)
 
     def log_probs(self, policy):
@@ -218,42 +220,52 @@ class Exact:
             agent.critic
         )
 
-    def look_ahead(self, player, mine, opponent):
-        """θⱼᴷ(θᵢ)."""
-        they = 1 - player
+    def look_ahead(self, player, mine, *others):
+        """θ₋ᵢᴷ(θᵢ), of those after player i first."""
+        seats = [(player + place) % self.game.num_players for place in range(1, self.game.num_players)]
 
-        def step(agent, _):
+        def stepped(place, agents):
+            they, agent = seats[place], agents[place]
+            policies = [own.policy for own in agents]
+
             def objective(policy):
-                policies = seated(player, mine, policy)
-                return self.objective(they, policies, agent, opponent.policy, self.learner.inner_beta)
+                seated_now = seated(player, mine, *policies[:place], policy, *policies[place + 1 :])
+                return self.objective(they, seated_now, agent, others[place].policy, self.learner.inner_beta)
 
             policy = climbed(agent.policy, jax.grad(objective)(agent.policy), INNER_RATE)
             if agent.critic is None:
-                return Agent(policy, None), None
-            up = self.critic_slope(they, seated(player, mine, agent.policy), agent)
-            return Agent(policy, climbed(agent.critic, up, INNER_CRITIC_RATE)), None
+                return Agent(policy, None)
+            up = self.critic_slope(they, seated(player, mine, *policies), agent)
+            return Agent(policy, climbed(agent.critic, up, INNER_CRITIC_RATE))
 
-        return jax.lax.scan(step, opponent, length=self.learner.lookahead.steps)[0].policy
+        def step(agents, _):
+            return tuple(stepped(place, agents) for place in range(len(agents))), None
 
-    def gradient(self, player, agent, opponent, reference):
+        after = jax.lax.scan(step, others, length=self.learner.lookahead.steps)[0]
+        return tuple(agent.policy for agent in after)
+
+    def gradient(self, player, agent, *others_and_reference):
         """d/dθᵢ of my objective after their steps."""
+        *others, reference = others_and_reference
 
         def objective(mine):
-            theirs = self.look_ahead(player, mine, opponent)
+            theirs = self.look_ahead(player, mine, *others)
 
-            def against(other):
-                return self.objective(player, seated(player, mine, other), agent, reference, self.learner.outer_beta)
+            def against(*others):
+                policies = seated(player, mine, *others)
+                return self.objective(player, policies, agent, reference, self.learner.outer_beta)
 
             share = self.learner.scripted_fraction
             if not share:
-                return against(theirs)
-            return (1 - share) * against(theirs) + share * against(DEFECTOR)
+                return against(*theirs)
+            return (1 - share) * against(*theirs) + share * against(*[DEFECTOR] * len(theirs))
 
         return jax.grad(objective)(agent.policy)
 
 
-def seated(player, mine, theirs):
-    return (mine, theirs) if player == 0 else (theirs, mine)
+def seated(player, mine, *others):
+    """In the order of seats: others are those after me."""
+    return tuple(np.roll(np.array([None, mine, *others], object)[1:], player))
 
 
 def climbed(params, slope, rate):

@@ -9,10 +9,10 @@ import pytest
 
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
+from lookax.learners.agents import Agents
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.opponents.earlier_selves import EarlierSelves
 from lookax.learners.opponents.self_play import SelfPlay
-from lookax.learners.pair import Pair
 from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.learners.policy_gradients.experience import unrolled
 from lookax.learners.policy_gradients.loqa import LOQA
@@ -43,22 +43,27 @@ def agent(key, values=3):
 
 def test_the_ring_holds_a_policy_every_so_many_updates_and_the_newest_ones():
     earlier = EarlierSelves(size=3, every=2)
-    pool = earlier.init(jnp.array([0.0]))
+    pool = earlier.init((jnp.array([0.0]),))
     for update in range(1, 10):
-        pool = earlier.kept(pool, jnp.array([float(update)]))
+        pool = earlier.kept(pool, (jnp.array([float(update)]),))
     # Those of updates 0, 2, 4, 6, 8 were kept; the places of 0 and 2 were taken by 6 and 8.
-    np.testing.assert_array_equal(pool.policies[:, 0], [6.0, 8.0, 4.0])
+    np.testing.assert_array_equal(pool.policies[0][:, 0], [6.0, 8.0, 4.0])
 
 
 def test_only_policies_that_there_have_been_are_drawn():
     earlier = EarlierSelves(size=50, every=1, number=40, fraction=0.25)
-    pool = earlier.init(jnp.array([1.0]))
+    pool = earlier.init((jnp.array([1.0]), jnp.array([10.0])))
     for update in (2.0, 3.0):
-        pool = earlier.kept(pool, jnp.array([update]))
-    opponent = earlier.opponent(KEY, Agent(jnp.array([9.0]), "critic"), pool)
-    present, drawn = opponent.policy.policies
-    assert (float(present[0]), opponent.policy.fractions, opponent.critic) == (9.0, (0.75, 0.25), "critic")
+        pool = earlier.kept(pool, (jnp.array([update]), jnp.array([10 * update])))
+    others = Agent(jnp.array([9.0]), "critic"), Agent(jnp.array([90.0]), None)
+    first, second = earlier.several(KEY, others, pool)
+    present, drawn = first.policy.policies
+    assert (float(present[0]), first.policy.fractions, first.critic) == (9.0, (0.75, 0.25), "critic")
     assert set(np.asarray(drawn.policies)[:, 0]) == {1.0, 2.0, 3.0}
+    # Of two others, those who play together are of the same time.
+    np.testing.assert_array_equal(second.policy.policies[1].policies, 10 * drawn.policies)
+    one, other = earlier.one(KEY, others, pool)
+    assert float(other.policy[0]) == 10 * float(one.policy[0])
 
 
 def test_each_of_a_population_plays_its_games():
@@ -110,7 +115,7 @@ def same_parameters(first, second):
 @pytest.mark.parametrize("names", [("loqa", "pola"), ("ppo", "loqa")])
 def test_learners_of_different_kinds_make_a_pair(names):
     known = updates()
-    pair = Pair(
+    pair = Agents(
         initial=lambda key: ((agent(key), agent(jax.random.fold_in(key, 1))), (None, None)),
         updates=(known[names[0]], known[names[1]]),
         earlier_selves=(EarlierSelves(size=4, every=1, number=2), None),
@@ -123,7 +128,7 @@ def test_learners_of_different_kinds_make_a_pair(names):
     assert (metrics["gradient_norm"] > 0).all()
     # The first player's pool is of the second one's policies.
     assert after.pools[0] is not None
-    assert same_parameters(jax.tree.map(lambda leaf: leaf[1], after.pools[0].policies), after.agents[1].policy)
+    assert same_parameters(jax.tree.map(lambda leaf: leaf[1], after.pools[0].policies[0]), after.agents[1].policy)
     assert after.pools[1] is None
 
 
@@ -139,7 +144,7 @@ def test_one_agent_has_all_seats():
     assert len(after.policies) == 2
     assert not same_parameters(state.agent, after.agent)
     assert after.pool is not None
-    assert same_parameters(jax.tree.map(lambda leaf: leaf[1], after.pool.policies), after.agent.policy)
+    assert same_parameters(jax.tree.map(lambda leaf: leaf[1], after.pool.policies[0]), after.agent.policy)
     assert metrics["gradient_norm"].shape == ()
 
 

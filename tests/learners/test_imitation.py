@@ -70,8 +70,8 @@ def test_a_model_recovers_the_opponents_policy_from_play():
     # last ones are off by a KL of 50/(2n); as steps get smaller, Adam's average spans the 10⁵ and more that this takes.
     game, imitation, agents, model = setting(1500)
     imitation = dataclasses.replace(imitation, optimiser=optax.adam(optax.cosine_decay_schedule(0.02, 1500)))
-    fit = jax.jit(lambda key, model: imitation.fit(key, PLAYER, agents, model))
-    learned, loss = fit(jax.random.key(0), model)
+    fit = jax.jit(lambda key, model: imitation.fit(key, PLAYER, agents, (model,)))
+    [learned], loss = fit(jax.random.key(0), model)
     play = Play(game=game, horizon=HORIZON, batch_size=256)
     pieces = play(actors_of(game, [own.policy for own in agents]), jax.random.key(9))
     games = jax.tree.map(lambda leaf: leaf[0, 0], pieces)
@@ -93,7 +93,7 @@ def test_a_fixed_strategy_is_recovered_too():
     game, imitation, agents, model = setting(100)
     imitation = dataclasses.replace(imitation, optimiser=optax.adam(0.05))
     fixed = Agent(strategy("tit-for-tat", game, 0), None)
-    learned, loss = jax.jit(lambda key, model: imitation.fit(key, PLAYER, (fixed, agents[1]), model))(
+    [learned], loss = jax.jit(lambda key, model: imitation.fit(key, PLAYER, (fixed, agents[1]), (model,)))(
         jax.random.key(0), model
     )
     assert loss < 0.05
@@ -113,7 +113,7 @@ def test_one_batch_by_hand_and_agents_without_critics():
     game, imitation, agents, model = setting(1)
     imitation = dataclasses.replace(imitation, optimiser=optax.sgd(0.5))
     bare = Agent(model.policy, None)
-    learned, loss = jax.jit(lambda key: imitation.fit(key, PLAYER, agents, bare))(jax.random.key(0))
+    [learned], loss = jax.jit(lambda key: imitation.fit(key, PLAYER, agents, (bare,)))(jax.random.key(0))
     assert learned.critic is None
 
     @quick
@@ -144,7 +144,7 @@ def test_two_steps_on_one_batch_by_hand_from_the_opponents_actions_and_rewards()
         optimiser=optax.sgd(0.5),
         critic_optimiser=optax.sgd(0.01),
     )
-    learned, loss = quick(lambda key: imitation.fit(key, PLAYER, agents, model))(jax.random.key(0))
+    [learned], loss = quick(lambda key: imitation.fit(key, PLAYER, agents, (model,)))(jax.random.key(0))
 
     @quick
     def played(key):

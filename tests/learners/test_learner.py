@@ -14,6 +14,7 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.games.tabular_mdp import random_mdp
 from lookax.learners.a2c import A2C
+from lookax.learners.agents import Agents
 from lookax.learners.learner import Learner
 from lookax.learners.lirpg import LIRPG
 from lookax.learners.lola import LOLA
@@ -26,7 +27,6 @@ from lookax.learners.objectives.adaptation import Adaptation
 from lookax.learners.objectives.game_returns import PlayedReturn
 from lookax.learners.objectives.mdp_returns import ExactReturn
 from lookax.learners.objectives.shaping import Shaping
-from lookax.learners.pair import Pair
 from lookax.learners.pola import POLA
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
@@ -55,7 +55,7 @@ def pair():
         return (first, second), (model, other)
 
     update = learner_of(GAME, 2, outer_beta=0.5)
-    return Pair(initial=initial, updates=(update, update))
+    return Agents(initial=initial, updates=(update, update))
 
 
 def exact_adaptation():

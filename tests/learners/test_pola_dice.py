@@ -56,7 +56,11 @@ def quick(function):
 
 
 def gradient_of(learner, player, *given):
-    return flat(quick(lambda *given: learner.gradient(KEY, player, *given)[0])(*given))
+    def gradient(agent, *others_and_reference):
+        *others, reference = others_and_reference
+        return learner.gradient(KEY, player, agent, tuple(others), reference)[0]
+
+    return flat(quick(gradient)(*given))
 
 
 def exact_gradient_of(learner, player, *given):
@@ -96,6 +100,54 @@ def test_expected_gradients_are_exact(player, horizon, settings):
     close(gradient_of(learner, player, *given), exact_gradient_of(learner, player, *given))
 
 
+@functools.cache
+def three():
+    """A game of three that is not the same from any two seats, three agents and a reference."""
+    game = MatrixGame(jax.random.normal(jax.random.key(4), (3, 2, 2, 2)))
+
+    @quick
+    def drawn(key):
+        *keys, last = jax.random.split(key, 4)
+        return *(agent_of(own, inputs=9) for own in keys), agent_of(last, False, inputs=9).policy
+
+    return game, drawn(KEY)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"defectors": 3},
+        # Opponents' second steps depend on each other's first ones.
+        pytest.param(
+            {"inner_steps": 2, "inner_beta": 0.5, "outer_beta": 0.8, "tremble_probability": 0.1},
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["one step, games against defectors", "two steps, divergences"],
+)
+def test_expected_gradients_among_three_are_exact(settings):
+    game, given = three()
+    learner = learner_of(game, 2, **settings)
+    exact = exact_gradient_of(learner, 1, *given)
+
+    @quick
+    def ours(shift, agent, first, second, reference):
+        return learner.rotated(shift).gradient(KEY, 0, agent, (first, second), reference)[0]
+
+    # From the first seat of a game whose seats have moved on by one; and by none, or by two.
+    close(flat(ours(jnp.array(1), *given)), exact)
+    for shift in (0, 2):
+        other = flat(ours(jnp.array(shift), *given))
+        assert np.linalg.norm(other - exact) > 0.1 * np.linalg.norm(exact)
+
+
+@pytest.mark.slow
+def test_expected_gradients_among_three_are_exact_from_any_seat():
+    game, given = three()
+    learner = learner_of(game, 2)
+    close(gradient_of(learner, 2, *given), exact_gradient_of(learner, 2, *given))
+
+
 @pytest.mark.parametrize(
     "changes", [{}, pytest.param({"inner_steps": 0, "critic_after_loop": True}, marks=pytest.mark.slow)]
 )
@@ -108,9 +160,13 @@ def test_a_critic_on_the_policys_memory_pulls_at_it_unless_it_learns_later(chang
 def test_from_the_first_seat_of_a_turned_game_it_has_the_gradient_of_the_second_one():
     learner, given = learner_of(lopsided(), 2, outer_beta=0.8), agents()
     exact = exact_gradient_of(learner, 1, *given)
-    ours = quick(lambda turned, *given: learner.swapped(turned).gradient(KEY, 0, *given)[0])
-    close(flat(ours(jnp.array(True), *given)), exact)
-    assert np.linalg.norm(flat(ours(jnp.array(False), *given)) - exact) > 0.1 * np.linalg.norm(exact)
+
+    @quick
+    def ours(shift, agent, other, reference):
+        return learner.rotated(shift).gradient(KEY, 0, agent, (other,), reference)[0]
+
+    close(flat(ours(jnp.array(1), *given)), exact)
+    assert np.linalg.norm(flat(ours(jnp.array(0), *given)) - exact) > 0.1 * np.linalg.norm(exact)
 
 
 @pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.slow), True])
@@ -118,7 +174,7 @@ def test_games_against_a_defector_count_for_their_share(turned):
     # In the second seat of a game, or in the first one of the game that is turned; there the defector turns, too.
     learner, given = learner_of(lopsided(), 2, outer_beta=0.8, tremble_probability=0.1, defectors=3), agents()
     exact = exact_gradient_of(learner, 1, *given)
-    ours = learner.swapped(jnp.array(True)) if turned else learner
+    ours = learner.rotated(jnp.array(1)) if turned else learner
     close(gradient_of(ours, 0 if turned else 1, *given), exact)
 
 
@@ -142,7 +198,7 @@ def test_optimisers_start_afresh_at_every_update_unless_they_are_kept(kept, coun
     def update(agent, opponent):
         counts = jnp.array(5, jnp.int32), jnp.array(7, jnp.int32)
         used = eqx.tree_at(lambda state: [part.count for part in state.policy], learner.init(agent), counts)
-        return learner.update(KEY, 0, agent, opponent, used)
+        return learner.update(KEY, 0, agent, (opponent,), used)
 
     _, state, _ = update(agent, opponent)
     # Adam's own count, and that of the schedule, which goes on in any case.
@@ -161,7 +217,7 @@ def test_optimisers_that_are_kept_go_on_as_within_one_update():
         def update(agent, opponent):
             state = learner.init(agent)
             for _ in range(number):
-                agent, state, _ = learner.update(KEY, 0, agent, opponent, state)
+                agent, state, _ = learner.update(KEY, 0, agent, (opponent,), state)
             return agent, state
 
         return quick(update)(agent, opponent)
@@ -205,7 +261,7 @@ def test_without_an_adjoint_the_gradient_is_of_first_order():
     agent, opponent, reference = agents()
 
     def at_their_end(agent, opponent, reference):
-        theirs = Exact(learner).look_ahead(0, agent.policy, opponent)
+        [theirs] = Exact(learner).look_ahead(0, agent.policy, opponent)
 
         def objective(mine):
             return Exact(learner).objective(0, (mine, theirs), agent, reference, learner.outer_beta)
@@ -237,7 +293,7 @@ def exact_parts_of_an_update():
         return exact.critic_slope(1, (theirs, agent.policy), agent)
 
     def of_both(agent, opponent, reference):
-        theirs = exact.look_ahead(1, agent.policy, opponent)
+        [theirs] = exact.look_ahead(1, agent.policy, opponent)
         slope = exact.gradient(1, agent, opponent, reference)
         return slope, of_critic(agent, theirs)
 
@@ -257,7 +313,9 @@ def test_an_update_takes_its_steps_along_exact_gradients(critic_after_loop):
     for _ in range(2 if critic_after_loop else 0):
         now = Agent(now.policy, climbed(now.critic, of_critic(now, opponent.policy), 0.02))
     learner = learner_of(GAME, 2, critic_after_loop=critic_after_loop, **UPDATE)
-    learned, _, _ = quick(lambda mine, other: learner.update(KEY, 1, mine, other, learner.init(mine)))(agent, opponent)
+    learned, _, _ = quick(lambda mine, other: learner.update(KEY, 1, mine, (other,), learner.init(mine)))(
+        agent, opponent
+    )
     close(flat(learned), flat(now))
     assert np.abs(flat(learned.policy) - flat(agent.policy)).max() > 0.01
     assert np.abs(flat(learned.critic) - flat(agent.critic)).max() > 0.001
@@ -338,7 +396,7 @@ def test_advantages_of_a_critic_that_is_not_there_are_refused(lacks):
     mine, theirs, reference = agents()
     given = (bare[0], theirs, reference) if lacks == "mine" else (mine, bare[1], reference)
     with pytest.raises(ValueError, match=r"^baseline: ") as caught:
-        jax.eval_shape(lambda *given: learner.gradient(KEY, 0, *given), *given)
+        jax.eval_shape(lambda mine, other, before: learner.gradient(KEY, 0, mine, (other,), before), *given)
     # JAX adds a note of its own, on its traceback.
     complaint = "baseline: 'critic' is not allowed; it must be another one for an agent without a critic"
     assert str(caught.value) == complaint
@@ -347,5 +405,5 @@ def test_advantages_of_a_critic_that_is_not_there_are_refused(lacks):
 def test_a_fixed_strategy_needs_no_critic():
     learner, fixed = learner_of(GAME, 1, baseline="critic"), Agent(strategy("tit-for-tat", GAME, 1), None)
     mine, *_ = agents()
-    slope, _ = jax.eval_shape(lambda mine: learner.gradient(KEY, 0, mine, fixed, mine.policy), mine)
+    slope, _ = jax.eval_shape(lambda mine: learner.gradient(KEY, 0, mine, (fixed,), mine.policy), mine)
     assert jax.tree.structure(slope) == jax.tree.structure(mine.policy)

@@ -22,7 +22,7 @@ def test_memory_does_not_grow_with_outer_steps():
             model_batches=outer_steps,
         )
         state = jax.eval_shape(experiment.init, jax.random.key(0))
-        program = jax.jit(lambda key, state: experiment.pair().update(key, state)).lower(jax.random.key(0), state)
+        program = jax.jit(lambda key, state: experiment.agents().update(key, state)).lower(jax.random.key(0), state)
         used = program.compile().memory_analysis()
         assert used is not None
         return used.temp_size_in_bytes

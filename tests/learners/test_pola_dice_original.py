@@ -135,7 +135,7 @@ def test_gradient_through_two_inner_steps(name, player, number):
 
     @quick
     def gradients(mine, theirs, reference):
-        slope, games = learner.gradient(KEY, case.player, mine, theirs, reference)
+        slope, games = learner.gradient(KEY, case.player, mine, (theirs,), reference)
         if mine.critic is None:
             return slope, None
 
@@ -207,7 +207,7 @@ def test_model_of_the_opponent_after_two_steps_on_each_of_two_batches(name, play
     )
     model = Agent(case.network("model_policy"), case.network("model_value"))
     both = case.agent(1), case.agent(2)
-    learned, _ = quick(lambda *given: imitation.fit(KEY, case.player, *given))(both, model)
+    [learned], _ = quick(lambda both, model: imitation.fit(KEY, case.player, both, (model,)))(both, model)
     all_close(learned, Agent(network_of(case.result["policy"]), network_of(case.result["value"])), AFTER_ADAM)
     assert len(case.play.asked) == 2
 

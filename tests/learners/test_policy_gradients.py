@@ -17,6 +17,7 @@ from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
+from lookax.policies.strategies import strategy
 from tests.learners.all_games import AllGames, all_actions, defector
 
 HORIZON, DISCOUNT, LAMBDA, CRITIC_LAMBDA = 3, 0.9, 0.8, 0.6
@@ -32,10 +33,12 @@ def quick(function):
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def agent_of(seed, values=1, shared=True):
+def agent_of(seed, values=1, shared=True, inputs=6):
     """One whose parameters are so large that every non-linearity matters."""
     keys = jax.random.split(jax.random.key(seed), 3)
-    policy, critic = (network(key, 6, outputs, hidden_size=3) for key, outputs in zip(keys, (2, values), strict=False))
+    policy, critic = (
+        network(key, inputs, outputs, hidden_size=3) for key, outputs in zip(keys, (2, values), strict=False)
+    )
     agent = Agent(policy, critic.head if shared else critic)
     leaves, structure = jax.tree.flatten(agent)
     drawn = 0.8 * jax.random.normal(keys[2], (sum(leaf.size for leaf in leaves),))
@@ -45,18 +48,19 @@ def agent_of(seed, values=1, shared=True):
 
 
 def learner_of(kind, game=GAME, copies=1, **options):
-    play = AllGames(game=game, horizon=HORIZON, batch_size=copies * 4**HORIZON)
+    play = AllGames(game=game, horizon=HORIZON, batch_size=copies * 2 ** (game.num_players * HORIZON))
     given = {"discount": DISCOUNT, "gae_lambda": LAMBDA, "critic_lambda": CRITIC_LAMBDA, "entropy_coefficient": 0.3}
     return kind(play=play, optimiser=optax.sgd(0.1), value_coefficient=0.2, **(given | options))
 
 
 def games_of(game):
-    """States `[T+1, n]`, actions `[T, 2, n]` and rewards `[T, 2, n]` of all games."""
-    actions = all_actions(HORIZON)
+    """States `[T+1, n]`, actions `[T, N, n]` and rewards `[T, N, n]` of all games."""
+    actions = all_actions(HORIZON, game.num_players)
     states = [np.full(actions.shape[-1], game.histories.start)]
-    for mine, theirs in actions:
-        states.append(np.asarray(game.histories.successors)[states[-1], 2 * mine + theirs])
-    rewards = np.asarray(game.payoffs)[:, actions[:, 0], actions[:, 1]]
+    for now in actions:
+        joint = np.ravel_multi_index(tuple(now), game.num_actions)
+        states.append(np.asarray(game.histories.successors)[states[-1], joint])
+    rewards = np.asarray(game.payoffs)[:, *np.moveaxis(actions, 1, 0)]
     return np.stack(states), actions, np.moveaxis(rewards, 0, 1)
 
 
@@ -141,20 +145,24 @@ def by_enumeration(learner, weighted, agents, seats, game=GAME, scripted=False):
     values = [np.asarray(outputs_of(critic_of(own), game, seat, states)) for seat, own in enumerate(agents)]
     probabilities = [jax.nn.log_softmax(own[:-1], axis=1) for own in policies]
     played = [jnp.take_along_axis(own, actions[:, i, None], 1)[:, 0] for i, own in enumerate(probabilities)]
-    chances = np.exp(np.asarray(played[0] + played[1]).sum(axis=0))
+    chances = np.exp(np.asarray(sum(played)).sum(axis=0))
     if scripted:
         chances = np.exp(np.asarray(played[seats[0]]).sum(axis=0)) * (actions[:, 1 - seats[0]] == 0).all(axis=0)
     total = 0.0
     for seat in seats:
-        they = 1 - seat
         mine = gae(rewards[:, seat], values[seat][:, 0], LAMBDA)
-        others = gae(rewards[:, they], values[they][:, 0], LAMBDA)
-        their_returns = gae(rewards[:, they], values[they][:, 0], 1.0) + values[they][:-1, 0]
         coefficients = mine
-        if weighted is not None and not scripted:
+        for they in range(len(agents)):
+            # What each of the others adds to my advantages adds up.
+            if they == seat or weighted is None or scripted:
+                continue
+            others = gae(rewards[:, they], values[they][:, 0], LAMBDA)
+            their_returns = gae(rewards[:, they], values[they][:, 0], 1.0) + values[they][:-1, 0]
             given = mine, others, their_returns, values[they][:-1, 0], values[they][:-1, 1:], actions[:, they]
-            by_chance = "chances" in inspect.signature(weighted).parameters
-            coefficients = weighted(*given, chances=chances) if by_chance else weighted(*given)
+            if "chances" in inspect.signature(weighted).parameters:
+                coefficients = weighted(*given, chances=chances)
+            else:
+                coefficients = coefficients + weighted(*given) - mine
         targets = gae(rewards[:, seat], values[seat][:, 0], CRITIC_LAMBDA) + values[seat][:-1, 0]
 
         def objective(agent, seat=seat, coefficients=coefficients, targets=targets):
@@ -177,11 +185,11 @@ def flat(tree):
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
 
 
-def gradient_of(learner, player, agent, opponent):
-    def gradient(agent, opponent):
-        return learner.gradient(agent, learner.experience(KEY, player, agent, opponent))[0]
+def gradient_of(learner, player, agent, *others):
+    def gradient(agent, *others):
+        return learner.gradient(agent, learner.experience(KEY, player, agent, others))[0]
 
-    return flat(quick(gradient)(agent, opponent))
+    return flat(quick(gradient)(agent, *others))
 
 
 CASES = {
@@ -237,11 +245,11 @@ def test_several_epochs_are_steps_with_the_same_games():
 
     @quick
     def by_update(agent, opponent):
-        return learner.update(KEY, 0, agent, opponent, learner.optimiser.init(agent))[0]
+        return learner.update(KEY, 0, agent, (opponent,), learner.optimiser.init(agent))[0]
 
     @quick
     def by_hand(agent, opponent):
-        experience = learner.experience(KEY, 0, agent, opponent)
+        experience = learner.experience(KEY, 0, agent, (opponent,))
         for _ in range(2):
             up = learner.gradient(agent, experience)[0]
             agent = jax.tree.map(lambda own, by: own + 0.1 * by, agent, up)
@@ -281,9 +289,41 @@ def test_with_all_seats_games_against_a_strategy_are_there_once(name):
     close(gradient_of(learner, 0, agent, agent), (both[0] + both[1] + against) / 3)
 
 
+THREE = MatrixGame(jax.random.normal(jax.random.key(4), (3, 2, 2, 2)))
+
+
+@pytest.fixture
+def of_two_steps(monkeypatch):
+    """All games of three players are as many of two steps as those of two players of three."""
+    monkeypatch.setitem(globals(), "HORIZON", 2)
+
+
+@pytest.mark.usefixtures("of_two_steps")
+@pytest.mark.parametrize("name", ["advantage-alignment", "loqa"])
+def test_among_three_all_others_are_shaped(name):
+    kind, options, weighted, values = CASES[name]
+    learner = learner_of(kind, THREE, **options)
+    agents = [agent_of(seed, values, inputs=9) for seed in (1, 2, 3)]
+    expected = by_enumeration(learner, weighted, agents, [1], THREE)
+    # From the first seat, where all have moved on by one: the players after the second are the third and the first.
+    rotated = learner.rotated(jnp.array(1))
+    close(gradient_of(rotated, 0, agents[1], agents[2], agents[0]), expected)
+
+
+@pytest.mark.usefixtures("of_two_steps")
+def test_among_three_one_that_does_not_learn_is_not_shaped():
+    learner = learner_of(AdvantageAlignment, THREE, weight=0.7)
+    mine, other = (agent_of(seed, inputs=9) for seed in (1, 2))
+    fixed = Agent(strategy("tit-for-tat", THREE, 0), None)
+    # Of the second player the third is the first of its others, and the first, which does not learn, the second.
+    experience = quick(lambda mine, other: learner.experience(KEY, 1, mine, (other, fixed)))(mine, other)
+    learns = np.asarray(experience.others_learn)[0, 0]
+    np.testing.assert_array_equal(learns, np.repeat([[1.0], [0.0]], 64, axis=1))
+
+
 def test_in_swapped_seats_the_first_player_learns_as_the_second():
     kind, options, _, values = CASES["loqa"]
     learner = learner_of(kind, LOPSIDED, **options)
     agents = [agent_of(seed, values) for seed in (1, 2)]
-    swapped = gradient_of(learner.swapped(jnp.array(True)), 0, agents[1], agents[0])
+    swapped = gradient_of(learner.rotated(jnp.array(1)), 0, agents[1], agents[0])
     close(swapped, gradient_of(learner, 1, agents[1], agents[0]))

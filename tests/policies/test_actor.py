@@ -12,7 +12,7 @@ from lookax.games.coin_game import OneCoinGame
 from lookax.games.game import Seen
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats
 from lookax.policies.actor import actor_of
 from lookax.policies.factory import PolicyMaker
 from lookax.policies.strategies import strategy, strategy_names
@@ -75,7 +75,7 @@ def test_a_plain_function_of_observations_plays():
 
 @pytest.mark.parametrize("swapped", [None, False, True])
 def test_a_game_may_bring_strategies_of_its_own(swapped):
-    game = OwnCorner() if swapped is None else SwappedSeats(OwnCorner(), jnp.array(swapped))
+    game = OwnCorner() if swapped is None else RotatedSeats(OwnCorner(), jnp.array(int(swapped)))
     assert strategy_names(game) == ("first", "random")
     actor = actor_of(game, strategy("first", game, 1), 1)
     states = jax.vmap(game.reset, out_axes=-1)(jax.random.split(KEY, 2))
@@ -95,7 +95,7 @@ def test_a_table_keeps_its_own_view_where_seats_are_swapped(swapped):
         return actor.act(actor.recurrence.update_hidden_state(hidden_state, seen_in(states)))
 
     for player in (0, 1):
-        ours = logits(SwappedSeats(game, jnp.array(swapped)), player)
+        ours = logits(RotatedSeats(game, jnp.array(int(swapped))), player)
         np.testing.assert_array_equal(ours, logits(game, 1 - player if swapped else player))
 
 

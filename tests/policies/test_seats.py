@@ -11,7 +11,7 @@ from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import TWO_PLAYER_GAMES
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats
 from lookax.policies.actor import actor_of
 from lookax.policies.published.seats import PolicyPerSeat, PolicyWithView, view_of, with_view
 from lookax.policies.strategies import strategy
@@ -49,7 +49,7 @@ def test_a_policy_sees_a_game_with_its_own_view_and_nothing_else_changes(view, p
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_views_and_seats_are_those_of_the_game_where_seats_are_swapped(swapped):
-    game = SwappedSeats(OneCoinGame(), jnp.array(swapped))
+    game = RotatedSeats(OneCoinGame(), jnp.array(int(swapped)))
     for player in (0, 1):
         seat = player ^ swapped
         viewed = acts(game, PolicyWithView(FIRST, "own"), player)
@@ -82,7 +82,7 @@ def test_games_have_views():
         assert view_of(with_view(PRISONERS, view)) == view
     assert view_of(PRISONERS) == "board"
     np.testing.assert_array_equal(with_view(PRISONERS, "own").payoffs, PRISONERS.payoffs)
-    assert view_of(SwappedSeats(OneCoinGame(), jnp.array(True))) is None
+    assert view_of(RotatedSeats(OneCoinGame(), jnp.array(1))) is None
     assert with_view(PRISONERS, None) is PRISONERS
     without: tuple[tuple[Game, CoinView], ...] = ((TwoCoinGame(), "board"), (PRISONERS, "egocentric"))
     for game, view in without:

@@ -49,7 +49,7 @@ def test_pola_dice_is_that_of_the_laptop_presets(game):
     learner = lx.pola_dice(game, batch_size=8)
     update: Any = study_of(PRESETS["pola-figure4-laptop-pola-dice"].settings)
     ours: Any
-    ours, theirs = learner.updates[0], update.pair().updates[0]
+    ours, theirs = learner.updates[0], update.agents().updates[0]
     for field in ("objectives", "optimiser", "critic_optimiser", "lookahead", "inner_critic_optimiser"):
         assert jax.tree.leaves(getattr(ours, field)) == jax.tree.leaves(getattr(theirs, field)), field
     for field in ("outer_steps", "inner_beta", "outer_beta", "keep_optimisers", "critic_after_loop"):

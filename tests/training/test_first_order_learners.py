@@ -47,7 +47,7 @@ def test_they_make_learners_of_their_kinds_with_what_is_given():
 
 def test_two_agents_learn_separately():
     pair = lx.loqa(lx.OneCoinGame(), self_play=False, batch_size=8, horizon=3, hidden_size=4)
-    assert isinstance(pair, lx.Pair)
+    assert isinstance(pair, lx.Agents)
     state = pair.init(KEY)
     after, metrics = eqx.filter_jit(pair.update)(KEY, state)
     assert metrics["gradient_norm"].shape == (2,)
@@ -136,19 +136,19 @@ def agent_with(values):
 def test_critics_that_are_needed(kind, mine, theirs, complaint):
     update = update_of(kind)
     with pytest.raises(ValueError, match="critic") as failure:
-        jax.eval_shape(lambda key: update.experience(key, 0, agent_with(mine), agent_with(theirs)), KEY)
+        jax.eval_shape(lambda key: update.experience(key, 0, agent_with(mine), (agent_with(theirs),)), KEY)
     assert str(failure.value).startswith(complaint)
 
 
 def test_ppo_needs_no_critic_of_others():
     update = update_of("ppo")
-    jax.eval_shape(lambda key: update.experience(key, 0, agent_with(1), agent_with(None)), KEY)
+    jax.eval_shape(lambda key: update.experience(key, 0, agent_with(1), (agent_with(None),)), KEY)
 
 
 def test_a_policy_with_a_memory_of_its_own_is_refused():
     update = update_of("ppo")
     own = Agent(Remembering(jnp.zeros(2)), None)
-    experience = update.experience(KEY, 0, own, own)
+    experience = update.experience(KEY, 0, own, (own,))
     with pytest.raises(ValueError, match="policy: a Remembering has a memory of its own"):
         update.gradient(own, experience)
 
@@ -157,7 +157,7 @@ def test_all_seats_is_not_for_pairs():
     learner: Any = lx.ppo(DILEMMA)
     update = learner.update_of_agent
     with pytest.raises(ValueError, match="all_seats: True is not allowed"):
-        lx.Pair(initial=lambda key: ((agent_with(1), agent_with(1)), (None, None)), updates=(update, None)).init(KEY)
+        lx.Agents(initial=lambda key: ((agent_with(1), agent_with(1)), (None, None)), updates=(update, None)).init(KEY)
 
 
 def test_clipped_ratios_by_hand():

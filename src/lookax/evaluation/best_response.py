@@ -9,21 +9,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Int, Key, ScalarLike
 
 from lookax.errors import check_at_least
 from lookax.evaluation.league import Matches
 from lookax.evaluation.matches import match, scores
 from lookax.evaluation.sides import Side, in_chunks
 from lookax.games.game import Game
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats
+from lookax.learners.agents import AgentUpdate
 from lookax.learners.objectives.sampled_objectives import Agent
-from lookax.learners.pair import AgentUpdate
 from lookax.learners.policy_gradients.ppo import PPO
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
-from lookax.policies.strategies import SwappedSeatsStrategy
+from lookax.policies.strategies import RotatedSeatsStrategy
 from lookax.rollouts.microbatches import Play
 from lookax.training.constructors import new_agent
 
@@ -70,23 +70,23 @@ class BestResponder(eqx.Module):
         check_at_least("horizon", self.horizon, 1)
         check_at_least("games", self.games, 1)
 
-    def scores(self, victim: Any, swapped: Bool[Array, ""], key: Key[Array, ""]) -> Float[Array, " 2"]:
+    def scores(self, victim: Any, shift: Int[Array, ""], key: Key[Array, ""]) -> Float[Array, " 2"]:
         """The responder's mean reward per step after its updates, and the victim's in the same games.
 
-        **Arguments:** the `victim`, the policy of the second player; whether the game is `swapped`, so that this one
-        has the first seat.
+        **Arguments:** the `victim`, the policy of the second player; `shift`, 1 where this one has the game's first
+        seat, and 0 where it has the second.
         """
         agent_key, learn_key, match_key = jax.random.split(key, 3)
-        learner, opponent = self.learner.swapped(swapped), Agent(victim, None)
+        learner, opponent = self.learner.rotated(shift), Agent(victim, None)
         agent = self.initial(agent_key)
 
         def update(carry: tuple[Agent, Any], key: Key[Array, ""]) -> tuple[tuple[Agent, Any], None]:
-            agent, states, _ = learner.update(key, 0, carry[0], opponent, carry[1])
+            agent, states, _ = learner.update(key, 0, carry[0], (opponent,), carry[1])
             return (agent, states), None
 
         keys = jax.random.split(learn_key, self.updates)
         (agent, _), _ = jax.lax.scan(update, (agent, self.learner.init(agent)), keys)
-        game = SwappedSeats(self.game, swapped)
+        game = RotatedSeats(self.game, shift)
         return scores(match(game, (agent.policy, victim), match_key, self.horizon, self.games))
 
 
@@ -164,7 +164,7 @@ def exploit(responder: BestResponder, side: Side, key: Key[Array, ""]) -> Exploi
 
     def in_seat(seat: int) -> np.ndarray:
         def of(places: np.ndarray) -> Float[Array, "_ 2"]:
-            return _scores(responder, _victims(side.taken(places), seat), jnp.array(seat == 0), keys[seat][places])
+            return _scores(responder, _victims(side.taken(places), seat), jnp.array(int(seat == 0)), keys[seat][places])
 
         return in_chunks(of, side.number)
 
@@ -192,25 +192,26 @@ def exploitability(exploited: Exploitation, own: Matches) -> Exploitability:
 
 @eqx.filter_jit
 def _scores(
-    responder: BestResponder, victims: Any, swapped: Bool[Array, ""], keys: Key[Array, " P"]
+    responder: BestResponder, victims: Any, shift: Int[Array, ""], keys: Key[Array, " P"]
 ) -> Float[Array, "P 2"]:
     def one(victim: Any, key: Key[Array, ""]) -> Float[Array, " 2"]:
         if isinstance(victim, tuple):
-            victim = SwappedSeatsStrategy(1, responder.game.num_actions[1], victim, swapped)
-        return responder.scores(victim, swapped, key)
+            game = RotatedSeats(responder.game, shift)
+            victim = RotatedSeatsStrategy(1, game.num_actions[1], victim, game)
+        return responder.scores(victim, shift, key)
 
     return eqx.filter_vmap(one, in_axes=(eqx.if_array(0), 0))(victims, keys)
 
 
 def _victims(policies: Sequence[Any], seat: int) -> Any:
-    """The policy of a seat; of one that plays a single game, and knows its seat, those of the second and first seat."""
+    """The policy of a seat; of one that plays a single game, and knows its seat, those of both seats."""
 
     def plays_a_game(policy: Any) -> bool:
         return hasattr(policy, "update_hidden_state") and not hasattr(policy, "actor")
 
     if not plays_a_game(policies[seat]):
         return policies[seat]
-    return tuple(policies[i] if plays_a_game(policies[i]) else policies[seat] for i in (1, 0))
+    return tuple(policies[i] if plays_a_game(policies[i]) else policies[seat] for i in (0, 1))
 
 
 def _fresh(key: Key[Array, ""], inputs: int, outputs: int) -> Network:

@@ -1,4 +1,4 @@
-"""Is a pair reciprocal: does it cooperate, without being exploited? And what an agent does after two steps."""
+"""Are agents reciprocal: do they cooperate, without being exploited? And what an agent does after two steps."""
 
 import itertools
 from typing import Any
@@ -12,12 +12,13 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.policies.actor import Actor, actors_of
 
 MIN_GAIN = 0.25 / 0.33
-"""The share that a pair reaches of what mutual cooperation pays above mutual defection."""
+"""The share that agents reach of what mutual cooperation pays above mutual defection."""
 
 MAX_LOSS = 0.06 / 0.335
-"""The share that the worse of its agents loses at most of what cooperating with a defector costs.
+"""The share that the worst of them loses at most of what cooperating with defectors costs.
 
-At contribution factor 1.33 these are mean rewards per step of 0.25 with each other and −0.06 against a defector.
+For two at contribution factor 1.33 these are mean rewards per step of 0.25 with each other and −0.06 against a
+defector.
 """
 
 History = tuple[tuple[int, int], ...]
@@ -25,19 +26,21 @@ History = tuple[tuple[int, int], ...]
 
 
 def is_reciprocal(
-    game: MatrixGame, self_play: Float[Array, " 2"], against_defection: Float[Array, " 2"]
+    game: MatrixGame, self_play: Float[Array, " N"], against_defection: Float[Array, " N"]
 ) -> Bool[Array, ""]:
-    """Whether a pair cooperates, and neither agent is exploited, in a symmetric dilemma of two players.
+    """Whether agents cooperate, and none is exploited, in a symmetric dilemma.
 
-    With R paid for mutual cooperation, P for mutual defection and S for cooperating with a defector, both are measured
-    in the game's own payoffs: self-play, the mean of both, as (· − P)/(R − P), and what the worse of the two gets
-    against a defector as (P − ·)/(P − S).
+    With R paid if all cooperate, P if all defect and S for cooperating among defectors, both are measured in the game's
+    own payoffs: self-play, the mean of all, as (· − P)/(R − P), and what the worst of them gets among defectors as
+    (P − ·)/(P − S).
 
-    **Arguments:** both agents' mean rewards per step.
+    **Arguments:** the `game`; all agents' mean rewards per step, with each other in `self_play`, and each among
+    defectors.
     """
-    mine = game.payoffs[0]
-    gain = self_play.mean() - mine[0, 0] >= MIN_GAIN * (mine[1, 1] - mine[0, 0])
-    loss = mine[0, 0] - against_defection.min() <= MAX_LOSS * (mine[0, 0] - mine[1, 0])
+    mine, rest = game.payoffs[0], (0,) * (game.num_players - 1)
+    reward, punishment, sucker = mine[(1,) * game.num_players], mine[(0, *rest)], mine[(1, *rest)]
+    gain = self_play.mean() - punishment >= MIN_GAIN * (reward - punishment)
+    loss = punishment - against_defection.min() <= MAX_LOSS * (punishment - sucker)
     return gain & loss
 
 

@@ -51,6 +51,7 @@ FIGURES: dict[str, Figure] = {
         pola_figure5.LAPTOP_FIGURE,
         pola_b16.FIGURE,
         coin_league.FIGURE,
+        coin_league.THREE_FIGURE,
         coin_league.IPD_FIGURE,
         *GMRL_TABULAR.figures,
         gmrl_ipd.FIGURE,

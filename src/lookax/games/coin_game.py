@@ -1,21 +1,23 @@
-"""Coin games: two players, red and blue, pick up red and blue coins on a torus (Lerer & Peysakhovich 2017).
+"""Coin games: players of different colours pick up coins of these colours on a torus (Lerer & Peysakhovich 2017).
 
-Whoever steps onto a coin is paid, whatever its colour; if it was of the other's colour, the other pays more than that.
-Picking up everything in reach is to defect, picking up coins of one's own colour alone is to cooperate.
+Whoever steps onto a coin is paid, whatever its colour; if it was of another's colour, that one pays more than that.
+Picking up everything in reach is to defect, picking up coins of one's own colour alone is to cooperate. There are two
+players, red and blue, in everything that is published; the one-coin game may be played by more.
 
 Two variants that are played in the literature are not the same game:
 
 | | [`OneCoinGame`][lookax.games.coin_game.OneCoinGame] | [`TwoCoinGame`][lookax.games.coin_game.TwoCoinGame] |
 |---|---|---|
 | played by | POLA's code (Zhao et al. 2022) | pax and JaxMARL (the game of Lu et al. 2022, M-FOS) |
-| coins | one, whose colour alternates at every pick-up | one of each colour, always |
+| coins | one, whose colour is the next player's after every pick-up | one of each colour, always |
 | a coin that was picked up reappears | on a cell free of players | on any cell, even under a player or the other coin |
 | actions | right, left, down, up | right, left, down, up, stay |
 | the first state | players anywhere, the coin on a free cell | players and coins anywhere |
 | an observation's layout | planes × rows × columns | rows × columns × planes |
 | the second player sees | by default what the first one sees | colours exchanged: each player sees itself as red |
 
-Cells are numbered row by row, c = row·n + column. Player 0 is red, player 1 blue, and so are coins of colours 0 and 1.
+Cells are numbered row by row, c = row·n + column. Player 0 is red, player 1 blue, and so are coins of colours 0 and 1;
+players after them have further colours.
 """
 
 import abc
@@ -34,9 +36,9 @@ MIN_GRID_SIZE = 3
 
 
 class OneCoinState(NamedTuple):
-    """The cells of the `players`, `[2]`, and of the `coin`, and the coin's `colour`."""
+    """The cells of the `players`, `[N]`, and of the `coin`, and the coin's `colour`."""
 
-    players: Int[Array, " 2"]
+    players: Int[Array, " N"]
     coin: Int[Array, ""]
     colour: Int[Array, ""]
 
@@ -51,10 +53,11 @@ class TwoCoinState(NamedTuple):
 class CoinGame(eqx.Module):
     """What both coin games have in common; n is the grid's size and P[i, k] says that player i picks up coin k.
 
-        rᵢ = own·P[i, i] + other·P[i, j] + cost·P[j, i],    j the other player.
+        rᵢ = own·P[i, i] + Σⱼ (other·P[i, j] + cost·P[j, i]),    j ≠ i.
 
-    Both may step onto a coin at once, and both are then paid as if alone: with the defaults +1 to the one, 1 − 2 to the
-    coin's owner. With `shared_coins` the two halve it: each row of P then counts ½, so payments and costs do.
+    Several may step onto a coin at once, and all are then paid as if alone: with the defaults and two players +1 to the
+    one, 1 − 2 to the coin's owner. With `shared_coins` they share it: of two each row of P counts ½, so payments and
+    costs do.
 
     **Attributes:** `own_coin_reward` and `other_coin_reward` to the one who picks up a coin of its own and of the
     other's colour; `other_coin_cost`, added to the reward of the owner of a coin that the other picks up; `grid_size`
@@ -73,13 +76,8 @@ class CoinGame(eqx.Module):
         check(self.grid_size >= MIN_GRID_SIZE, "grid_size", self.grid_size, f"at least {MIN_GRID_SIZE}")
 
     @property
-    def num_players(self) -> int:
-        """Two."""
-        return 2
-
-    @property
     @abc.abstractmethod
-    def num_actions(self) -> tuple[int, int]:
+    def num_actions(self) -> tuple[int, ...]:
         """How many moves there are."""
 
     @property
@@ -88,90 +86,99 @@ class CoinGame(eqx.Module):
         return self.grid_size**2
 
     @abc.abstractmethod
-    def picked(self, state: Any, actions: Int[Array, " 2"]) -> Bool[Array, "2 2"]:
+    def picked(self, state: Any, actions: Int[Array, " N"]) -> Bool[Array, "N N"]:
         """Who picks up which coin when `actions` are played in `state`: `[picker, colour]`."""
 
-    def rewards(self, picked: Bool[Array, "2 2"]) -> Float[Array, " 2"]:
+    def rewards(self, picked: Bool[Array, "N N"]) -> Float[Array, " N"]:
         """Each player's reward for what was picked up, as above."""
         taken = picked.astype(float)
         if self.shared_coins:
             taken = taken / jnp.maximum(taken.sum(0), 1)
-        own, others = jnp.diagonal(taken), jnp.diagonal(taken[:, ::-1])
-        return self.own_coin_reward * own + self.other_coin_reward * others + self.other_coin_cost * others[::-1]
+        own = jnp.diagonal(taken)
+        of_others, by_others = taken.sum(1) - own, taken.sum(0) - own
+        return self.own_coin_reward * own + self.other_coin_reward * of_others + self.other_coin_cost * by_others
 
 
 class OneCoinGame(CoinGame):
     """The coin game of POLA's code: one coin, four moves (right, left, down, up).
 
-    At every pick-up the coin changes its colour and reappears, uniformly, on a cell where no player stands. The first
-    coin is of either colour and on any free cell, independently; players start anywhere, perhaps on the same cell.
-    Source: Zhao et al. 2022 (POLA), whose code drew the first coin's colour and cell from one random key.
+    At every pick-up the coin takes the next player's colour and reappears, uniformly, on a cell where no player stands.
+    The first coin is of any colour and on any free cell, independently; players start anywhere, perhaps on the same
+    cell. Source: Zhao et al. 2022 (POLA), whose code has two players, and drew the first coin's colour and cell from
+    one random key.
 
-    **Attributes:** as in [`CoinGame`][lookax.games.coin_game.CoinGame]; and `view`, which says what the four planes of
-    an observation are:
+    **Attributes:** as in [`CoinGame`][lookax.games.coin_game.CoinGame]; and
 
-    - `"board"`: the red player, the blue player, a red coin, a blue coin; the same for both players (POLA's code).
-    - `"own"`: I, the other player, a coin of mine, one of the other's (LOQA's and Advantage Alignment's code).
-    - `"egocentric"`: as `"own"`, and the torus is shifted so that I stand in the middle.
+    - `view`: what the 2N planes of an observation are. `"board"`: the players, red first, and coins of their colours;
+      the same for all players (POLA's code). `"own"`: I, the players after me, a coin of mine, one of each of these
+      (LOQA's and Advantage Alignment's code). `"egocentric"`: as `"own"`, and the torus is shifted so that I stand in
+      the middle.
+    - `num_players`: N.
 
-    **Raises:** `ValueError` for an unknown view, too.
+    **Raises:** `ValueError` for an unknown view, too, and for fewer than two players, or as many as there are cells.
     """
 
     view: CoinView = eqx.field(static=True, default="board")
+    num_players: int = eqx.field(static=True, default=2)
 
     def __check_init__(self):
         check(self.view in get_args(CoinView), "view", self.view, f"one of {', '.join(get_args(CoinView))}")
+        possible = 2 <= self.num_players < self.num_cells
+        check(possible, "num_players", self.num_players, f"between 2 and {self.num_cells - 1}, so that a cell is free")
 
     @property
-    def num_actions(self) -> tuple[int, int]:
+    def num_actions(self) -> tuple[int, ...]:
         """Right, left, down, up."""
-        return 4, 4
+        return (4,) * self.num_players
 
     def reset(self, key: Key[Array, ""]) -> OneCoinState:
-        """Draws both players, the coin and its colour."""
+        """Draws all players, the coin and its colour."""
         # 32 bits in either precision: cells need no more.
-        uniforms = jax.random.uniform(key, (4,), jnp.float32)
-        players = _uniform_below(self.num_cells, uniforms[:2])
-        return OneCoinState(players, self.free_cell(uniforms[2], players), _uniform_below(2, uniforms[3]))
+        uniforms = jax.random.uniform(key, (self.num_players + 2,), jnp.float32)
+        players = _uniform_below(self.num_cells, uniforms[:-2])
+        return OneCoinState(
+            players, self.free_cell(uniforms[-2], players), _uniform_below(self.num_players, uniforms[-1])
+        )
 
     def step(
-        self, key: Key[Array, ""], state: OneCoinState, actions: Int[Array, " 2"]
-    ) -> tuple[OneCoinState, Float[Array, " 2"]]:
-        """Plays both moves at once: the next state and both rewards.
+        self, key: Key[Array, ""], state: OneCoinState, actions: Int[Array, " N"]
+    ) -> tuple[OneCoinState, Float[Array, " N"]]:
+        """Plays all moves at once: the next state and all rewards.
 
-        **Arguments:** the `state` before; both players' `actions`, `[2]`, each from 0 to 4.
+        **Arguments:** the `state` before; all players' `actions`, `[N]`, each from 0 to 4.
         """
         players = moved(self.grid_size, state.players, actions)
         taken = (players == state.coin).any()
         respawned = self.free_cell(jax.random.uniform(key, (), jnp.float32), players)
         coin = jnp.where(taken, respawned, state.coin)
-        colour = jnp.where(taken, 1 - state.colour, state.colour)
+        colour = jnp.where(taken, (state.colour + 1) % self.num_players, state.colour)
         return OneCoinState(players, coin, colour), self.rewards(self.picked(state, actions))
 
-    def picked(self, state: OneCoinState, actions: Int[Array, " 2"]) -> Bool[Array, "2 2"]:
+    def picked(self, state: OneCoinState, actions: Int[Array, " N"]) -> Bool[Array, "N N"]:
         """Who picks up which coin when `actions` are played in `state`: `[picker, colour]`."""
         there = moved(self.grid_size, state.players, actions) == state.coin
-        return there[:, None] & (state.colour == jnp.arange(2))
+        return there[:, None] & (state.colour == jnp.arange(self.num_players))
 
     def observe(self, state: OneCoinState, player: int) -> Float[Array, " D"]:
-        """Planes of two players and of a coin of either colour, flattened: `[4·n²]`; which, says the game's `view`."""
+        """Planes of the players and of a coin of each colour, flattened: `[2N·n²]`; which, says the game's `view`."""
         first = 0 if self.view == "board" else player
-        players = state.players if first == 0 else state.players[::-1]
-        seen = jnp.append(players, state.coin)
+        seen = jnp.append(jnp.roll(state.players, -first), state.coin)
         if self.view == "egocentric":
             seen = _shifted(self.grid_size, seen)
         there = seen[:, None] == jnp.arange(self.num_cells)
-        coin = there[2] & (state.colour == jnp.array([first, 1 - first]))[:, None]
-        return jnp.concatenate([there[:2], coin]).astype(float).reshape(-1)
+        colours = (jnp.arange(self.num_players) + first) % self.num_players
+        coin = there[-1] & (state.colour == colours)[:, None]
+        return jnp.concatenate([there[:-1], coin]).astype(float).reshape(-1)
 
-    def free_cell(self, uniform: Float[Array, ""], players: Int[Array, " 2"]) -> Int[Array, ""]:
+    def free_cell(self, uniform: Float[Array, ""], players: Int[Array, " N"]) -> Int[Array, ""]:
         """The cell without a player that a number in [0, 1) stands for; uniform among them if the number is."""
-        first, last = jnp.min(players), jnp.max(players)
-        apart = first != last
-        cell = _uniform_below(self.num_cells - 1 - apart, uniform)
-        # Count on past the occupied cells, the lower one first.
-        cell = cell + (cell >= first)
-        return (cell + (apart & (cell >= last))).astype(jnp.int32)
+        occupied = jnp.sort(players)
+        alone = jnp.append(True, occupied[1:] != occupied[:-1])
+        cell = _uniform_below(self.num_cells - alone.sum(), uniform)
+        # Count on past the occupied cells, the lowest first.
+        for own, counts in zip(occupied, alone, strict=True):
+            cell = cell + (counts & (cell >= own))
+        return cell.astype(jnp.int32)
 
 
 class TwoCoinGame(CoinGame):
@@ -188,10 +195,11 @@ class TwoCoinGame(CoinGame):
 
     **Attributes:** as in [`CoinGame`][lookax.games.coin_game.CoinGame]; and `egocentric`, whether a player sees the
     torus shifted so that it stands in the middle itself (pax's experiments) or everything where it is (JaxMARL's
-    default).
+    default). `num_players`, which are two.
     """
 
     egocentric: bool = eqx.field(static=True, default=False)
+    num_players: int = eqx.field(static=True, default=2, init=False)
 
     @property
     def num_actions(self) -> tuple[int, int]:

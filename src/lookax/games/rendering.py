@@ -44,16 +44,17 @@ SUPERSAMPLING = 3
 """Frames are drawn this much larger and then shrunk: Pillow draws jagged edges."""
 
 BACKGROUND, INK, LINES = "#ffffff", "#333333", "#d9d9d9"
-PLAYERS = ("#d1495b", "#2e6fbb")
+PLAYERS = ("#d1495b", "#2e6fbb", "#4c9f70", "#c9a227", "#7b5ea7", "#d97b29", "#2a9d8f", "#8c564b")
+NAMES = "RBGYVOTN"
 DEFECTS, COOPERATES, OTHER_ACTION = "#e07a5f", "#5fa777", "#8d99ae"
 
 
 def as_text(game: CoinGame | MatrixGame, states: Any) -> list[str]:
     """One frame of text per state of a game, `states` holding them along the first axis.
 
-    Coin games: a line per row and two letters per cell, the player R, B or X (both) and then the coin r, b or x; dots
-    where there is none. Matrix games: a line per player with its remembered actions, oldest first: D and C where there
-    are two, otherwise numbers, and a dot where there has been none.
+    Coin games: a line per row and two letters per cell, the player R, B (further ones G, Y, V, O, T, N) or X (several)
+    and then the coin r, b, … or x; dots where there is none. Matrix games: a line per player with its remembered
+    actions, oldest first: D and C where there are two, otherwise numbers, and a dot where there has been none.
     """
     if isinstance(game, CoinGame):
         return [_grid_text(game, players, coins) for players, coins in zip(*_cells(game, states), strict=True)]
@@ -97,7 +98,8 @@ def write_gif(
     **Raises:** `ValueError` if that is not positive.
     """
     check_positive("seconds_per_step", seconds_per_step)
-    totals = np.cumsum(np.concatenate([np.zeros((1, game.num_players)), np.asarray(rewards)]), axis=0)
+    rewards = np.asarray(rewards)
+    totals = np.cumsum(np.concatenate([np.zeros_like(rewards[:1]), rewards]), axis=0)
     if isinstance(game, CoinGame):
         frames = [
             _grid_frame(game, t, players, coins, totals[t])
@@ -128,20 +130,21 @@ def _shades(frame: np.ndarray) -> np.ndarray:
 
 
 def _cells(game: CoinGame, states: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Cells of the players and of the red and the blue coin, `[T, 2]` each, −1 for a coin that is not there."""
+    """Cells of the players and of coins of their colours, `[T, N]` each, −1 for a coin that is not there."""
     players = np.asarray(states.players)
     if not isinstance(game, OneCoinGame):
         return players, np.asarray(states.coins)
     coin, colour = np.asarray(states.coin)[:, None], np.asarray(states.colour)[:, None]
-    return players, np.where(colour == np.arange(2), coin, -1)
+    return players, np.where(colour == np.arange(game.num_players), coin, -1)
 
 
 def _grid_text(game: CoinGame, players: np.ndarray, coins: np.ndarray) -> str:
     def letter(cells: np.ndarray, cell: int, letters: str) -> str:
         here = np.flatnonzero(cells == cell)
-        return "." if not len(here) else letters[2] if len(here) == 2 else letters[here[0]]
+        return "." if not len(here) else letters[-1] if len(here) > 1 else letters[here[0]]
 
-    cells = [letter(players, c, "RBX") + letter(coins, c, "rbx") for c in range(game.num_cells)]
+    names = f"{NAMES}X"
+    cells = [letter(players, c, names) + letter(coins, c, names.lower()) for c in range(game.num_cells)]
     n = game.grid_size
     return "\n".join(" ".join(cells[row * n : row * n + n]) for row in range(n))
 
@@ -200,21 +203,23 @@ def _number(total: Number) -> str:
 
 def _grid_frame(game: CoinGame, t: int, players: np.ndarray, coins: np.ndarray, totals: np.ndarray) -> Image.Image:
     n = game.grid_size
-    canvas = _Canvas(n * CELL + 2 * MARGIN, HEADER + n * CELL + MARGIN)
+    number = len(players)
+    canvas = _Canvas(max(n * CELL, 62 * (number + 1)) + 2 * MARGIN, HEADER + n * CELL + MARGIN)
     canvas.text((MARGIN, HEADER / 2), f"step {t}", 15, anchor="lm")
     for i, total in enumerate(totals):
-        x = canvas.size[0] - MARGIN - 62 * (1 - i)
+        x = canvas.size[0] - MARGIN - 62 * (number - 1 - i)
         canvas.text((x, HEADER / 2), _number(total), 15, PLAYERS[i], "rm")
     canvas.grid(HEADER, n)
 
     def centre(cell: Number) -> tuple[Number, Number]:
         return MARGIN + (cell % n + 0.5) * CELL, HEADER + (cell // n + 0.5) * CELL
 
-    # Where two share a cell they move apart, so that neither hides the other.
-    together = 17 if players[0] == players[1] else 0
+    # Where several share a cell they move apart, so that none hides another.
     for i, cell in enumerate(players):
         x, y = centre(cell)
-        canvas.disc((x + together * (2 * i - 1), y), 17, PLAYERS[i])
+        here = np.flatnonzero(players == cell)
+        apart = 2 * np.count_nonzero(here < i) - (len(here) - 1)
+        canvas.disc((x + 34 / len(here) * apart, y), 17 if len(here) < 3 else 12, PLAYERS[i])
     for i, cell in enumerate(coins):
         if cell >= 0:
             canvas.ring(centre(cell), 29 if i == 0 or coins[0] != coins[1] else 23, PLAYERS[i])

@@ -1,28 +1,30 @@
 """POLA-DiCE: proximal opponent shaping from sampled games, by agents with a hidden state (Zhao et al. 2022).
 
-Algorithm 2 of the paper, as one player's update within a [`Pair`][lookax.learners.pair.Pair].
+Algorithm 2 of the paper, as one player's update among [`Agents`][lookax.learners.agents.Agents]. Its two players
+are any number here: all opponents take their steps at once.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import equinox as eqx
 import jax
 import optax
-from jaxtyping import Array, Bool, Float, Key, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, Key, PyTree, ScalarLike
 
 from lookax.concrete import constant
 from lookax.errors import check, check_at_least
 from lookax.games.game import Game
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats, in_seats, seats_after
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent, Observed, SampledObjectives, observe
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
 from lookax.lookahead.step import ascent_step
 from lookax.lookahead.total_derivative import Ahead, ahead, total_gradient
-from lookax.policies.actor import Actor, MixedActors, TremblingActor, actor_of, actors_of
+from lookax.policies.actor import Actor, MixedActors, TremblingActor, actor_of
 from lookax.rollouts.check_game import check_game
 from lookax.rollouts.microbatches import Play
 
@@ -40,16 +42,18 @@ class OptimiserStates(eqx.Module):
 
 
 class POLADiCEUpdate(eqx.Module):
-    """Takes M steps up the return after the opponent's K steps, and stays near the policy that it started from.
+    """Takes M steps up the return after the opponents' K steps, and stays near the policy that it started from.
 
-    From both players' agents at the start of the update, θᵢ⁰ = θᵢ, and for m = 0 … M − 1
+    From all players' agents at the start of the update, θᵢ⁰ = θᵢ, and for m = 0 … M − 1
 
-        θⱼ⁰ = θⱼ,    θⱼᵏ⁺¹ = θⱼᵏ + η ∇_θⱼ [Jⱼ(θᵢᵐ, θⱼᵏ) − β_in D(θⱼ, θⱼᵏ)],    k = 0 … K − 1,
-        θᵢᵐ⁺¹ = θᵢᵐ + u(d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(θᵢ⁰, θᵢ)] at θᵢᵐ),
+        θⱼ⁰ = θⱼ,    θⱼᵏ⁺¹ = θⱼᵏ + η ∇_θⱼ [Jⱼ(θᵢᵐ, θ₋ᵢᵏ) − β_in D(θⱼ, θⱼᵏ)],    k = 0 … K − 1, for all j ≠ i at once,
+        θᵢᵐ⁺¹ = θᵢᵐ + u(d/dθᵢ [Jᵢ(θᵢ, θ₋ᵢᴷ(θᵢ)) − β_out D(θᵢ⁰, θᵢ)] at θᵢᵐ),
 
     each J and D estimated from games of the policies that it is of
-    ([`SampledObjectives`][lookax.learners.objectives.sampled_objectives.SampledObjectives]), each played anew. Critics
-    learn along, the opponent's by steps of its own within its K, from where it is at the update's start.
+    ([`SampledObjectives`][lookax.learners.objectives.sampled_objectives.SampledObjectives]), played anew for each k,
+    the same ones for all opponents. Critics learn along, an opponent's by steps of its own within its K, from where it
+    is at the update's start. The paper has two players; with more, opponents step up their own returns at once, as in
+    exact [`LOLA`][lookax.learners.lola.LOLA].
 
     With M = 1 and neither β it is LOLA-DiCE of agents with a hidden state (Foerster et al. 2018), with K = 0 too a
     naive policy gradient.
@@ -59,8 +63,8 @@ class POLADiCEUpdate(eqx.Module):
     - `play`: how games are played.
     - `objectives`: what of them is maximised.
     - `optimiser`, `critic_optimiser`: of the M outer steps.
-    - `lookahead`: the opponent's K steps, and how they are differentiated.
-    - `inner_critic_optimiser`: of the opponent's critic in them; it starts afresh at each step.
+    - `lookahead`: the opponents' K steps, and how they are differentiated.
+    - `inner_critic_optimiser`: of the opponents' critics in them; it starts afresh at each step.
     - `outer_steps`: M ≥ 1.
     - `inner_beta`, `outer_beta`: β; `None` for no divergence.
     - `keep_optimisers`: optimisers go on from one update to the next; else they start afresh, as published. Schedules
@@ -68,8 +72,8 @@ class POLADiCEUpdate(eqx.Module):
     - `critic_after_loop`: the critic stays as it is in the M steps, and then takes M on games of the new policy.
     - `tremble_probability`: ε with which learners' actions are replaced by random ones in the games that are learned
       from, and in D; `None` for never. States off the path of play are then visited, too.
-    - `scripted_opponent`: from a game and a player to a fixed strategy, against which a part of the games of Jᵢ and of
-      its divergence is played; it does not learn.
+    - `scripted_opponent`: from a game and a player to a fixed strategy, which has all other seats in a part of the
+      games of Jᵢ and of its divergence; it does not learn.
     - `scripted_fraction`: that part. What an agent does to a defector, say, then never stops to matter.
 
     **Raises:** `ValueError` for numbers out of range.
@@ -99,9 +103,9 @@ class POLADiCEUpdate(eqx.Module):
             possible = 1 <= self.scripted_fraction * at_once <= at_once - 1
             check(possible, "scripted_fraction", self.scripted_fraction, rule)
 
-    def swapped(self, swapped: Bool[Array, ""]) -> "POLADiCEUpdate":
-        """The same in a game with [`SwappedSeats`][lookax.games.swapped_seats.SwappedSeats]."""
-        game = SwappedSeats(self.play.game, swapped)
+    def rotated(self, shift: Int[Array, ""]) -> "POLADiCEUpdate":
+        """The same in a game with [`RotatedSeats`][lookax.games.rotated_seats.RotatedSeats]."""
+        game = RotatedSeats(self.play.game, shift)
         return dataclasses.replace(self, play=dataclasses.replace(self.play, game=game))
 
     def init(self, agent: Agent) -> OptimiserStates:
@@ -117,15 +121,15 @@ class POLADiCEUpdate(eqx.Module):
         return OptimiserStates(self.optimiser.init(agent.policy), self.critic_optimiser.init(agent.critic))
 
     def update(
-        self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, states: OptimiserStates
+        self, key: Key[Array, ""], player: int, agent: Agent, others: tuple[Agent, ...], states: OptimiserStates
     ) -> tuple[Agent, OptimiserStates, Metrics]:
-        """A player's agent after the M steps, against an opponent that starts where it is now.
+        """A player's agent after the M steps, against opponents that start where they are now.
 
         **Arguments:**
 
         - `player`: who learns, from 0.
         - `agent`: of this player.
-        - `opponent`: the other player's agent.
+        - `others`: the other players' agents, those [after][lookax.games.rotated_seats.seats_after] this one first.
         - `states`: of the optimisers of the agent's policy and critic.
 
         **Returns:** the agent, its optimisers' states, and metrics: `gradient_norm` of the last step.
@@ -135,7 +139,7 @@ class POLADiCEUpdate(eqx.Module):
 
         def outer_step(carry: tuple[Agent, OptimiserStates], key: Key[Array, ""]):
             agent, states = carry
-            gradient, observed = self.gradient(key, player, agent, opponent, reference)
+            gradient, observed = self.gradient(key, player, agent, others, reference)
             policy, policy_state = ascent_step(gradient, agent.policy, states.policy, self.optimiser)
             states, norm = OptimiserStates(policy_state, states.critic), optax.tree.norm(gradient)
             if self.critic_after_loop:
@@ -149,7 +153,8 @@ class POLADiCEUpdate(eqx.Module):
 
             def critic_step(carry: tuple[Agent, OptimiserStates], key: Key[Array, ""]):
                 agent, states = carry
-                observed = self._observed(key, player, agent.policy, opponent.policy, player, agent, scripted=True)
+                policies = in_seats(player, agent.policy, [other.policy for other in others])
+                [observed] = self._observed(key, policies, {player: agent}, scripted_for=player)
                 critic, states = self._improved_critic(player, agent, states, observed)
                 return (Agent(agent.policy, critic), states), None
 
@@ -158,118 +163,146 @@ class POLADiCEUpdate(eqx.Module):
         return agent, states, {"gradient_norm": norms[-1]}
 
     def gradient(
-        self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, reference: Any
+        self, key: Key[Array, ""], player: int, agent: Agent, others: tuple[Agent, ...], reference: Any
     ) -> tuple[Any, Observed]:
-        """d/dθᵢ [Jᵢ(θᵢ, θⱼᴷ(θᵢ)) − β_out D(reference, θᵢ)], and the games after the opponent's steps.
+        """d/dθᵢ [Jᵢ(θᵢ, θ₋ᵢᴷ(θᵢ)) − β_out D(reference, θᵢ)], and the games after the opponents' steps.
 
         **Arguments:**
 
         - `player`: who learns, from 0: i.
         - `agent`: of this player, with the policy θᵢ.
-        - `opponent`: the other player's agent, before its steps.
+        - `others`: the other players' agents, before their steps, those after this one first.
         - `reference`: the policy that D is measured from: that of the agent before the M steps.
         """
         look_key, play_key = jax.random.split(key)
-        theirs = Ahead(opponent.policy, None)
+        theirs = Ahead(tuple(other.policy for other in others), None)
         if self.lookahead.steps:
-            theirs, _ = ahead(lambda mine: (self.look_ahead(look_key, player, mine, opponent), None), agent.policy)
-        beside = None if self.outer_beta is None else reference
-        observed = self._observed(
-            play_key, player, agent.policy, theirs.params, player, agent, reference=beside, scripted=True
-        )
+            theirs, _ = ahead(lambda mine: (self.look_ahead(look_key, player, mine, others), None), agent.policy)
+        references = {} if self.outer_beta is None else {player: reference}
+        policies = in_seats(player, agent.policy, theirs.params)
+        [observed] = self._observed(play_key, policies, {player: agent}, references, scripted_for=player)
 
         def objective(mine: Any, theirs: Any) -> Float[Array, ""]:
-            return self._objective(player, mine, theirs, player, observed, self.outer_beta, agent, scripted=True)
+            policies = in_seats(player, mine, theirs)
+            return self._objective(policies, player, observed, self.outer_beta, agent.critic, scripted_for=player)
 
         return total_gradient(objective, agent.policy, theirs), observed
 
-    def look_ahead(self, key: Key[Array, ""], player: int, mine: Any, opponent: Agent) -> Any:
-        """θⱼᴷ(θᵢ), differentiable in my policy.
+    def look_ahead(self, key: Key[Array, ""], player: int, mine: Any, others: tuple[Agent, ...]) -> tuple[Any, ...]:
+        """θ₋ᵢᴷ(θᵢ), differentiable in my policy.
 
         **Arguments:**
 
         - `player`: who looks ahead, from 0: i.
         - `mine`: its policy θᵢ.
-        - `opponent`: the other player's agent, before its steps.
+        - `others`: the other players' agents, before their steps, those after this one first.
+
+        **Returns:** their policies, in the same order.
         """
-        they = 1 - player
+        seats = seats_after(player, self.play.game.num_players)
 
-        def steps(agent: Agent, keys: Key[Array, " K"], reference: Any | None) -> Agent:
-            def sample(policy: Any, critic: Any, key: Key[Array, ""]) -> tuple[tuple[Observed, Any], Any]:
-                agent = Agent(policy, critic)
-                observed = self._observed(key, player, mine, policy, they, agent, reference=reference)
-                if critic is None:
-                    return (observed, None), None
-                start = self.inner_critic_optimiser.init(critic)
-                gradient = self._critic_gradient(they, agent, observed)
-                return (observed, critic), ascent_step(gradient, critic, start, self.inner_critic_optimiser)[0]
+        def steps(agents: tuple[Agent, ...], keys: Key[Array, " K"], references: dict[int, Any]) -> tuple[Agent, ...]:
+            def sample(policies: tuple[Any, ...], critics: tuple[Any, ...], key: Key[Array, ""]):
+                learners = {seat: Agent(*own) for seat, *own in zip(seats, policies, critics, strict=True)}
+                observed = self._observed(key, in_seats(player, mine, policies), learners, references)
+                improved = [
+                    self._inner_critic(seat, learner, own)
+                    for (seat, learner), own in zip(learners.items(), observed, strict=True)
+                ]
+                return (observed, critics), tuple(improved)
 
-            def objective(policy: Any, data: tuple[Observed, Any]) -> Float[Array, ""]:
-                observed, critic = data
-                return self._objective(player, mine, policy, they, observed, self.inner_beta, Agent(policy, critic))
+            def objective(place: int) -> Callable[..., Float[Array, ""]]:
+                def of(policies: tuple[Any, ...], data: tuple[tuple[Observed, ...], tuple[Any, ...]]):
+                    observed, critics = (own[place] for own in data)
+                    everyone = in_seats(player, mine, policies)
+                    return self._objective(everyone, seats[place], observed, self.inner_beta, critics)
 
+                return of
+
+            policies, critics = zip(*((agent.policy, agent.critic) for agent in agents), strict=True)
             lookahead = dataclasses.replace(self.lookahead, steps=len(keys))
-            return Agent(*lookahead.maximise_sampled(objective, agent.policy, sample, agent.critic, keys))
+            objectives = tuple(map(objective, range(len(agents))))
+            after = lookahead.maximise_sampled(objectives, policies, sample, critics, keys)
+            return tuple(Agent(*own) for own in zip(*after, strict=True))
 
         keys = jax.random.split(key, self.lookahead.steps)
         # At its start the divergence has no gradient, nor does its curvature matter to a step from a constant.
-        first = steps(opponent, keys[:1], None)
-        if len(keys) == 1:
-            return first.policy
-        return steps(first, keys[1:], None if self.inner_beta is None else opponent.policy).policy
+        after = steps(others, keys[:1], {})
+        if len(keys) > 1:
+            references = {} if self.inner_beta is None else {
+                seat: other.policy for seat, other in zip(seats, others, strict=True)
+            }  # fmt: skip
+            after = steps(after, keys[1:], references)
+        return tuple(agent.policy for agent in after)
+
+    def _inner_critic(self, player: int, agent: Agent, observed: Observed) -> Any:
+        """An opponent's critic after its step; `None` where it has none."""
+        if agent.critic is None:
+            return None
+        start = self.inner_critic_optimiser.init(agent.critic)
+        gradient = self._critic_gradient(player, agent, observed)
+        return ascent_step(gradient, agent.critic, start, self.inner_critic_optimiser)[0]
 
     def _observed(
         self,
         key: Key[Array, ""],
-        player: int,
-        mine: Any,
-        theirs: Any,
-        learner: int,
-        agent: Agent,
+        policies: tuple[Any, ...],
+        learners: dict[int, Agent],
+        references: Mapping[int, Any] = MappingProxyType({}),
         *,
-        reference: Any | None = None,
-        scripted: bool = False,
-    ) -> Observed:
-        """Games of both policies, with what the learner's critic and its reference policy put out on them."""
-        actors = constant(self._actors(player, mine, theirs, scripted=scripted))
-        values = agent.values()
-        return observe(
-            self.play(actors, key),
-            critic=None if values is None else values.actor(self.play.game, learner),
-            reference=None if reference is None else self._actors(player, reference, reference)[learner],
-        )
+        scripted_for: int | None = None,
+    ) -> tuple[Observed, ...]:
+        """Games of all policies; for each learner with what its critic and its reference policy put out on them.
 
-    def _actors(self, player: int, mine: Any, theirs: Any, *, scripted: bool = False) -> tuple[Actor, ...]:
-        policies = (mine, theirs) if player == 0 else (theirs, mine)
-        actors = list(actors_of(self.play.game, policies))
-        if self.tremble_probability is not None:
-            for i, policy in enumerate(policies):
-                if any(map(eqx.is_inexact_array, jax.tree.leaves(policy))):  # Not a fixed strategy.
-                    actors[i] = TremblingActor(actors[i], self.tremble_probability)
-        if scripted and self.scripted_opponent is not None:
-            they = 1 - player
-            opponent = actor_of(self.play.game, self.scripted_opponent(self.play.game, they), they)
-            actors[they] = MixedActors((actors[they], opponent), (1 - self.scripted_fraction, self.scripted_fraction))
+        Learners and references are by their seats.
+        """
+        games = self.play(constant(self._actors(policies, scripted_for)), key)
+
+        def of(player: int, agent: Agent) -> Observed:
+            values, reference = agent.values(), None
+            if player in references:
+                reference = self._actor(references[player], player)
+            return observe(
+                games,
+                critic=None if values is None else values.actor(self.play.game, player),
+                reference=reference,
+            )
+
+        return tuple(of(player, agent) for player, agent in learners.items())
+
+    def _actor(self, policy: Any, player: int) -> Actor:
+        actor = actor_of(self.play.game, policy, player)
+        learns = any(map(eqx.is_inexact_array, jax.tree.leaves(policy)))  # Not a fixed strategy.
+        if self.tremble_probability is None or not learns:
+            return actor
+        return TremblingActor(actor, self.tremble_probability)
+
+    def _actors(self, policies: tuple[Any, ...], scripted_for: int | None) -> tuple[Actor, ...]:
+        """All players' actors; in a part of the games scripted opponents of that player."""
+        actors = [self._actor(policy, player) for player, policy in enumerate(policies)]
+        if scripted_for is not None and self.scripted_opponent is not None:
+            fractions = 1 - self.scripted_fraction, self.scripted_fraction
+            for seat in seats_after(scripted_for, len(policies)):
+                opponent = actor_of(self.play.game, self.scripted_opponent(self.play.game, seat), seat)
+                actors[seat] = MixedActors((actors[seat], opponent), fractions)
         return tuple(actors)
 
     def _objective(
         self,
-        player: int,
-        mine: Any,
-        theirs: Any,
+        policies: tuple[Any, ...],
         learner: int,
         observed: Observed,
         beta: ScalarLike | None,
-        agent: Agent,
+        critic: Any,
         *,
-        scripted: bool = False,
+        scripted_for: int | None = None,
     ) -> Float[Array, ""]:
         """What a learner's policy maximises; where its critic shares the encoder, the critic's objective too."""
-        actors = self._actors(player, mine, theirs, scripted=scripted)
-        objective = self.objectives.policy(actors, learner, observed, beta)
+        objective = self.objectives.policy(self._actors(policies, scripted_for), learner, observed, beta)
+        agent = Agent(policies[learner], critic)
         if not agent.shares_encoder or self.critic_after_loop:
             return objective
-        values = Agent(mine if learner == player else theirs, agent.critic).values()
+        values = agent.values()
         assert values is not None
         return objective + self.objectives.critic(values.actor(self.play.game, learner), learner, observed)
 

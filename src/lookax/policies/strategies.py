@@ -2,7 +2,7 @@
 
 A strategy is in one of two moods, to cooperate or to defect, and reacts to what it sees by changing it:
 
-| name | cooperates in a matrix game of two actions | cooperates in a coin game |
+| name | cooperates in the commons, or a matrix game of two actions | cooperates in a coin game |
 |---|---|---|
 | `always-defect` | never | never |
 | `always-cooperate` | always | always |
@@ -29,9 +29,10 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from lookax.errors import BadInputError, check
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
+from lookax.games.commons import CommonsGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats
 from lookax.policies.actor import Memoryless
 from lookax.policies.coin_moves import OneCoinMoves, TwoCoinMoves
 
@@ -86,7 +87,7 @@ class RandomStrategy(Strategy):
 
 
 class MatrixStrategy(Strategy):
-    """A strategy in a matrix game with two actions, of which 0 defects and 1 cooperates.
+    """A strategy in the commons, or a matrix game with two actions, of which 0 defects and 1 cooperates.
 
     **Attributes:** `reaction` to all players' last actions, its own first; −1 (not 0, and the same for all) before the
     first step.
@@ -116,29 +117,28 @@ class CoinStrategy(Strategy):
         return HiddenState(cooperates, self.move(seen.state, self.player, cooperates))
 
 
-class SwappedSeatsStrategy(Strategy):
-    """A strategy in a game with swapped seats: it sees the game as it is.
+class RotatedSeatsStrategy(Strategy):
+    """A strategy in a game with rotated seats: it sees the game as it is.
 
-    **Attributes:** `seats`, the strategy where the game is not swapped and where it is; whether it is `swapped`.
+    **Attributes:** `seats`, the strategy in each of the game's seats; `game`, which says which of them the player has.
     """
 
     seats: tuple[Any, ...]
-    swapped: Bool[Array, ""]
+    game: RotatedSeats
 
     def initial_hidden_state(self) -> Any:
-        """Both seats' first hidden state."""
+        """All seats' first hidden state."""
         return tuple(own.initial_hidden_state() for own in self.seats)
 
     def update_hidden_state(self, hidden_state: Any, seen: Seen) -> Any:
-        """Both seats' hidden state."""
-        actions, rewards = (jnp.where(self.swapped, leaf[::-1], leaf) for leaf in (seen.actions, seen.rewards))
-        seen = Seen(seen.state, actions, rewards)
+        """All seats' hidden state."""
+        seen = Seen(seen.state, self.game.by_seat(seen.actions), self.game.by_seat(seen.rewards))
         return tuple(own.update_hidden_state(past, seen) for own, past in zip(self.seats, hidden_state, strict=True))
 
     def act(self, hidden_state: Any) -> Float[Array, " A"]:
         """Action logits of the seat that it has."""
-        straight, swapped = (own.act(past) for own, past in zip(self.seats, hidden_state, strict=True))
-        return jnp.where(self.swapped, swapped, straight)
+        logits = [own.act(past) for own, past in zip(self.seats, hidden_state, strict=True)]
+        return self.game.of_seat(self.player, logits)
 
 
 class ChosenStrategy(eqx.Module):
@@ -206,9 +206,10 @@ def strategy(name: str, game: Game, player: int) -> Any:
     check(name in strategy_names(game), "strategy", name, f"one of {', '.join(strategy_names(game))} in this game")
     check(0 <= player < game.num_players, "player", player, f"one of 0 … {game.num_players - 1}")
     num_actions = game.num_actions[player]
-    if isinstance(game, SwappedSeats):
-        both = tuple(_with_hidden_state(game.game, strategy(name, game.game, i), i) for i in (player, 1 - player))
-        return SwappedSeatsStrategy(player, num_actions, both, game.swapped)
+    if isinstance(game, RotatedSeats):
+        seats = range(game.num_players)
+        each = tuple(_with_hidden_state(game.game, strategy(name, game.game, seat), seat) for seat in seats)
+        return RotatedSeatsStrategy(player, num_actions, each, game)
     if name in _own(game):
         return _own(game)[name](player)
     if name == "random":
@@ -245,7 +246,7 @@ def strategy_maker(name: str) -> Callable[[Game, int], Any]:
 
 
 def _own(game: Game) -> Mapping[str, Callable[[int], Any]]:
-    return getattr(game.game if isinstance(game, SwappedSeats) else game, "strategies", {})
+    return getattr(game.game if isinstance(game, RotatedSeats) else game, "strategies", {})
 
 
 def _with_hidden_state(game: Game, policy: Any, player: int) -> Any:
@@ -259,8 +260,8 @@ def _with_hidden_state(game: Game, policy: Any, player: int) -> Any:
 
 
 def _reactions(game: Game) -> dict[str, Reaction]:
-    if isinstance(game, SwappedSeats):
+    if isinstance(game, RotatedSeats):
         return _reactions(game.game)
     if isinstance(game, CoinGame):
         return COIN_REACTIONS
-    return MATRIX_REACTIONS if isinstance(game, MatrixGame) and set(game.num_actions) == {2} else {}
+    return MATRIX_REACTIONS if isinstance(game, MatrixGame | CommonsGame) and set(game.num_actions) == {2} else {}

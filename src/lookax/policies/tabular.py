@@ -12,7 +12,7 @@ from lookax.errors import BadInputError
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.observations import state_one_hot
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats
 from lookax.policies.actor import Actor, Memoryless, OneByOne
 
 
@@ -33,16 +33,18 @@ class StatePolicy(eqx.Module):
         """Action logits of one observation."""
 
     def actor(self, game: Game, player: int) -> Actor:
-        """The policy in a seat of a matrix game, whose seats may be swapped.
+        """The policy in a seat of a matrix game, whose seats may be rotated.
 
         **Raises:** `ValueError` for another game.
         """
-        matrix_game = game.game if isinstance(game, SwappedSeats) else game
+        matrix_game = game.game if isinstance(game, RotatedSeats) else game
         if not isinstance(matrix_game, MatrixGame):
             raise BadInputError("policy: a table is of a matrix game's states; in other games networks can play")
-        rows = jnp.asarray(state_one_hot(matrix_game, player), float)
-        if isinstance(game, SwappedSeats):
-            rows = jnp.where(game.swapped, jnp.asarray(state_one_hot(matrix_game, 1 - player), float), rows)
+        if isinstance(game, RotatedSeats):
+            seats = range(game.num_players)
+            rows = game.of_seat(player, [jnp.asarray(state_one_hot(matrix_game, seat), float) for seat in seats])
+        else:
+            rows = jnp.asarray(state_one_hot(matrix_game, player), float)
         return OneByOne(Memoryless(self, jax.tree_util.Partial(_row, rows), jnp.zeros_like(rows[0])))
 
 

@@ -12,13 +12,13 @@ from lookax.errors import check
 from lookax.games.exact_play import ExactPlay
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
+from lookax.learners.agents import Agents
 from lookax.learners.lola import LOLA
 from lookax.learners.lola_dice import LOLADiCE
 from lookax.learners.naive import Naive
 from lookax.learners.objectives.game_returns import PlayedReturn
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.objectives.shaping import Shaping
-from lookax.learners.pair import Pair
 from lookax.learners.pola import POLA
 from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.lookahead.lookahead import Lookahead
@@ -171,8 +171,8 @@ def pola_dice(
     dice_decay: ScalarLike = 1.0,
     hidden_size: int = 16,
     policy: PolicyFactory | None = None,
-) -> Pair:
-    """POLA-DiCE: two recurrent agents in any game of two, from sampled games.
+) -> Agents:
+    """POLA-DiCE: recurrent agents in any game, from sampled games.
 
     See [`POLADiCEUpdate`][lookax.learners.pola_dice.POLADiCEUpdate]. Defaults are those of the laptop-scale presets.
     `outer_steps=1, outer_beta=None` is LOLA-DiCE, `inner_steps=0` besides a naive policy gradient.
@@ -188,18 +188,19 @@ def pola_dice(
     - `discount`: γ per step.
     - `learning_rate`, `critic_learning_rate`: of Adam in an agent's outer steps.
     - `outer_steps`, `outer_beta`: M of them; β of its KL divergence, `None` for no such term.
-    - `inner_steps`, `inner_learning_rate`, `inner_critic_learning_rate`, `inner_beta`: the opponent's K plain gradient
-      steps.
+    - `inner_steps`, `inner_learning_rate`, `inner_critic_learning_rate`, `inner_beta`: the opponents' K plain gradient
+      steps, all at once.
     - `baseline`, `gae_lambda`, `dice_decay`: of advantages, λ, and how much of the past Loaded DiCE keeps, as of
       [`SampledObjectives`][lookax.learners.objectives.sampled_objectives.SampledObjectives]. With
       `baseline="linear"` there is no critic, and fewer games will do.
     - `hidden_size`: of GRU networks, the critics' too.
     - `policy`: `make(key, num_inputs, num_outputs)`, for policies other than those networks.
 
-    **Raises:** `ValueError` for a game of more players, for numbers out of range, and, by `init`, for all that
+    **Raises:** `ValueError` for numbers out of range, and for all that
     [`check_game`][lookax.rollouts.check_game.check_game] finds.
     """
-    agent = POLADiCEUpdate(
+    check_game(game)
+    update = POLADiCEUpdate(
         play=Play(game=game, horizon=horizon, batch_size=batch_size),
         objectives=SampledObjectives(
             discount=discount, gae_lambda=gae_lambda, dice_decay=dice_decay, baseline=baseline
@@ -216,17 +217,13 @@ def pola_dice(
     def gru(key: Key[Array, ""], num_inputs: int, num_outputs: int) -> Any:
         return network(key, num_inputs, num_outputs, hidden_size=hidden_size)
 
-    def initial(key: Key[Array, ""]):
-        check_game(game)
-        first, second, *of_models = jax.random.split(key, 4)
-        make = policy or gru
+    def initial(key: Key[Array, ""]) -> tuple[tuple[Agent, ...], tuple[tuple[()], ...]]:
+        critic = gru if baseline == "critic" else None
+        keys = jax.random.split(key, game.num_players)
+        agents = tuple(new_agent(own, game, player, policy or gru, critic) for player, own in enumerate(keys))
+        return agents, ((),) * game.num_players
 
-        def agent(key: Key[Array, ""], player: int) -> Agent:
-            return new_agent(key, game, player, make, gru if baseline == "critic" else None)
-
-        return (agent(first, 0), agent(second, 1)), (agent(of_models[0], 1), agent(of_models[1], 0))
-
-    return Pair(initial=initial, updates=(agent, agent))
+    return Agents(initial=initial, updates=(update,) * game.num_players)
 
 
 def new_agent(

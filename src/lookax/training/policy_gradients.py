@@ -8,11 +8,11 @@ from jaxtyping import Array, Key, ScalarLike
 
 from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.games.game import Game
+from lookax.learners.agents import Agents
 from lookax.learners.objectives.actor_critic import learning_optimiser
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves
 from lookax.learners.opponents.self_play import SelfPlay
-from lookax.learners.pair import Pair
 from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
 from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
@@ -32,7 +32,7 @@ class Options(TypedDict, total=False):
 
     **Attributes:**
 
-    - `self_play` (`True`): one agent has all seats and learns from each; otherwise two learn separately.
+    - `self_play` (`True`): one agent has all seats and learns from each; otherwise each player's learns separately.
     - `against` (none): a fraction of the games against each fixed strategy, by name, such as `{"always-defect": 0.3}`.
     - `earlier_selves` (`None`): how opponents are drawn from earlier policies.
     - `horizon` (32), `batch_size` (96): steps of a game, and how many games a gradient is of.
@@ -63,7 +63,7 @@ class Options(TypedDict, total=False):
 
 def loqa(
     game: Game, *, weight: ScalarLike = 0.6, decay: ScalarLike = 0.9, **options: Unpack[Options]
-) -> SelfPlay | Pair:
+) -> SelfPlay | Agents:
     """[`LOQA`][lookax.learners.policy_gradients.loqa.LOQA] of agents with a memory.
 
     ```python
@@ -92,7 +92,7 @@ def advantage_alignment(
     clip: ScalarLike | None = None,
     epochs: int = 1,
     **options: Unpack[Options],
-) -> SelfPlay | Pair:
+) -> SelfPlay | Agents:
     """[`AdvantageAlignment`][lookax.learners.policy_gradients.advantage_alignment.AdvantageAlignment], likewise.
 
     **Arguments:**
@@ -111,7 +111,7 @@ def advantage_alignment(
     return _learner(game, make, False, options)
 
 
-def ppo(game: Game, *, clip: ScalarLike | None = 0.2, epochs: int = 1, **options: Unpack[Options]) -> SelfPlay | Pair:
+def ppo(game: Game, *, clip: ScalarLike | None = 0.2, epochs: int = 1, **options: Unpack[Options]) -> SelfPlay | Agents:
     """[`PPO`][lookax.learners.policy_gradients.ppo.PPO] of agents who do not shape each other; one epoch is A2C.
 
     **Arguments:**
@@ -127,7 +127,7 @@ def ppo(game: Game, *, clip: ScalarLike | None = 0.2, epochs: int = 1, **options
 
 def _learner(
     game: Game, make: Callable[[dict[str, Any]], PolicyGradient], action_values: bool, options: Options
-) -> SelfPlay | Pair:
+) -> SelfPlay | Agents:
     rule = f"left out; options are {', '.join(Options.__annotations__)}"
     for name, value in options.items():
         check(name in Options.__annotations__, name, value, rule)
@@ -136,7 +136,6 @@ def _learner(
     check_game(game)
     own_policy, against = options.get("policy"), options.get("against", {})
     self_play, earlier = options.get("self_play", True), options.get("earlier_selves")
-    check(self_play or game.num_players == 2, "self_play", self_play, "True in a game of other than two players")
     rule = 'parts of the games by strategy, such as {"always-defect": 0.3}'
     check(isinstance(against, Mapping), "against", against, rule)
     rule = "None, or lx.EarlierSelves(size=…)"
@@ -181,8 +180,9 @@ def _learner(
             earlier_selves=earlier,
         )
 
-    def both(key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[None, None]]:
-        first, second = jax.random.split(key)
-        return (agent(first, 0), agent(second, 1)), (None, None)
+    def each(key: Key[Array, ""]) -> tuple[tuple[Agent, ...], tuple[tuple[()], ...]]:
+        keys = jax.random.split(key, game.num_players)
+        return tuple(agent(own, player) for player, own in enumerate(keys)), ((),) * game.num_players
 
-    return Pair(initial=both, updates=(update, update), earlier_selves=(earlier, earlier))
+    number = game.num_players
+    return Agents(initial=each, updates=(update,) * number, earlier_selves=(earlier,) * number)

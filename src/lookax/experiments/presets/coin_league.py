@@ -56,6 +56,21 @@ FIGURE = Figure(
     ),
 )
 
+THREE_PRESETS = tuple(
+    Preset(
+        preset.name.replace(PREFIX, f"{PREFIX}-three"),
+        f"{preset.description.replace('both seats', 'all seats')}, three players",
+        dataclasses.replace(preset.settings, num_players=3),
+        preset.report,
+    )
+    for preset in PRESETS
+)
+THREE_FIGURE = Figure(
+    "coin-three",
+    "LOQA, Advantage Alignment and naive learners in the coin game of three players, on a laptop",
+    THREE_PRESETS,
+    FIGURE.report,
+)
 
 IPD_LOQA = dataclasses.replace(LOQA, game="contribution", view="own", hidden_size=16, weight=4.0, total_updates=10)
 

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Drawing
@@ -12,7 +13,7 @@ from lookax.experiments.preset import HeatMap, Result, Table
 from lookax.experiments.reports.exact import tidy
 from lookax.experiments.reports.intervals import Interval, half_width
 from lookax.experiments.reports.sampled import draw_band
-from lookax.experiments.studies.study import AGAINST, against_metric
+from lookax.experiments.studies.study import AGAINST, against_metric, study_of
 
 COLOURS = ("#0072b2", "#009e73", "#d55e00", "#56b4e9", "#000000", "#cc79a7")
 
@@ -115,8 +116,9 @@ def draw_scores(results: Sequence[Result]) -> Drawing:
 
 
 def draw_by_environment_steps(results: Sequence[Result]) -> Drawing:
-    """The same by millions of steps of games that are played to learn from, by both agents together."""
-    millions = [result.settings.environment_steps / 1e6 for result in results]
+    """The same by millions of steps of games that are played to learn from, by all agents together."""
+    studies: list[Any] = [study_of(result.settings) for result in results]
+    millions = [study.environment_steps / 1e6 for study in studies]
     drawing = _draw(results, "environment steps, millions", millions)
     for panel in drawing.axes:
         panel.set_xscale("symlog", linthresh=0.1)

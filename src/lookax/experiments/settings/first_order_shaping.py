@@ -96,11 +96,6 @@ class FirstOrderShaping(PlayedGame):
 
     study: ClassVar[str] = "lookax.experiments.studies.first_order_shaping:FirstOrderShapingStudy"
 
-    @property
-    def environment_steps(self) -> int:
-        """Steps of games that an update plays to learn from, those of both agents."""
-        return (1 if self.self_play else 2) * self.steps * self.batch_size * self.horizon
-
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
         self.check_game()

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from tyro.constructors import PrimitiveConstructorSpec
 
-from lookax.choices import CoinGameName, CoinView, MatrixGameName, Start
+from lookax.choices import CoinGameName, CoinView, CommonsGameName, MatrixGameName, Start
 from lookax.errors import check, check_at_least, check_positive
 
 
@@ -61,8 +61,12 @@ def check_game_name(game: str, others: Sequence[str] = ()) -> None:
 VIEWS: dict[str, tuple[CoinView, ...]] = {
     "coin": ("board", "own", "egocentric"),
     "two-coins": ("own", "egocentric"),
+    "commons": ("own",),
 }
-"""What can be seen of coin games."""
+"""What can be seen of coin games and of the commons."""
+
+MORE_THAN_TWO = ("contribution", "coin", "commons")
+"""Games that any number of players can play."""
 
 MATRIX_VIEWS: tuple[CoinView, ...] = ("board", "own")
 """What can be seen of matrix games: the first player's actions first, or one's own."""
@@ -72,8 +76,10 @@ MATRIX_VIEWS: tuple[CoinView, ...] = ("board", "own")
 class PlayedGame:
     """A game that agents play to learn from: what settings of such learners have in common."""
 
-    game: MatrixGameName | CoinGameName | str = "contribution"
-    """What is played: a matrix game again and again, a coin game, or package.module:name of a game of one's own."""
+    game: MatrixGameName | CoinGameName | CommonsGameName | str = "contribution"
+    """What is played: a matrix game again and again, a coin game, the commons, or package.module:name of one's own."""
+    num_players: int = 2
+    """How many players; more than 2 in contribution, coin and commons only. Games of one's own say it themselves."""
     payoffs: Payoffs | None = None
     """Of a matrix game of one's own, instead: written out, or in a JSON or YAML file; None for those of the game."""
     contribution_factor: float = 1.33
@@ -103,7 +109,11 @@ class PlayedGame:
 
     def check_game(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""
-        check_game_name(self.game, get_args(CoinGameName))
+        check_game_name(self.game, (*get_args(CoinGameName), *get_args(CommonsGameName)))
+        if self.payoffs is None and self.game in MORE_THAN_TWO:
+            check(2 <= self.num_players <= 8, "num_players", self.num_players, "between 2 and 8")
+        else:
+            check(self.num_players == 2, "num_players", self.num_players, "2, as only some games can have more")
         if self.payoffs is not None:
             check_payoffs(self.payoffs)
         check_positive("contribution_factor", self.contribution_factor)

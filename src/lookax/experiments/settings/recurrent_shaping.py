@@ -22,12 +22,12 @@ SIMPLER = ("naive", "lola-dice")
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentShaping(PlayedGame):
-    """Two recurrent agents that learn from games with each other."""
+    """Recurrent agents that learn from games with each other."""
 
     outer_steps: int = 200
     """How many steps M an update takes."""
     inner_steps: int = 2
-    """How many steps K of the opponent every one of them looks ahead; 0 for a naive learner."""
+    """How many steps K of the opponents every one of them looks ahead; 0 for a naive learner."""
     learning_rate: float = 0.003
     """Step size of the policies' optimiser."""
     critic_learning_rate: float = 0.0005
@@ -64,7 +64,7 @@ class RecurrentShaping(PlayedGame):
     """How the opponent's steps are differentiated."""
 
     opponent: str = ITSELF
-    """Who is in the second seat: itself, naive, lola-dice, a strategy, an agent in FILE.json or FILE.npz:NAME."""
+    """Who is in the other seats: itself, naive, lola-dice, a strategy, an agent in FILE.json or FILE.npz:NAME."""
     opponent_model: bool = False
     """Learn a model of the opponent from games with it, and shape that."""
     model_batches: int = 200
@@ -103,12 +103,6 @@ class RecurrentShaping(PlayedGame):
     """Seed of the first run; the others count up from it."""
 
     study: ClassVar[str] = "lookax.experiments.studies.recurrent_shaping:RecurrentShapingStudy"
-
-    @property
-    def environment_steps(self) -> int:
-        """Steps of games that an update plays to learn from: those of both agents, without those of models."""
-        learners = 2 if self.opponent in (ITSELF, *SIMPLER) else 1
-        return learners * self.outer_steps * (self.inner_steps + 1) * self.batch_size * self.horizon
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line with field, value and what is allowed, if a field is out of range."""

@@ -9,12 +9,12 @@ from jaxtyping import Array, Key
 from lookax.errors import check
 from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
 from lookax.experiments.studies.played_game import PlayedGameStudy
+from lookax.learners.agents import Agents, AgentsState
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.actor_critic import learning_optimiser
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves
 from lookax.learners.opponents.self_play import SelfPlay, SelfPlayState
-from lookax.learners.pair import Pair, PairState
 from lookax.learners.policy_gradients.advantage_alignment import AdvantageAlignment
 from lookax.learners.policy_gradients.loqa import LOQA
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
@@ -45,8 +45,15 @@ class FirstOrderShapingStudy(PlayedGameStudy):
             at_once = self.play().batch_size // self.play().num_microbatches
             earlier.check_games(at_once, sum(fraction for _, fraction in self._scripted()))
 
-    def learner(self) -> SelfPlay | Pair:
-        """Both agents, as one or two."""
+    @property
+    def environment_steps(self) -> int:
+        """Steps of games that an update plays to learn from, those of all agents."""
+        settings = self.settings
+        learners = 1 if settings.self_play else self.game().num_players
+        return learners * settings.steps * settings.batch_size * settings.horizon
+
+    def learner(self) -> SelfPlay | Agents:
+        """The agents, as one for all seats or one for each."""
         settings, update = self.settings, self.update_of_agent()
         earlier = self.earlier_selves()
         if settings.self_play:
@@ -56,7 +63,8 @@ class FirstOrderShapingStudy(PlayedGameStudy):
                 seats=self.game().num_players,
                 earlier_selves=earlier,
             )
-        return Pair(initial=self._initial, updates=(update, update), earlier_selves=(earlier, earlier))
+        number = self.game().num_players
+        return Agents(initial=self._initial, updates=(update,) * number, earlier_selves=(earlier,) * number)
 
     def earlier_selves(self) -> EarlierSelves | None:
         """How opponents are drawn from earlier policies, if they are."""
@@ -107,7 +115,7 @@ class FirstOrderShapingStudy(PlayedGameStudy):
             )
         return PPO(**common, clip=settings.clip, normalised=settings.normalised)
 
-    def init(self, key: Key[Array, ""]) -> SelfPlayState | PairState:
+    def init(self, key: Key[Array, ""]) -> SelfPlayState | AgentsState:
         """First agents."""
         return self.learner().init(key)
 
@@ -146,6 +154,6 @@ class FirstOrderShapingStudy(PlayedGameStudy):
         parts = {"always-defect": self.settings.defector_fraction, "tit-for-tat": self.settings.tit_for_tat_fraction}
         return [(name, fraction) for name, fraction in parts.items() if fraction is not None]
 
-    def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[None, None]]:
-        keys = jax.random.split(key)
-        return (self.first_agent(keys[0], 0), self.first_agent(keys[1], 1)), (None, None)
+    def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, ...], tuple[tuple[()], ...]]:
+        keys = jax.random.split(key, self.game().num_players)
+        return tuple(self.first_agent(own, player) for player, own in enumerate(keys)), ((),) * len(keys)

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Literal, get_args
 import jax
 from jaxtyping import Array, Key
 
-from lookax.choices import CoinGameName
+from lookax.choices import CoinGameName, CommonsGameName
 from lookax.evaluation.matches import coins, match, own_coin_share, scores, scores_against
 from lookax.evaluation.reciprocity import is_reciprocal
 from lookax.experiments.studies.matrix_games import matrix_game_of, paying
 from lookax.experiments.studies.study import AGAINST, against_metric
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
+from lookax.games.commons import CommonsGame
 from lookax.games.game import Policies
 from lookax.games.matrix_game import MatrixGame
 from lookax.imports import import_named
@@ -44,16 +45,19 @@ class PlayedGameStudy:
             named = import_named("game", settings.game)
             return named() if isinstance(named, type) else named
         if settings.payoffs is None and settings.game in get_args(CoinGameName):
-            rewards = settings.own_coin_reward, settings.other_coin_reward, settings.other_coin_cost
-            common = *rewards, settings.grid_size, settings.shared_coins
+            names = "own_coin_reward", "other_coin_reward", "other_coin_cost", "grid_size", "shared_coins"
+            common = {name: getattr(settings, name) for name in names}
             if settings.game == "coin":
-                return OneCoinGame(*common, settings.view or "board")
-            return TwoCoinGame(*common, settings.view == "egocentric")
-        return dataclasses.replace(matrix_game_of(settings, 1, settings.start), own_view=settings.view == "own")
+                return OneCoinGame(**common, view=settings.view or "board", num_players=settings.num_players)
+            return TwoCoinGame(**common, egocentric=settings.view == "egocentric")
+        if settings.payoffs is None and settings.game in get_args(CommonsGameName):
+            return CommonsGame(settings.num_players)
+        game = matrix_game_of(settings, 1, settings.start, settings.num_players)
+        return dataclasses.replace(game, own_view=settings.view == "own")
 
     def rules(self) -> dict[str, Any]:
         """The settings that say what is played and for how long, by name."""
-        names = list(paying(self.settings))
+        names = [*paying(self.settings), "num_players"]
         if isinstance(self.game(), CoinGame):
             names += ["grid_size", "own_coin_reward", "other_coin_reward", "other_coin_cost", "shared_coins"]
         elif isinstance(self.game(), MatrixGame):
@@ -74,7 +78,7 @@ class PlayedGameStudy:
         """All players' `score` `[N]`, mean reward per step, and `against_…` of each seat.
 
         Those are `against` the strategies that the game has. In coin games, `coins` `[picker, colour]` of a game and
-        `own_coin_share`; in the contribution game, whether the pair is `reciprocal`.
+        `own_coin_share`; in the contribution game, whether agents are `reciprocal`.
 
         **Arguments:** the learner's `state`; names of strategies to play `against`, of which those that the game does
         not have are left out.
@@ -96,7 +100,7 @@ class PlayedGameStudy:
         return metrics
 
     def describe(self, state: Any) -> dict[str, Any]:
-        """Both policies and critics, where they are networks."""
+        """All policies and critics, where they are networks."""
         return {
             f"player{i + 1}": {"policy": serialise(agent.policy), "critic": serialise(agent.critic)}
             for i, agent in enumerate(state.agents)

@@ -14,11 +14,12 @@ from lookax.evaluation.against import check_seat
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
 from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.played_game import PlayedGameStudy
+from lookax.games.rotated_seats import seats_after
 from lookax.imports import import_named
+from lookax.learners.agents import Agents, AgentsState
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.opponents.imitation import Imitation
-from lookax.learners.pair import Pair, PairState
 from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
@@ -35,7 +36,7 @@ from lookax.training.constructors import PolicyFactory, new_agent
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentShapingStudy(PlayedGameStudy):
-    """Two recurrent agents that learn from games with each other."""
+    """Recurrent agents that learn from games with each other."""
 
     settings: RecurrentShaping
 
@@ -68,6 +69,14 @@ class RecurrentShapingStudy(PlayedGameStudy):
                 f"one of {', '.join((ITSELF, *SIMPLER, *names))} in this game, or an agent's FILE.json or FILE.npz:NAME"
             )
             check(settings.opponent in names, "opponent", settings.opponent, rule)
+
+    @property
+    def environment_steps(self) -> int:
+        """Steps of games that an update plays to learn from: those of all agents, without those of models."""
+        settings = self.settings
+        learners = self.game().num_players if settings.opponent in (ITSELF, *SIMPLER) else 1
+        steps = settings.outer_steps * (settings.inner_steps + 1)
+        return learners * steps * settings.batch_size * settings.horizon
 
     def objectives(self) -> SampledObjectives:
         """What is maximised."""
@@ -102,11 +111,13 @@ class RecurrentShapingStudy(PlayedGameStudy):
             scripted_fraction=self.settings.defector_fraction or 0.0,
         )
 
-    def pair(self) -> Pair:
-        """Both learners."""
+    def agents(self) -> Agents:
+        """All learners."""
         learner, imitation = self.learner(), self._imitation() if self.settings.opponent_model else None
+        others = self.game().num_players - 1
         if self.settings.opponent == ITSELF:
-            return Pair(initial=self._initial, updates=(learner, learner), imitations=(imitation, imitation))
+            every = 1 + others
+            return Agents(initial=self._initial, updates=(learner,) * every, imitations=(imitation,) * every)
         other = None
         if self.settings.opponent in SIMPLER:
             lookahead = dataclasses.replace(
@@ -121,15 +132,16 @@ class RecurrentShapingStudy(PlayedGameStudy):
                 inner_beta=None,
                 outer_beta=None,
             )
-        return Pair(initial=self._initial, updates=(learner, other), imitations=(imitation, None))
+        updates, imitations = (learner, *(other,) * others), (imitation, *(None,) * others)
+        return Agents(initial=self._initial, updates=updates, imitations=imitations)
 
-    def init(self, key: Key[Array, ""]) -> PairState:
+    def init(self, key: Key[Array, ""]) -> AgentsState:
         """First agents."""
-        return self.pair().init(key)
+        return self.agents().init(key)
 
-    def update(self, key: Key[Array, ""], state: PairState) -> tuple[PairState, Metrics]:
-        """One update of both; with models, `model_cross_entropy` `[N]` of them."""
-        return self.pair().update(key, state)
+    def update(self, key: Key[Array, ""], state: AgentsState) -> tuple[AgentsState, Metrics]:
+        """One update of all; with models, `model_cross_entropy` `[N]` of them."""
+        return self.agents().update(key, state)
 
     def first_agent(self, key: Key[Array, ""], player: int) -> Agent:
         """A fresh agent for a seat."""
@@ -153,15 +165,21 @@ class RecurrentShapingStudy(PlayedGameStudy):
         critic = (head if settings.shared_encoder else fresh) if settings.baseline == "critic" else None
         return new_agent(key, self.game(), player, make, critic)
 
-    def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, Agent], tuple[Agent, Agent]]:
-        keys = jax.random.split(key, 4)
-        agents = self.first_agent(keys[0], 0), self.first_agent(keys[1], 1)
-        models = self.first_agent(keys[2], 1), self.first_agent(keys[3], 0)
-        if (fixed := self._fixed_opponent()) is not None:
-            return (agents[0], fixed), models
-        if self.settings.opponent not in (ITSELF, *SIMPLER):
-            return (agents[0], Agent(strategy(self.settings.opponent, self.game(), 1), None)), models
-        return agents, models
+    def _initial(self, key: Key[Array, ""]) -> tuple[tuple[Agent, ...], tuple[tuple[Agent, ...], ...]]:
+        game = self.game()
+        seats = range(game.num_players)
+        keys = iter(jax.random.split(key, len(seats) ** 2))
+        agents = [self.first_agent(next(keys), seat) for seat in seats]
+        models = tuple(
+            tuple(self.first_agent(next(keys), other) for other in seats_after(seat, len(seats))) for seat in seats
+        )
+        fixed = self._fixed_opponent()
+        for seat in seats[1:]:
+            if fixed is not None:
+                agents[seat] = fixed
+            elif self.settings.opponent not in (ITSELF, *SIMPLER):
+                agents[seat] = Agent(strategy(self.settings.opponent, game, seat), None)
+        return tuple(agents), models
 
     def _optimiser(self, learning_rate: ScalarLike, outer_steps: int) -> Optimiser:
         total_steps = self.settings.total_updates * outer_steps
@@ -178,7 +196,7 @@ class RecurrentShapingStudy(PlayedGameStudy):
         )
 
     def _fixed_opponent(self) -> Agent | None:
-        """The agent of a file in the second seat, if there is to be one."""
+        """The agent of a file in the other seats, if there is to be one."""
         named = self.settings.opponent
         if is_agent_file(named):
             try:
@@ -188,8 +206,9 @@ class RecurrentShapingStudy(PlayedGameStudy):
         return self._written_opponent(Path(named)) if named.endswith(".json") else None
 
     def _check_fits(self, fixed: Agent) -> None:
-        """Raises `ValueError` for an agent that cannot sit in the second seat."""
-        check_seat(f"opponent: {self.settings.opponent!r}", self.game(), fixed.policy, 1)
+        """Raises `ValueError` for an agent that cannot sit in the other seats."""
+        for seat in range(1, self.game().num_players):
+            check_seat(f"opponent: {self.settings.opponent!r}", self.game(), fixed.policy, seat)
         settings = self.settings
         if fixed.critic is None and settings.baseline == "critic" and not settings.opponent_model:
             rule = "0 with an opponent that has no critic, unless it is modelled or the baseline is another one"

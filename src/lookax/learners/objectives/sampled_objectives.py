@@ -1,6 +1,7 @@
 """Agents that learn from sampled games: a policy, and what it expects of a game."""
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple, get_args
 
 import equinox as eqx
@@ -112,7 +113,7 @@ class SampledObjectives(eqx.Module):
 
         **Arguments:**
 
-        - `actors`: of both players.
+        - `actors`: of all players.
         - `player`: whose return it is, from 0.
         - `observed`: the games, and what the `"critic"` and the `"reference"` put out in them.
         - `beta`: β; `None` for no divergence.
@@ -130,7 +131,9 @@ class SampledObjectives(eqx.Module):
                 jax.nn.log_softmax(replayed(actor, *_acted_on((games.seen, *played))), axis=1)
                 for actor, *played in zip(actors, games.hidden_states, games.outputs, strict=True)
             ]
-            taken = _taken(log_probs[0], games.actions[:, 0]) + _taken(log_probs[1], games.actions[:, 1])
+            taken = functools.reduce(
+                jnp.add, (_taken(own, games.actions[:, seat]) for seat, own in enumerate(log_probs))
+            )
             values = self._values(actors, player, microbatch)
             objective = self._surrogate(taken, games.rewards[:, player], values) @ games.weights
             if beta is None or "reference" not in microbatch.outputs:

@@ -15,17 +15,19 @@ from lookax.policies.mixture import Mixture, Population
 
 
 class Pool(eqx.Module):
-    """A circular buffer of earlier policies.
+    """A circular buffer of earlier policies, of each of a player's others.
 
-    **Attributes:** `policies`, a pytree of arrays `[size, …]`; `updates`, how many there have been.
+    **Attributes:** `policies`, of each of these a pytree of arrays `[size, …]`; `updates`, how many there have been.
     """
 
-    policies: Any
+    policies: tuple[Any, ...]
     updates: Int[Array, ""]
 
 
 class EarlierSelves(eqx.Module):
-    """Keeps a policy every so many updates, the newest `size` of them, and gives a part of the games to such.
+    """Keeps all others' policies every so many updates, `size` times, and gives a part of the games to such.
+
+    Policies that play together are of the same time.
 
     **Attributes:**
 
@@ -61,44 +63,52 @@ class EarlierSelves(eqx.Module):
         rule = f"a divisor of the {games} of {batch_size} games at once that are against earlier policies"
         check(games > 0 and games % self.number == 0, "number of earlier policies", self.number, rule)
 
-    def init(self, policy: Any) -> Pool:
-        """The first policy alone."""
+    def init(self, policies: tuple[Any, ...]) -> Pool:
+        """The first policies alone."""
 
         def buffer(leaf: Array) -> Array:
             return jnp.zeros((self.size, *leaf.shape), leaf.dtype).at[0].set(leaf)
 
-        return Pool(jax.tree.map(buffer, policy), jnp.array(0))
+        return Pool(jax.tree.map(buffer, policies), jnp.array(0))
 
-    def kept(self, pool: Pool, policy: Any) -> Pool:
-        """The buffer after an update, with the policy in it if it is due.
+    def kept(self, pool: Pool, policies: tuple[Any, ...]) -> Pool:
+        """The buffer after an update, with the policies in it if they are due.
 
-        **Arguments:** the `pool`; the `policy` after the update.
+        **Arguments:** the `pool`; the others' `policies` after the update.
         """
         updates = pool.updates + 1
         # Out of range, and so dropped, where it is not due.
         place = jnp.where(updates % self.every == 0, updates // self.every % self.size, self.size)
-        policies = jax.tree.map(lambda kept, leaf: kept.at[place].set(leaf, mode="drop"), pool.policies, policy)
-        return Pool(policies, updates)
+        put = jax.tree.map(lambda kept, leaf: kept.at[place].set(leaf, mode="drop"), pool.policies, policies)
+        return Pool(put, updates)
 
-    def one(self, key: Key[Array, ""], present: Agent, pool: Pool) -> Agent:
-        """The present agent or, with the probability `fraction`, one with an earlier policy.
+    def one(self, key: Key[Array, ""], present: tuple[Agent, ...], pool: Pool) -> tuple[Agent, ...]:
+        """The present agents or, with the probability `fraction`, those with earlier policies.
 
-        **Arguments:** the `present` agent; the `pool` that is drawn from.
+        **Arguments:** the `present` agents; the `pool` that is drawn from.
         """
         which_key, whether_key = jax.random.split(key)
         drawn = jax.random.randint(which_key, (), 0, self._there(pool))
         earlier = jax.random.bernoulli(whether_key, self.fraction)
-        policy = jax.tree.map(lambda leaf, kept: jnp.where(earlier, kept[drawn], leaf), present.policy, pool.policies)
-        return Agent(policy, present.critic)
 
-    def opponent(self, key: Key[Array, ""], present: Agent, pool: Pool) -> Agent:
-        """The present agent in the first games, and earlier policies in the others.
+        def either(agent: Agent, kept: Any) -> Agent:
+            policy = jax.tree.map(lambda leaf, own: jnp.where(earlier, own[drawn], leaf), agent.policy, kept)
+            return Agent(policy, agent.critic)
 
-        **Arguments:** the `present` agent; the `pool` that is drawn from.
+        return tuple(map(either, present, pool.policies))
+
+    def several(self, key: Key[Array, ""], present: tuple[Agent, ...], pool: Pool) -> tuple[Agent, ...]:
+        """The present agents in the first games, and earlier policies in the others.
+
+        **Arguments:** the `present` agents; the `pool` that is drawn from.
         """
         drawn = jax.random.randint(key, (self.number,), 0, self._there(pool))
-        earlier = Population(jax.tree.map(lambda kept: kept[drawn], pool.policies), self.number)
-        return Agent(Mixture((present.policy, earlier), (1 - self.fraction, self.fraction)), present.critic)
+
+        def both(agent: Agent, kept: Any) -> Agent:
+            earlier = Population(jax.tree.map(lambda own: own[drawn], kept), self.number)
+            return Agent(Mixture((agent.policy, earlier), (1 - self.fraction, self.fraction)), agent.critic)
+
+        return tuple(map(both, present, pool.policies))
 
     def _there(self, pool: Pool) -> Int[Array, ""]:
         """How many policies there are by now."""

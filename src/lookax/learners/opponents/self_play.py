@@ -8,10 +8,10 @@ import jax
 from jaxtyping import Array, Key, PyTree
 
 from lookax.games.game import Policies
+from lookax.learners.agents import AgentUpdate
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves, Pool
-from lookax.learners.pair import AgentUpdate
 
 
 class SelfPlayState(eqx.Module):
@@ -60,7 +60,7 @@ class SelfPlay(eqx.Module):
     def init(self, key: Key[Array, ""]) -> SelfPlayState:
         """The first agent."""
         agent = self.initial(key)
-        pool = None if self.earlier_selves is None else self.earlier_selves.init(agent.policy)
+        pool = None if self.earlier_selves is None else self.earlier_selves.init((agent.policy,))
         return SelfPlayState(agent, self.update_of_agent.init(agent), pool, self.seats)
 
     def update(self, key: Key[Array, ""], state: SelfPlayState) -> tuple[SelfPlayState, Metrics]:
@@ -68,9 +68,10 @@ class SelfPlay(eqx.Module):
         draw_key, learn_key = jax.random.split(key)
         opponent = state.agent
         if self.earlier_selves is not None and state.pool is not None:
-            opponent = self.earlier_selves.opponent(draw_key, state.agent, state.pool)
-        agent, optimiser, metrics = self.update_of_agent.update(learn_key, 0, state.agent, opponent, state.optimiser)
+            [opponent] = self.earlier_selves.several(draw_key, (state.agent,), state.pool)
+        others = (opponent,) * (self.seats - 1)
+        agent, optimiser, metrics = self.update_of_agent.update(learn_key, 0, state.agent, others, state.optimiser)
         pool = state.pool
         if self.earlier_selves is not None and pool is not None:
-            pool = self.earlier_selves.kept(pool, agent.policy)
+            pool = self.earlier_selves.kept(pool, (agent.policy,))
         return SelfPlayState(agent, optimiser, pool, state.seats), metrics

@@ -51,10 +51,8 @@ class AdvantageAlignment(PolicyGradient):
             mine, deviation = standardised(mine, experience.weights)
             others = others / deviation
 
-        def aligned(
-            mine: Float[Array, " T"], others: Float[Array, "T J"], learns: Float[Array, ""]
-        ) -> Float[Array, " T"]:
-            return aligned_advantages(mine, others, self.discount, self.weight * learns)
+        def aligned(mine: Float[Array, " T"], others: Float[Array, "T J"]) -> Float[Array, " T"]:
+            return aligned_advantages(mine, others, self.discount, self.weight)
 
-        aligned_of_all = jax.vmap(aligned, (1, 2, 0), 1)(mine, others, experience.others_learn)
+        aligned_of_all = jax.vmap(aligned, (1, 2), 1)(mine, experience.others_learn * others)
         return clipped_surrogate(log_probs, experience.log_probs[:, 0], aligned_of_all, self.clip)

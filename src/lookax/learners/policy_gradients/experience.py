@@ -24,8 +24,8 @@ class Experience(eqx.Module):
     - `rewards`: `[T, N, B′]`.
     - `values`: V(s₀) … V(s_T) by every player's own critic, in rewards, `[T+1, N, B′]`.
     - `action_values`: Q(sₜ, ·) likewise, `[T, A, N, B′]`; none where critics put out values alone, A = 0.
-    - `others_learn`: 1 in games with others who learn, 0 with fixed strategies, `[B′]`. Who has parameters is taken for
-      one who learns: earlier selves, too, and a network that stays as it is.
+    - `others_learn`: 1 for each of the others who learns in a game, 0 for fixed strategies, `[J, B′]`. Who has
+      parameters is taken for one who learns: earlier selves, too, and a network that stays as it is.
     - `weights`: of each game in means over them, `[B′]`.
     """
 
@@ -35,7 +35,7 @@ class Experience(eqx.Module):
     rewards: Float[Array, "T N B"]
     values: Float[Array, "_ N B"]
     action_values: Float[Array, "T A N B"]
-    others_learn: Float[Array, " B"]
+    others_learn: Float[Array, "J B"]
     weights: Float[Array, " B"]
 
     def advantages(self, discount: ScalarLike, gae_lambda: ScalarLike) -> Float[Array, "T N B"]:

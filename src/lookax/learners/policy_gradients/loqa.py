@@ -77,5 +77,5 @@ class LOQA(PolicyGradient):
         )
         of_opponents = jax.vmap(of_opponent, (None, 1, 1, 2, 2), 1)
         of_all = jax.vmap(of_opponents, (1, 2, 2, 3, 3), 2)
-        theirs = of_all(log_probs, returns, values, action_values, actions).sum(axis=1)
-        return mine * (log_probs + self.weight * experience.others_learn * theirs)
+        theirs = experience.others_learn * of_all(log_probs, returns, values, action_values, actions)
+        return mine * (log_probs + self.weight * theirs.sum(axis=1))

@@ -9,13 +9,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, Key, PyTree, ScalarLike
 
 from lookax.categorical import entropy
 from lookax.concrete import constant, known
 from lookax.errors import BadInputError, check, check_at_least
 from lookax.games.game import Game
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats, in_seats
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.policy_gradients.experience import Experience, unrolled
@@ -101,9 +101,9 @@ class PolicyGradient(eqx.Module):
         **Arguments:** `log_probs`, `[T, B′]`; the `experience`, a constant.
         """
 
-    def swapped(self, swapped: Bool[Array, ""]) -> "PolicyGradient":
-        """The same in a game with [`SwappedSeats`][lookax.games.swapped_seats.SwappedSeats]."""
-        game = SwappedSeats(self.play.game, swapped)
+    def rotated(self, shift: Int[Array, ""]) -> "PolicyGradient":
+        """The same in a game with [`RotatedSeats`][lookax.games.rotated_seats.RotatedSeats]."""
+        game = RotatedSeats(self.play.game, shift)
         return dataclasses.replace(self, play=dataclasses.replace(self.play, game=game))
 
     def init(self, agent: Agent) -> PyTree:
@@ -116,21 +116,22 @@ class PolicyGradient(eqx.Module):
         return self.optimiser.init(agent)
 
     def update(
-        self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent, states: PyTree
+        self, key: Key[Array, ""], player: int, agent: Agent, others: tuple[Agent, ...], states: PyTree
     ) -> tuple[Agent, PyTree, Metrics]:
-        """A player's agent after a batch of games with an opponent in all other seats.
+        """A player's agent after a batch of games with the others.
 
         **Arguments:**
 
         - `player`: who learns, from 0.
         - `agent`: of this player.
-        - `opponent`: the others' agent. Of a [`Mixture`][lookax.policies.mixture.Mixture] the first policy is the
-          present one; it is its critic's.
+        - `others`: the other players' agents, those [after][lookax.games.rotated_seats.seats_after] this one first. Of
+          a [`Mixture`][lookax.policies.mixture.Mixture] the first policy is the present one, whose critic it is; all of
+          them are then mixtures, of the same fractions.
         - `states`: of the optimiser.
 
         **Returns:** the agent, the optimiser's state, and metrics: `gradient_norm` of the last step, and `entropy`.
         """
-        experience = self.experience(key, player, agent, opponent)
+        experience = self.experience(key, player, agent, others)
 
         def step(carry: tuple[Agent, PyTree], _: None) -> tuple[tuple[Agent, PyTree], Metrics]:
             agent, state = carry
@@ -144,20 +145,21 @@ class PolicyGradient(eqx.Module):
         (agent, states), metrics = jax.lax.scan(step, (agent, states), length=self.epochs)
         return agent, states, jax.tree.map(lambda leaf: leaf[-1], metrics)
 
-    def experience(self, key: Key[Array, ""], player: int, agent: Agent, opponent: Agent) -> Experience:
+    def experience(self, key: Key[Array, ""], player: int, agent: Agent, others: tuple[Agent, ...]) -> Experience:
         """Games, as the agent has seen them, in microbatches `[devices, P / devices, …]`.
 
         **Arguments:** as of [`update`][lookax.learners.policy_gradients.policy_gradient.PolicyGradient.update].
         """
         game = self.play.game
-        opponent, others, fractions = self._parts(opponent)
-        agents = [opponent] * game.num_players
-        agents[player] = agent
+        present, substitutes, fractions = self._parts(others)
+        agents = list(in_seats(player, agent, present))
+        by_seat = in_seats(player, (), substitutes)
         actors: list[Actor] = []
-        for seat, own in enumerate(agents):
+        for seat, (own, instead) in enumerate(zip(agents, by_seat, strict=True)):
             actor = actor_of(game, own.policy, seat)
-            if seat != player and others:
-                actor = Substitutes(actor, tuple(actor_of(game, other(seat), seat) for other in others), fractions)
+            policies = [*instead, *(make(game, seat) for make in self.scripted_opponents)]
+            if seat != player and policies:
+                actor = Substitutes(actor, tuple(actor_of(game, policy, seat) for policy in policies), fractions)
             actors.append(actor)
         games = self.play(constant(tuple(actors)), key)
         return in_microbatches(lambda agents, games: self._seen(player, agents, games, fractions), agents, games)
@@ -193,15 +195,18 @@ class PolicyGradient(eqx.Module):
             terms = terms - self.value_coefficient * errors
         return (terms @ own.weights).mean(), (entropies @ own.weights).mean()
 
-    def _parts(self, opponent: Agent) -> tuple[Agent, list[Callable[[int], Any]], tuple[float, ...]]:
-        """The present opponent, who else has its seats in the last games, and the fractions of games."""
-        policies = opponent.policy.policies if isinstance(opponent.policy, Mixture) else (opponent.policy,)
-        fractions = opponent.policy.fractions if isinstance(opponent.policy, Mixture) else (1.0,)
-        others: list[Callable[[int], Any]] = [lambda _, own=own: own for own in policies[1:]]
-        others += [lambda seat, make=make: make(self.play.game, seat) for make in self.scripted_opponents]
+    def _parts(
+        self, others: tuple[Agent, ...]
+    ) -> tuple[tuple[Agent, ...], tuple[tuple[Any, ...], ...], tuple[float, ...]]:
+        """The present others, what other policies each of them has in the last games, and all fractions of games."""
+        mixtures = [own.policy if isinstance(own.policy, Mixture) else Mixture((own.policy,), (1.0,)) for own in others]
+        fractions = mixtures[0].fractions
+        same = all(own.fractions == fractions for own in mixtures)
+        check(same, "fractions", [own.fractions for own in mixtures], "the same for all others")
         rest = 1 - sum(self.scripted_fractions)
         fractions = (*(own * rest for own in fractions), *self.scripted_fractions)
-        return Agent(policies[0], opponent.critic), others, fractions
+        present = tuple(Agent(own.policies[0], other.critic) for own, other in zip(mixtures, others, strict=True))
+        return present, tuple(own.policies[1:] for own in mixtures), fractions
 
     def _seen(self, player: int, agents: list[Agent], games: Games, fractions: tuple[float, ...]) -> Experience:
         """What is learned from one microbatch."""
@@ -215,11 +220,11 @@ class PolicyGradient(eqx.Module):
         padded = [jnp.pad(own, ((0, 0), (0, width - own.shape[1]), (0, 0)), constant_values=NEVER) for own in outputs]
         values = jnp.stack(padded, axis=2)
         log_probs = jnp.stack([_log_prob(out, games.actions[:, i]) for i, out in enumerate(games.outputs)], axis=1)
-        learns = _learns(agents[player - 1])
+        who_learns = jnp.array([_learns(own) for own in agents], float)
         for seat, own in enumerate(agents):
             if seat == player or (self.shapes_others and _learns(own)):
                 self._check_critic(seat, own, outputs[seat].shape[1])
-        others_learn = jnp.where(jnp.arange(batch) < learning, float(learns), 0.0)
+        with_learners = jnp.arange(batch) < learning
 
         def of_seat(seat: int) -> Experience:
             observe = jax.vmap(jax.vmap(lambda state: self.play.game.observe(state, seat), -1, -1))
@@ -230,7 +235,7 @@ class PolicyGradient(eqx.Module):
                 _first(games.rewards, seat, 1),
                 _first(values[:, 0], seat, 1),
                 _first(values[:-1, 1:], seat, 2),
-                others_learn,
+                jnp.where(with_learners, _first(who_learns, seat, 0)[1:, None], 0.0),
                 games.weights,
             )
             return own if seat == player else jax.tree.map(lambda leaf: leaf[..., :present], own)

@@ -5,15 +5,14 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from lookax.choices import CoinView
 from lookax.errors import BadInputError, check
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.game import Game, Seen
 from lookax.games.matrix_game import MatrixGame
-from lookax.games.swapped_seats import SwappedSeats
+from lookax.games.rotated_seats import RotatedSeats
 from lookax.policies.actor import Actor, Recurrence, actor_of
 from lookax.policies.network import Network
 
@@ -47,16 +46,15 @@ class PolicyPerSeat(eqx.Module):
     seats: tuple[Any, ...]
 
     def actor(self, game: Game, player: int) -> Actor:
-        """The policy of that seat; in a game with swapped seats, the one whose seat that is.
+        """The policy of that seat; in a game with rotated seats, the one whose seat that is.
 
         **Raises:** `ValueError` for a seat that there is no policy for.
         """
         check(
             player < len(self.seats), "player", player, f"one of 0 … {len(self.seats) - 1}, as there is no other seat"
         )
-        if isinstance(game, SwappedSeats):
-            both = actor_of(game, self.seats[player], player), actor_of(game, self.seats[1 - player], player)
-            return _EitherActor(both, game.swapped)
+        if isinstance(game, RotatedSeats):
+            return _RotatedActor(tuple(actor_of(game, own, player) for own in self.seats), player, game)
         return actor_of(game, self.seats[player], player)
 
 
@@ -67,7 +65,7 @@ def with_view(game: Game, view: CoinView | None) -> Any:
     """
     if view is None:
         return game
-    if isinstance(game, SwappedSeats):
+    if isinstance(game, RotatedSeats):
         return dataclasses.replace(game, game=with_view(game.game, view))
     if isinstance(game, OneCoinGame):
         return dataclasses.replace(game, view=view)
@@ -87,11 +85,12 @@ def view_of(game: Game) -> CoinView | None:
     return game.view if isinstance(game, OneCoinGame) else None
 
 
-class _EitherActor(eqx.Module):
-    """The first of two actors, or the second where `swapped`."""
+class _RotatedActor(eqx.Module):
+    """Of the actors of all of a game's seats, the one whose seat a player has."""
 
-    actors: tuple[Actor, Actor]
-    swapped: Bool[Array, ""]
+    actors: tuple[Actor, ...]
+    player: int = eqx.field(static=True)
+    game: RotatedSeats
 
     @property
     def recurrence(self) -> Recurrence:
@@ -106,8 +105,8 @@ class _EitherActor(eqx.Module):
         )
 
     def act(self, hidden_state: Any) -> Float[Array, "A B"]:
-        first, second = (own.act(past) for own, past in zip(self.actors, hidden_state, strict=True))
-        return jnp.where(self.swapped, second, first)
+        outputs = [own.act(past) for own, past in zip(self.actors, hidden_state, strict=True)]
+        return self.game.of_seat(self.player, outputs)
 
 
 def _check_fits(network: Network, game: Game, player: int) -> None:

@@ -10,9 +10,9 @@ import optax
 import pytest
 
 from lookax.games.matrix_game import MatrixGame
+from lookax.learners.agents import Agents
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.imitation import Imitation
-from lookax.learners.pair import Pair
 from lookax.policies.strategies import strategy
 from lookax.policies.tabular import TabularPolicy
 from tests.learners.all_games import KeyedGames, Keys, agent_of, learner_of
@@ -33,7 +33,7 @@ def flat(tree):
 
 def initial(key):
     first, second, *models = (agent_of(k) for k in jax.random.split(key, 4))
-    return (first, second), (models[0], models[1])
+    return (first, second), ((models[0],), (models[1],))
 
 
 @pytest.mark.parametrize("inner_steps", [0, pytest.param(1, marks=pytest.mark.slow)])
@@ -51,9 +51,9 @@ def test_one_program_for_both_does_what_one_for_each_does(inner_steps):
         critic_optimiser=optax.adam(0.1),
         batches=1,
     )
-    alike = Pair(initial=initial, updates=(learner, learner), imitations=(imitation, imitation))
+    alike = Agents(initial=initial, updates=(learner, learner), imitations=(imitation, imitation))
     other = dataclasses.replace(learner)
-    apart = Pair(initial=initial, updates=(learner, other), imitations=(imitation, imitation))
+    apart = Agents(initial=initial, updates=(learner, other), imitations=(imitation, imitation))
     state = quick(lambda key: alike.init(key))(KEY)
     after = []
     for pair in (alike, apart):
@@ -77,18 +77,51 @@ class Follower(eqx.Module):
         del agent
         return ()
 
-    def update(self, key, player, agent, opponent, states):
+    def update(self, key, player, agent, others, states):
         del key, player
-        policy = jax.tree.map(lambda mine, theirs: mine + 2 * theirs, agent.policy, opponent.policy)
+        policies = [other.policy for other in others]
+        policy = jax.tree.map(
+            lambda mine, *theirs: sum((k + 2) * own for k, own in enumerate(theirs)) + mine, agent.policy, *policies
+        )
         return Agent(policy, agent.critic), states, {"gradient_norm": jnp.zeros(())}
 
-    def swapped(self, swapped):
-        del swapped
+    def rotated(self, shift):
+        del shift
         return self
 
 
+def test_of_three_each_is_updated_against_where_those_after_it_were():
+    def initial_three(key):
+        return tuple(map(agent_of, jax.random.split(key, 3))), ((), (), ())
+
+    # One program for all, and one for each.
+    alike = Follower()
+    for updates in ((alike,) * 3, (Follower(), Follower(), alike)):
+        agents = Agents(initial=initial_three, updates=updates)
+        state = quick(lambda key, agents=agents: agents.init(key))(KEY)
+        after, metrics = quick(lambda key, state, agents=agents: agents.update(key, state))(KEY, state)
+        assert metrics["gradient_norm"].shape == (3,)
+        for player in range(3):
+            mine, following, last = (flat(state.agents[(player + place) % 3].policy) for place in range(3))
+            np.testing.assert_allclose(flat(after.agents[player].policy), mine + 2 * following + 3 * last, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"updates": (None,)}, "updates: 1 is not allowed; it must be two or more, one for each player"),
+        ({"updates": (None,) * 3, "imitations": (None,) * 2}, "imitations: 2 is not allowed; it must be 3"),
+    ],
+)
+def test_parts_that_are_not_one_for_each_player_are_refused(changes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Agents(initial=initial, **changes)
+    with pytest.raises(ValueError, match="updates: 3 is not allowed; it must be 2, one for each agent"):
+        Agents(initial=initial, updates=(None,) * 3).init(KEY)
+
+
 def test_each_is_updated_against_where_the_other_was():
-    pair = Pair(initial=initial, updates=(Follower(), Follower()))
+    pair = Agents(initial=initial, updates=(Follower(), Follower()))
     state = quick(lambda key: pair.init(key))(KEY)
     after, _ = quick(lambda key, state: pair.update(key, state))(KEY, state)
     for player in (0, 1):
@@ -101,7 +134,7 @@ def test_each_learns_from_where_the_other_was():
     # One that does not look ahead, and one that does, each as it learns by itself.
     naive = learner_of(GAME, 2, inner_steps=0, baseline="zero")
     shaping = learner_of(GAME, 2, baseline="zero")
-    pair = Pair(initial=initial, updates=(naive, shaping))
+    pair = Agents(initial=initial, updates=(naive, shaping))
     state = quick(lambda key: pair.init(key))(KEY)
     after, metrics = quick(lambda key, state, pair=pair: pair.update(key, state))(KEY, state)
     assert set(metrics) == {"gradient_norm"}
@@ -109,7 +142,7 @@ def test_each_learns_from_where_the_other_was():
     assert after.models == (None, None)
     for player, learner in enumerate((naive, shaping)):
         mine, theirs = state.agents[player], state.agents[1 - player]
-        own = quick(lambda a, b, learner=learner, i=player: learner.update(KEY, i, a, b, learner.init(a))[0])
+        own = quick(lambda a, b, learner=learner, i=player: learner.update(KEY, i, a, (b,), learner.init(a))[0])
         np.testing.assert_allclose(flat(after.agents[player]), flat(own(mine, theirs)), rtol=1e-9, atol=1e-12)
 
 
@@ -128,7 +161,7 @@ def test_one_that_does_not_learn_stays_as_it_is_and_its_model_is_learned_from():
         (first, _), models = initial(key)
         return (first, fixed), models
 
-    pair = Pair(initial=against_fixed, updates=(learner, None), imitations=(imitation, None))
+    pair = Agents(initial=against_fixed, updates=(learner, None), imitations=(imitation, None))
     state = quick(lambda key: pair.init(key))(KEY)
     after, metrics = quick(lambda key, state, pair=pair: pair.update(key, state))(KEY, state)
     assert after.agents[1].policy == fixed.policy
@@ -146,15 +179,15 @@ def test_tables_learn_in_a_pair_and_their_actions_tremble():
     learner = learner_of(GAME, 2, inner_steps=0, baseline="none", tremble_probability=0.2)
     tables = tuple(TabularPolicy(jnp.asarray(own)) for own in np.random.default_rng(1).normal(size=(2, 5, 1)))
     agents = Agent(tables[0], None), Agent(tables[1], None)
-    pair = Pair(initial=lambda _: (agents, agents), updates=(learner, learner))
+    pair = Agents(initial=lambda _: (agents, agents), updates=(learner, learner))
     state = quick(lambda key: pair.init(key))(KEY)
     after, metrics = quick(lambda key, state: pair.update(key, state))(KEY, state)
     assert (metrics["gradient_norm"] > 0).all()
     # Each as it learns by itself, without seats that are swapped.
     for player in (0, 1):
         mine, theirs = agents[player], agents[1 - player]
-        own = quick(lambda a, b, i=player: learner.update(KEY, i, a, b, learner.init(a))[0])(mine, theirs)
+        own = quick(lambda a, b, i=player: learner.update(KEY, i, a, (b,), learner.init(a))[0])(mine, theirs)
         np.testing.assert_allclose(flat(after.agents[player]), flat(own), rtol=1e-9, atol=1e-12)
     steady = dataclasses.replace(learner, tremble_probability=None)
-    other = quick(lambda a, b: steady.update(KEY, 0, a, b, steady.init(a))[2])(*agents)
+    other = quick(lambda a, b: steady.update(KEY, 0, a, (b,), steady.init(a))[2])(*agents)
     assert abs(float(other["gradient_norm"]) - float(metrics["gradient_norm"][0])) > 1e-3
