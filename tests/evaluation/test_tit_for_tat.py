@@ -4,8 +4,7 @@ import pytest
 
 from lookax.evaluation.tit_for_tat import constant_returns, is_tit_for_tat, states_after_defection
 from lookax.games.exact_play import ExactPlay
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import state_one_hot
+from lookax.games.matrix_game import MatrixGame, state_one_hot
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.policies.tabular import TabularPolicy
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from lookax.games.exact_play import ExactPlay
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import state_one_hot
+from lookax.games.matrix_game import MatrixGame, state_one_hot
 from lookax.games.payoffs import TWO_PLAYER_GAMES, contribution_payoffs
 from lookax.policies.tabular import TabularPolicy
 

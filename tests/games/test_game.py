@@ -5,8 +5,7 @@ import pytest
 
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.game import Game
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import action_one_hot
+from lookax.games.matrix_game import MatrixGame, action_one_hot
 from lookax.games.payoffs import contribution_payoffs
 
 KEY = jax.random.key(0)

@@ -1,7 +1,6 @@
 import numpy as np
 
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import action_one_hot, own_view, state_one_hot
+from lookax.games.matrix_game import MatrixGame, action_one_hot, own_view, state_one_hot
 from lookax.games.payoffs import contribution_payoffs
 
 TWO = MatrixGame(contribution_payoffs(1.3))

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lookax.games.exact_play import ExactPlay
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import state_one_hot
+from lookax.games.matrix_game import MatrixGame, state_one_hot
 from lookax.games.payoffs import contribution_payoffs
 from lookax.policies.tabular import TabularPolicy
 

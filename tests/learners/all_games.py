@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import action_one_hot
+from lookax.games.matrix_game import MatrixGame, action_one_hot
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
 from lookax.learners.pola_dice import POLADiCEUpdate
 from lookax.lookahead.adjoint_names import ADJOINTS

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import own_view
+from lookax.games.matrix_game import MatrixGame, own_view
 from lookax.games.payoffs import TWO_PLAYER_GAMES
 from lookax.surrogates.alignment import aligned_advantages, opponent_log_prob
 

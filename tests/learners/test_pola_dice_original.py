@@ -178,7 +178,7 @@ def test_agent_after_an_update(name, what, player):
 
     @quick
     def update(mine, theirs):
-        return learner.update(KEY, case.player, mine, theirs, learner.init(mine))[0]
+        return learner.update(KEY, case.player, mine, (theirs,), learner.init(mine))[0]
 
     learned = update(*case.agents)
     all_close(learned, Agent(network_of(case.result["policy"]), network_of(case.result["value"])), AFTER_ADAM)

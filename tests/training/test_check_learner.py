@@ -125,15 +125,17 @@ def test_a_network_needs_an_output_for_each_action():
 
 
 def test_games_are_checked_before_agents_learn_in_them():
-    learner = lx.pola_dice(Broken(jnp.zeros((2, 2, 2))), horizon=2, batch_size=2)
     with pytest.raises(ValueError, match=r"observe\(state, 0\) gives int"):
-        learner.init(jax.random.key(0))
+        lx.pola_dice(Broken(jnp.zeros((2, 2, 2))), horizon=2, batch_size=2)
 
 
-def test_pola_dice_is_for_two():
-    learner = lx.pola_dice(lx.MatrixGame(lx.contribution_payoffs(1.5, 3)), horizon=2, batch_size=2, outer_steps=1)
-    with pytest.raises(ValueError, match="there must be two players"):
-        jax.eval_shape(learner.update, jax.random.key(0), jax.eval_shape(learner.init, jax.random.key(0)))
+@pytest.mark.parametrize("learner", [lx.pola_dice, lambda game, **own: lx.loqa(game, self_play=False, **own)])
+def test_any_number_of_players_learn_at_once(learner):
+    learner = learner(lx.MatrixGame(lx.contribution_payoffs(1.5, 3), own_view=True), horizon=2, batch_size=4)
+    state = jax.eval_shape(learner.init, jax.random.key(0))
+    after, metrics = jax.eval_shape(learner.update, jax.random.key(0), state)
+    assert len(after.agents) == 3
+    assert metrics["gradient_norm"].shape == (3,)
 
 
 def test_policies_are_pytrees_of_arrays():

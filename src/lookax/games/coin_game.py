@@ -195,11 +195,15 @@ class TwoCoinGame(CoinGame):
 
     **Attributes:** as in [`CoinGame`][lookax.games.coin_game.CoinGame]; and `egocentric`, whether a player sees the
     torus shifted so that it stands in the middle itself (pax's experiments) or everything where it is (JaxMARL's
-    default). `num_players`, which are two.
+    default).
     """
 
     egocentric: bool = eqx.field(static=True, default=False)
-    num_players: int = eqx.field(static=True, default=2, init=False)
+
+    @property
+    def num_players(self) -> int:
+        """Two."""
+        return 2
 
     @property
     def num_actions(self) -> tuple[int, int]:

@@ -11,8 +11,7 @@ from jaxtyping import Array, Float, ScalarLike
 from lookax.categorical import kl_divergence
 from lookax.games.game import Policies, Policy, check_outputs
 from lookax.games.markov_chain import check_discount, state_visitation
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import own_view
+from lookax.games.matrix_game import MatrixGame, own_view
 
 
 class ExactPlay(eqx.Module):

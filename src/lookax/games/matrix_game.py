@@ -1,4 +1,8 @@
-"""Repeated matrix games: N players choose at once, a payoff tensor pays, and the last steps are remembered."""
+"""Repeated matrix games: N players choose at once, a payoff tensor pays, and the last steps are remembered.
+
+What a player sees is one row of features for every state. There are few, so a policy is applied to the table of all of
+them at once, and play picks rows from the result.
+"""
 
 import dataclasses
 import math
@@ -123,7 +127,7 @@ class MatrixGame(eqx.Module):
         return jnp.asarray(self.histories.successors)[state, joint], rewards
 
     def observe(self, state: Int[Array, ""], player: int) -> Float[Array, " D"]:
-        """The state's row of [`action_one_hot`][lookax.games.observations.action_one_hot], or the same in own view."""
+        """The state's row of [`action_one_hot`][lookax.games.matrix_game.action_one_hot], or the same in own view."""
         histories, num_actions = self.histories, self.num_actions
         if self.own_view:
             histories = dataclasses.replace(histories, actions=np.roll(histories.actions, -player, axis=2))
@@ -154,3 +158,31 @@ class MatrixGame(eqx.Module):
         """P(s'|s) = Σₐ π(a|s) [s' follows s under a], from `joint_action_probabilities`."""
         successor_one_hot = jnp.asarray(np.eye(self.num_states)[self.histories.successors], joint.dtype)
         return jnp.einsum("sj,sjt->st", joint, successor_one_hot)
+
+
+def own_view(game: MatrixGame, player: int) -> np.ndarray:
+    """The number that each state has for `player`, who counts itself first and the others in their order; `[S]`.
+
+    With two players and memory one, the second player sees CD (the first cooperated, it defected) as DC: mine, theirs.
+    """
+    own_first = [player, *(other for other in range(game.num_players) if other != player)]
+    seen = game.histories.actions[:, :, own_first].reshape(game.num_states, -1)
+    # The game as this player counts it has its own list of states; look each seen history up there.
+    own = histories(tuple(game.num_actions[p] for p in own_first), game.memory_length, game.start)
+    number = {tuple(row): i for i, row in enumerate(own.actions.reshape(game.num_states, -1).tolist())}
+    return np.array([number[tuple(row)] for row in seen.tolist()])
+
+
+def state_one_hot(game: MatrixGame, player: int) -> np.ndarray:
+    """One-hot of the state's number in the player's [`own_view`][lookax.games.matrix_game.own_view]; `[S, S]`."""
+    return np.eye(game.num_states)[own_view(game, player)]
+
+
+def action_one_hot(game: MatrixGame, player: int) -> np.ndarray:
+    """One-hots of every remembered action, one more category standing for "nothing yet"; `[S, memory_length·Σᵢ(Aᵢ+1)]`.
+
+    Oldest step first, and within a step the *first player first whoever looks*, as in POLA's code: two players with the
+    same network do not act the same in mirrored states.
+    """
+    del player
+    return remembered_one_hot(game.num_actions, game.histories)

@@ -12,8 +12,7 @@ from jaxtyping import Array, Float, Key, ScalarLike
 from lookax.choices import Activation, Initialiser, PolicyKind
 from lookax.errors import BadInputError, check
 from lookax.games.game import Policies, Policy
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import action_one_hot, state_one_hot
+from lookax.games.matrix_game import MatrixGame, action_one_hot, state_one_hot
 from lookax.imports import import_named
 from lookax.policies.mlp import PreconditionedMLPPolicy, mlp_policy
 from lookax.policies.tabular import PreconditionedTabularPolicy, TabularPolicy, normal_logits

@@ -87,7 +87,7 @@ class MLPPolicy(eqx.Module):
 class PreconditionedMLPPolicy(eqx.Module):
     """An MLP whose logits are scaled by 0.1, and by 30 more where no player cooperated (POLA, appendix B.1.2).
 
-    Observations are [`action_one_hot`][lookax.games.observations.action_one_hot]s: the state in which every remembered
+    Observations are [`action_one_hot`][lookax.games.matrix_game.action_one_hot]s: the state in which every remembered
     action is to defect is the one whose observation has a one at `defect_features`.
 
     **Attributes:** `network`; `defect_features`, the indices of "this action was to defect"; the two scales.

@@ -10,8 +10,7 @@ from jaxtyping import Array, Float, Int, Key, ScalarLike
 
 from lookax.errors import BadInputError
 from lookax.games.game import Game
-from lookax.games.matrix_game import MatrixGame
-from lookax.games.observations import state_one_hot
+from lookax.games.matrix_game import MatrixGame, state_one_hot
 from lookax.games.rotated_seats import RotatedSeats
 from lookax.policies.actor import Actor, Memoryless, OneByOne
 
