@@ -1,10 +1,12 @@
 """What learning costs as players are added, and what three of them learn.
 
-    python -m benchmarks.players OUT.json [--runs FOLDER]
+    python -m benchmarks.players OUT.json
+    python -m benchmarks.players OUT.json --runs FOLDER
 
 Recurrent agents play the contribution game, each with a network of its own; an update is one gradient step of each.
 Settings are the same for every number of players N, so growth is that of the algorithm. Rounds go through all N in
-turn; of each the median counts. What three learn is read from the folder of `lookax reproduce coin-three`.
+turn; of each the median counts. With `--runs` nothing is measured: what three learned is read from the folder of
+`lookax reproduce coin-three`.
 """
 
 import argparse
@@ -117,7 +119,7 @@ def of_strategies() -> dict[str, float]:
 
 
 def main() -> None:
-    """Measures all learners, and writes what is there after each."""
+    """Measures all learners, and writes what is there after each; or reads what three have learned."""
     parser = argparse.ArgumentParser(description="What learning costs as players are added.")
     parser.add_argument("out", type=Path, help="a JSON file; learners that are in it already are left as they are")
     parser.add_argument("--runs", type=Path, help="the folder of `lookax reproduce coin-three`")
@@ -129,6 +131,7 @@ def main() -> None:
         found["learned"] = {name: learned(options.runs / name) for name in names}
         found["strategies"] = of_strategies()
         out.write_text(json.dumps(found, indent=1) + "\n")
+        return
     for name, settings in LEARNERS.items():
         if name not in found["cost"]:
             found["cost"][name] = measured(settings)

@@ -245,6 +245,48 @@ def test_the_coin_game_ends_where_the_committed_curves_do(label):
     assert held[0] == str(each.sum())
 
 
+PLAYERS = json.loads((RESULTS / "players.json").read_text())
+MANY = "results/many-players.md"
+
+
+@pytest.mark.parametrize("name", PLAYERS["learned"])
+def test_what_three_players_learn_is_what_was_measured(name):
+    own = {metric: np.mean(values) for metric, values in PLAYERS["learned"][name].items()}
+    metrics = (
+        "score",
+        "own_coin_share",
+        *(f"against_{other}" for other in ("always_defect", "always_cooperate", "tit_for_tat")),
+    )
+    digits = (3, 2, 3, 3, 3)
+    assert _row(MANY, name) == [f"{own[metric]:.{n}f}" for metric, n in zip(metrics, digits, strict=True)]
+
+
+def test_what_is_said_of_three_players():
+    loqa, aligned = (
+        np.array(PLAYERS["learned"][f"coin-three-{name}"]["score"]) for name in ("loqa", "advantage-alignment")
+    )
+    text = _flat(MANY)
+    assert f"LOQA does so in {(loqa >= 0.15).sum()} of eight seeds" in text
+    assert "Advantage Alignment cooperates in all eight seeds" in text
+    assert aligned.min() >= 0.15
+    for mine in ("always-defect", "always-cooperate"):
+        alone, among, with_others = (
+            PLAYERS["strategies"][f"{mine} among {others}"] for others in (mine, "always-defect", "always-cooperate")
+        )
+        cells = _row(MANY, mine)
+        assert [cells[0], cells[2], cells[3]] == [f"{value:.3f}" for value in (alone, among, with_others)]
+
+
+@pytest.mark.parametrize("learner", PLAYERS["cost"])
+def test_what_players_cost_is_what_was_measured(learner):
+    own = PLAYERS["cost"][learner]
+    *cells, growth, compiling = _row(MANY, learner)
+    times = [f"{row['milliseconds']:.1f} ({row['range'][0]:.1f}–{row['range'][1]:.1f})" for row in own["rows"]]
+    assert cells == times
+    assert growth == f"N^{own['exponent']:.1f}"
+    assert compiling == ", ".join(f"{own['rows'][i]['compiling_seconds']:.0f}" for i in (0, -1))
+
+
 def test_speed_in_atari_is_the_same_on_all_pages():
     (speed,) = [row[0] for row in _rows("results/minatar.md") if row[0].endswith("steps per second")]
     assert f"That is {speed} on two cores" in _flat("algorithms/a2c.md")
