@@ -100,10 +100,10 @@ def test_other_texts_are_told_in_a_line(text, complaint, tmp_path, capsys):
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["initial_policies", "wandb_project"])
+@pytest.mark.parametrize("name", ["initial_policies", "keep_every"])
 def test_the_word_none_is_none_as_on_the_command_line(name):
     default = PRESETS["ipd-lola"].settings if name == "initial_policies" else Recording()
-    default = dataclasses.replace(default, **{name: Path("x") if name == "initial_policies" else "x"})
+    default = dataclasses.replace(default, **{name: Path("x") if name == "initial_policies" else 3})
     assert getattr(from_fields(default, {name: "None"}, "test"), name) is None
 
 

@@ -10,7 +10,7 @@ from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_preset
 from lookax.experiments.preset import Preset, check_settings
 from lookax.runs.storage.config import as_fields, from_fields
-from lookax.runs.storage.run import Recording
+from lookax.runs.storage.run import Recording, stored_recording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def stored_sweep(content: Mapping[str, Any]) -> Sweep:
     """
     preset = find_preset(str(content["sweep"]), content.get("plugin"))
     settings = from_fields(preset.settings, content["settings"], "lookax sweep")
-    recording = from_fields(Recording(), content["recording"], "lookax sweep")
+    recording = stored_recording(content, "lookax sweep")
     recording.validate()
     return Sweep(dataclasses.replace(preset, settings=settings), content["set"], recording)
 

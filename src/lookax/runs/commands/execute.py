@@ -18,6 +18,7 @@ from lookax.runs.processes import is_first_process
 from lookax.runs.programs.stopping import Stop, stop_on_signals
 from lookax.runs.programs.training import arranged, train
 from lookax.runs.programs.watch import Watch
+from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.provenance import provenance
 from lookax.runs.storage.run import Run, origin_of
@@ -109,7 +110,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> dict[str, Table]:
                 **origin_of(reproduction.name),
                 "seeds": reproduction.seeds,
                 "first_seed": reproduction.first_seed,
-                "recording": dataclasses.asdict(reproduction.recording),
+                "recording": as_fields(reproduction.recording),
             }
         )
         top.add_provenance(provenance(devices=True))

@@ -1,6 +1,5 @@
 """Sweeps: a preset with every combination of some fields' values, as few programs as these allow, one table."""
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -47,7 +46,7 @@ def run_sweep(sweep: Sweep, path: Path, engine: Engine) -> bool:
                 **origin_of(sweep.preset.name),
                 "settings": as_fields(sweep.preset.settings),
                 "set": {field: list(values) for field, values in sweep.values.items()},
-                "recording": dataclasses.asdict(sweep.recording),
+                "recording": as_fields(sweep.recording),
             }
         )
         top.add_provenance(provenance(devices=False))
