@@ -16,7 +16,6 @@ from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, look_up, starting_points
 from lookax.opened import OpenRun
 from lookax.options import (
-    Cluster,
     CrossPlayOptions,
     EvaluateOptions,
     InspectOptions,
@@ -25,12 +24,14 @@ from lookax.options import (
     ReportOptions,
     ReproduceOptions,
     ResumeOptions,
+    ResumeSearchOptions,
     RunOptions,
+    SearchOptions,
+    SweepCluster,
     SweepOptions,
 )
 from lookax.runs.arguments import parse, settings_table
 from lookax.runs.commands import terminal
-from lookax.runs.commands.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
 from lookax.runs.errors import RunFailedError, StoppedError
@@ -38,6 +39,8 @@ from lookax.runs.processes import is_first_process
 from lookax.runs.storage.config import read_yaml
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, Run, read_config
+from lookax.runs.sweeps.combinations import Sweep, parse_set, stored_sweep
+from lookax.runs.sweeps.search import Search, parse_spaces, stored_search
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
@@ -54,8 +57,10 @@ usage: lookax COMMAND …
   lookax run --config FILE [--field value …]      learn what a run's config.yaml says
   lookax reproduce FIGURE [--seeds N] [--scale laptop] [--out DIR]
                                                   learn a published figure's presets, draw it, compare it
-  lookax sweep PRESET --set field=a,b,c … [--engine local|ray] [--out DIR]
+  lookax sweep PRESET --set field=a,b,c … [--engine local|ray|slurm] [--out DIR]
                                                   learn it with every combination of fields' values
+  lookax sweep PRESET --optimise field=LOW..HIGH … --objective METRIC [--trials N] [--prune] [--out DIR]
+                                                  search fields for good values
   lookax resume DIR [--field value …]             go on with any of these where it stopped
   lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
   lookax evaluate DIR [--update N] [--against FILE.npz]
@@ -189,7 +194,12 @@ def _sweep(arguments: Sequence[str]) -> int:
     run, rest, file = _run_named(arguments)
     if file is not None:
         run.validate(file)
+    spaces, rest = _taken_out("--optimise", rest)
+    if spaces:
+        return _search(run, spaces, rest)
     values, rest = _taken_out("--set", rest)
+    if not values:
+        raise BadInputError("set: is missing; give --set field=value,value,… for the fields to sweep, or --optimise")
     options = parse(SweepOptions(run.settings, run.recording), rest, f"lookax sweep {run.name}")
     options.recording.validate()
     options.cluster.validate()
@@ -208,9 +218,16 @@ def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[s
             values.append(word.removeprefix(f"{option}="))
         else:
             rest.append(word)
-    if not values:
-        raise BadInputError(f"{option[2:]}: is missing; give {option} field=value,value,… for the fields to sweep")
     return values, rest
+
+
+def _search(run: Run, spaces: Sequence[str], rest: Sequence[str]) -> int:
+    options = parse(SearchOptions(run.settings, run.recording), rest, f"lookax sweep {run.name}")
+    options.recording.validate()
+    preset = dataclasses.replace(run.preset, settings=options.settings)
+    search = Search(preset, parse_spaces(spaces), options.goal, options.recording)
+    out = lambda: opened.new_folder(options.out, f"{preset.name}-search")  # noqa: E731
+    return 0 if commands.go_on_with_search(search, out)[1] else 1
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -218,8 +235,11 @@ def _resume(arguments: Sequence[str]) -> int:
     folder = Path(name)
     content = RunFolder(folder).config()
     if "sweep" in content:
-        cluster = parse(Cluster(), rest, f"lookax resume {name}")
+        cluster = parse(SweepCluster(), rest, f"lookax resume {name}")
         return 0 if commands.go_on_with_sweep(stored_sweep(content), cluster, lambda: folder)[1] else 1
+    if "search" in content:
+        trials = parse(ResumeSearchOptions(), rest, f"lookax resume {name}").trials
+        return 0 if commands.go_on_with_search(stored_search(content, trials), lambda: folder)[1] else 1
     if "preset" not in content:
         if rest:
             raise BadInputError(f"{rest[0]!r} is not allowed; a reproduction goes on as it was begun")

@@ -82,7 +82,7 @@ class Recorder:
         """
         if not self._writing or not metrics:
             return
-        for c, run in self._alive():
+        for c, run in self.alive():
             own = {name: values[:, self._lanes(c)] for name, values in metrics.items()}
             self._files[c].append(first_update, run.settings.first_seed, own)
             by_name = curves(own)
@@ -115,25 +115,26 @@ class Recorder:
         """Writes what runs have learned, of a fetched state."""
         if not self._writing:
             return
-        for c, run in self._alive():
+        for c, run in self.alive():
             for s in range(run.settings.seeds):
                 one = jax.tree.map(lambda leaf, lane=c * run.settings.seeds + s: leaf[lane], state)
                 if learned := study_of(run.settings).describe(one):
                     run.folder.write_policies(run.settings.first_seed + s, learned)
 
-    def record_failures(self, why: Mapping[int, str]) -> None:
-        """Records that runs, by their places, have failed, and why."""
+    def record_failures(self, why: Mapping[int, str], pruned: bool = False) -> None:
+        """Records that runs, by their places, have failed, and why; or that a search has given them up."""
         self.failures |= {
             c: f"{self._runs[c].name}: {reason}; what came before is in {self._runs[c].folder.path}"
             for c, reason in why.items()
         }
         if self._writing:
             for c in why:
-                self._runs[c].folder.write_failure(self.failures[c])
+                folder = self._runs[c].folder
+                (folder.write_pruned if pruned else folder.write_failure)(self.failures[c])
 
     def lanes(self) -> list[int]:
         """Lanes of runs that have not failed."""
-        return [lane for c, _ in self._alive() for lane in range(self._lanes(c).start, self._lanes(c).stop)]
+        return [lane for c, _ in self.alive() for lane in range(self._lanes(c).start, self._lanes(c).stop)]
 
     def close(self) -> None:
         """Closes all files."""
@@ -144,7 +145,8 @@ class Recorder:
         if self._checkpoints is not None:
             self._checkpoints.close()
 
-    def _alive(self) -> list[tuple[int, Run]]:
+    def alive(self) -> list[tuple[int, Run]]:
+        """Runs that have not failed, with their places."""
         return [(c, run) for c, run in enumerate(self._runs) if c not in self.failures]
 
     def _lanes(self, c: int) -> slice:

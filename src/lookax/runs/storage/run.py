@@ -130,7 +130,7 @@ def read_run(path: Path) -> Run:
     folder = RunFolder(path)
     content = folder.config()
     if "preset" not in content:
-        kind = next((kind for kind in ("figure", "collection", "sweep") if kind in content), "unknown thing")
+        kind = next((kind for kind in ("figure", "collection", "sweep", "search") if kind in content), "unknown thing")
         raise BadInputError(f"{str(path)!r} is the folder of a {kind}; name one of the runs in it")
     return read_config(content, path / CONFIG, folder)
 

@@ -135,7 +135,7 @@ class MLflow:
         """Nothing: all is on disk."""
 
     def close(self) -> None:
-        """Marks the run as one that nobody works on."""
+        """Marks the run as finished."""
         self._client.set_terminated(self.identity)
 
     def _experiment(self, name: str, beside: Path) -> str:
@@ -219,7 +219,7 @@ def _identity(path: Path) -> str:
 
 @contextlib.contextmanager
 def _quiet(*names: str) -> Iterator[None]:
-    """Within, these loggers tell of no progress, and nobody warns of what others do with others."""
+    """Within, these loggers tell of no progress, and packages do not warn of each other."""
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     try:
