@@ -1,11 +1,10 @@
 """Searches by Optuna: the same trials for the same seeds, however they were interrupted, in the table of a sweep."""
 
-import shutil
-
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from optuna.storages.journal import JournalFileBackend
 
 import lookax as lx
 from lookax.cli import main
@@ -13,7 +12,7 @@ from lookax.experiments.registry import PRESETS
 from lookax.runs.programs import training
 from lookax.runs.storage.metrics import read_history
 from lookax.runs.storage.run import Recording
-from lookax.runs.sweeps.search import Goal, Search
+from lookax.runs.sweeps.search import Choice, Goal, Range, Search
 
 BASE = ["sweep", "ipd-lola", "--seeds", "2", "--total-updates", "3"]
 VALUES = {"learning_rate": "0.5,1", "inner_steps": "1,2"}
@@ -32,7 +31,7 @@ PRUNED = [
 
 
 def trials(folder):
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / "optuna.journal")))
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "optuna.journal")))
     found = optuna.load_study(study_name="lookax", storage=storage).trials
     return [(t.number, t.state.name, t.params, t.value, t.intermediate_values) for t in found]
 
@@ -181,12 +180,11 @@ def test_spaces_are_read_as_they_are_written():
     def read(space, field="inner_steps"):
         return Search(PRESETS["ipd-lola"], {field: space}, Goal("returns"), Recording()).read()[field]
 
-    assert (read("1..3").low, read("1..3").high, read("1..3").log) == (1, 3, False)
-    assert isinstance(read("1..3").low, int)
-    rates = read("log:1e-3..1", "learning_rate")
-    assert (rates.low, rates.high, rates.log) == (0.001, 1.0, True)
-    assert isinstance(read("1..2.5", "learning_rate").low, float)
-    assert read([1, 2]).values == {"1": 1, "2": 2}
+    assert read("1..3") == Range(1, 3)
+    assert isinstance(read("1..3").ends()[0], int)
+    assert read("log:1e-3..1", "learning_rate") == Range(0.001, 1.0, log=True)
+    assert all(isinstance(end, float) for end in read("1..2.5", "learning_rate").ends())
+    assert read([1, 2]) == Choice({"1": 1, "2": 2})
 
 
 @pytest.mark.parametrize(
@@ -200,7 +198,7 @@ def test_spaces_are_read_as_they_are_written():
         (["--optimise", "learning_rate=log:0..1", "--objective", "returns"], "LOW below HIGH, LOW positive"),
         (["--optimise", "learning_rate=a..b", "--objective", "returns"], "learning_rate=a..b is not allowed"),
         (["--optimise", "learning_rate=-1..1", "--objective", "returns"], "learning_rate: -1.0 is not allowed"),
-        (["--optimise", "inner_steps=1..2.5", "--objective", "returns"], "inner_steps"),
+        (["--optimise", "inner_steps=1..2.5", "--objective", "returns"], "Error parsing --inner-steps"),
         (["--optimise", "learning_rte=1..2", "--objective", "returns"], "learning_rte: is not a field (did you mean"),
         (
             ["--optimise", "learning_rate=1..2", "--objective", "return"],
@@ -228,10 +226,6 @@ def test_searches_that_make_no_sense_are_told_in_a_line(words, complaint, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_of_a_search_says_what_it_is(searched, tmp_path, capsys):
+def test_a_folder_of_a_search_says_what_it_is(searched, capsys):
     assert main(["evaluate", str(searched)]) == 2
     assert "is the folder of a search; name one of the runs in it" in capsys.readouterr().err
-    other = shutil.copytree(searched, tmp_path / "other")
-    (other / "optuna.journal").unlink()
-    assert main(["resume", str(other)]) == 0
-    assert trials(other) == trials(searched)

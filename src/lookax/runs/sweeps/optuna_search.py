@@ -1,6 +1,7 @@
 """Searches by Optuna: a study whose trials are runs, some of which learn together; it goes on where it was."""
 
 import contextlib
+import dataclasses
 import difflib
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ def run_search(search: Search, path: Path) -> bool:
         table = results(runs, list(search.spaces))
         table.to_csv(path / "results.csv", index=False)
         closed = closing(runs, table, failures)
-        closed.notes.extend(learning.best(number))
+        closed = dataclasses.replace(closed, notes=[*closed.notes, *learning.best(number)])
         top.write_table(closed)
         write_report([path], path / "report.html")
         terminal.print_table(closed)
@@ -76,11 +77,12 @@ class _Searching:
 
     def __init__(self, search: Search, path: Path, stop: Stop):
         import optuna
+        from optuna.storages.journal import JournalFileBackend
 
         self._search, self._path, self._stop = search, path, stop
         self._states = optuna.trial.TrialState
         self._study = optuna.create_study(
-            storage=optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path / JOURNAL))),
+            storage=optuna.storages.JournalStorage(JournalFileBackend(str(path / JOURNAL))),
             study_name="lookax",
             direction="maximize" if search.goal.direction == "maximise" else "minimize",
             pruner=optuna.pruners.MedianPruner() if search.goal.prune else optuna.pruners.NopPruner(),
