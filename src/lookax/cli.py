@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lookax import __version__, commands, opened
+from lookax import __version__, commands, completion, opened
 from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, load_plugin
 from lookax.experiments.preset import Collection, Figure, Preset, Table
@@ -36,7 +36,7 @@ from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
 from lookax.runs.errors import RunFailedError, StoppedError
 from lookax.runs.processes import is_first_process
-from lookax.runs.storage.config import read_yaml
+from lookax.runs.storage.config import read_any
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, Run, read_config
 from lookax.runs.sweeps.combinations import Sweep, parse_set, stored_sweep
@@ -44,7 +44,7 @@ from lookax.runs.sweeps.search import Search, parse_spaces, stored_search
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
-NO_FILE = "the file is missing; name the config.yaml of a run"
+NO_FILE = "the file is missing; name the config.yaml of a run, or a .toml of the same form"
 
 HELP = ("-h", "--help", "help")
 
@@ -74,6 +74,7 @@ usage: lookax COMMAND …
   lookax play DIR [--games N] [--greedy] [--video FILE.gif]
                                                   whole games of its actor-critics
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
+  lookax completion bash|zsh|fish                 a script that completes commands, presets and their fields
 
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
@@ -170,7 +171,7 @@ def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | Non
     """The run that a preset's name or `--config FILE` stands for, what comes after it, and the file, not validated."""
     if arguments[:1] == ["--config"]:
         [file], rest = _take(arguments[1:2], 1, NO_FILE), arguments[2:]
-        return read_config(read_yaml(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
+        return read_config(read_any(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
     [name], rest = _take(arguments[:1], 1), arguments[1:]
     preset = find_preset(name)
     return Run(preset.name, preset, RunFolder(Path()), Recording()), rest, None
@@ -342,6 +343,12 @@ def _report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _completion(arguments: Sequence[str]) -> int:
+    [shell] = _take(arguments, 1, "the shell is missing; name bash, zsh or fish")
+    terminal.say(completion.script(shell, tuple(COMMANDS)))
+    return 0
+
+
 def _folder(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     """The folder that comes first, and what comes after it."""
     if not arguments or arguments[0].startswith("-"):
@@ -374,6 +381,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "league": _league,
     "play": _play,
     "report": _report,
+    "completion": _completion,
 }
 
 

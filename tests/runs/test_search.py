@@ -135,14 +135,14 @@ def test_samplers_and_seeds_choose_otherwise_and_repeat_themselves(tmp_path):
     def chosen(sampler, seed):
         name = f"{sampler}-{seed}-{len(list(tmp_path.iterdir()))}"
         options = {"objective": "returns", "sampler": sampler, "sampler_seed": seed, "trials": 3, "at_once": 3}
-        spaces = {"learning_rate": "log:0.01..3", "inner_learning_rate": "0..2", "contribution_factor": [1.2, 1.4]}
+        spaces = {"learning_rate": "log:0.01..3", "inner_learning_rate": "0.1..2", "contribution_factor": [1.2, 1.4]}
         table = lx.optimise("ipd-lola", spaces, seeds=1, total_updates=1, out=tmp_path / name, **options)
         return table[list(spaces)].to_numpy().tolist()
 
     first = chosen("random", 0)
     assert chosen("random", 0) == first
     assert chosen("random", 1) != first
-    assert all(0.01 <= rate <= 3 and 0 <= inner <= 2 and factor in (1.2, 1.4) for rate, inner, factor in first)
+    assert all(0.01 <= rate <= 3 and 0.1 <= inner <= 2 and factor in (1.2, 1.4) for rate, inner, factor in first)
 
 
 def test_the_same_setting_is_learned_once(tmp_path):
