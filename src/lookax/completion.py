@@ -26,6 +26,8 @@ from lookax.runs.storage.run import Recording
 
 SHELLS = ("bash", "zsh", "fish")
 
+Groups = Sequence[tuple[Sequence[str], Sequence[Field]]]
+
 OPTIONS = {
     "reproduce": ReproduceOptions(),
     "evaluate": EvaluateOptions(),
@@ -93,13 +95,14 @@ def script(shell: str, commands: Sequence[str]) -> str:
     """
     check(shell in SHELLS, "shell", shell, ", ".join(SHELLS))
     load_entry_points()
+    groups = _groups()
     if shell == "fish":
-        return _fish(commands)
+        return _fish(commands, groups)
     # zsh reads scripts for bash by a module that comes with it.
-    return ("autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else "") + _bash(commands)
+    return ("autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else "") + _bash(commands, groups)
 
 
-def _groups() -> list[tuple[list[str], list[Field]]]:
+def _groups() -> Groups:
     """Presets by the fields that they have."""
     found: dict[tuple[str, ...], tuple[list[str], list[Field]]] = {}
     for name, preset in PRESETS.items():
@@ -115,9 +118,9 @@ def _sweep_fields() -> list[Field]:
     return [field for field in both if field.name not in own]
 
 
-def _choices() -> Mapping[tuple[str, str], tuple[str, ...]]:
+def _choices(groups: Groups) -> Mapping[tuple[str, str], tuple[str, ...]]:
     """What there is to choose from, by command and option."""
-    listed = [("run", field) for _, fields in _groups() for field in fields]
+    listed = [("run", field) for _, fields in groups for field in fields]
     listed += [("sweep", field) for _, field in listed] + [("sweep", field) for field in _sweep_fields()]
     listed += [(command, field) for command, options in OPTIONS.items() for field in described_fields(options)]
     found: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -132,9 +135,9 @@ def _options(fields: Sequence[Field]) -> str:
     return " ".join(field.option for field in fields)
 
 
-def _bash(commands: Sequence[str]) -> str:
-    choices = [f'{c}:{option}) words="{" ".join(own)}" ;;' for (c, option), own in _choices().items()]
-    groups = [f'{"|".join(names)}) words="{_options(fields)}" ;;' for names, fields in _groups()]
+def _bash(commands: Sequence[str], groups: Groups) -> str:
+    choices = [f'{c}:{option}) words="{" ".join(own)}" ;;' for (c, option), own in _choices(groups).items()]
+    cases = [f'{"|".join(names)}) words="{_options(fields)}" ;;' for names, fields in groups]
     options = [f'{name}) words="{_options(described_fields(own))}" ;;' for name, own in OPTIONS.items()]
     return BASH.format(
         commands=" ".join(commands),
@@ -148,11 +151,11 @@ def _bash(commands: Sequence[str]) -> str:
     )
 
 
-def _fish(commands: Sequence[str]) -> str:
+def _fish(commands: Sequence[str], groups: Groups) -> str:
     lines = [_fish_words("__fish_use_subcommand", commands)]
     named = {"show run sweep": PRESETS, "list reproduce": FIGURES | COLLECTIONS, "completion": SHELLS}
     lines += [_fish_words(f"__fish_seen_subcommand_from {of}", list(names)) for of, names in named.items()]
-    for names, fields in _groups():
+    for names, fields in groups:
         seen = f"__fish_seen_subcommand_from run sweep; and __fish_seen_subcommand_from {' '.join(names)}"
         lines += [_fish_option(seen, field) for field in fields]
     for command, own in OPTIONS.items():

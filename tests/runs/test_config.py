@@ -139,7 +139,7 @@ def test_toml_is_read_as_yaml_is(tmp_path):
     file.write_text(TOML)
     assert main(["run", "--config", str(file), "--learning-rate", "0.25", "--out", str(out)]) == 0
     run = read_run(out)
-    assert (run.settings.seeds, run.settings.total_updates, run.settings.learning_rate) == (2, 2, 0.25)
+    assert (run.settings.seeds, run.settings.total_updates, as_fields(run.settings)["learning_rate"]) == (2, 2, 0.25)
     assert (run.recording.checkpoint_updates, run.recording.trackers) == (2, ())
     assert not (out / "tensorboard").exists()
     assert yaml.safe_load((out / "config.yaml").read_text())["settings"]["learning_rate"] == 0.25
