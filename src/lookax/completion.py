@@ -145,7 +145,7 @@ def _bash(commands: Sequence[str], groups: Groups) -> str:
         figures=" ".join(FIGURES | COLLECTIONS),
         shells=" ".join(SHELLS),
         choices="\n            ".join(choices),
-        groups="\n                            ".join(groups),
+        groups="\n                            ".join(cases),
         options="\n                    ".join(options),
         sweep=f"--set --optimise {_options(_sweep_fields())}",
     )
