@@ -145,14 +145,17 @@ def test_samplers_and_seeds_choose_otherwise_and_repeat_themselves(tmp_path):
     assert all(0.01 <= rate <= 3 and 0.1 <= inner <= 2 and factor in (1.2, 1.4) for rate, inner, factor in first)
 
 
-def test_the_same_setting_is_learned_once(tmp_path):
+def test_the_same_setting_is_learned_once_and_the_smaller_objective_is_the_best(tmp_path, capsys):
     out = tmp_path / "out"
     words = [*BASE, "--optimise", "learning_rate=0.5,1", "--objective", "returns", "--direction", "minimise"]
     assert main([*words, "--trials", "6", "--at-once", "2", "--sampler", "random", "--out", str(out)]) == 0
     assert len(pd.read_csv(out / "results.csv")) == 4
     found = trials(out)
     assert len(found) == 6
-    assert len({(t[2]["learning_rate"], t[3]) for t in found}) == 2
+    values = {(t[2]["learning_rate"], t[3]) for t in found}
+    assert len(values) == 2
+    smaller = min(values, key=lambda own: own[1])[0]
+    assert f"learning_rate={float(smaller)}, with returns" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_trial_that_diverges_fails_alone(tmp_path, capsys):
