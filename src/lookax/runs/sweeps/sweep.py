@@ -137,7 +137,10 @@ def results(runs: Sequence[Run], fields: Sequence[str]) -> pd.DataFrame:
 
 
 def closing(runs: Sequence[Run], table: pd.DataFrame, failures: Mapping[str, str]) -> Table:
-    """Headline metrics of every run, means over seeds with intervals."""
+    """Headline metrics of every run, means over seeds with intervals.
+
+    **Arguments:** the `runs`; the `table` of their `results`; why runs failed, by names: `failures`.
+    """
     headline = [
         name
         for name in table.columns
