@@ -1,5 +1,7 @@
 """Searches by Optuna: the same trials for the same seeds, however they were interrupted, in the table of a sweep."""
 
+from typing import Any
+
 import numpy as np
 import optuna
 import pandas as pd
@@ -30,7 +32,7 @@ PRUNED = [
 ]  # fmt: skip
 
 
-def trials(folder):
+def trials(folder) -> list[Any]:
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "optuna.journal")))
     found = optuna.load_study(study_name="lookax", storage=storage).trials
     return [(t.number, t.state.name, t.params, t.value, t.intermediate_values) for t in found]
