@@ -11,7 +11,8 @@ import pytest
 SOURCES = Path(__file__).parents[1] / "src" / "lookax"
 ROOMS = (
     "choices", "errors", "imports", "concrete", "categorical", "games", "policies", "rollouts", "surrogates",
-    "lookahead", "learners", "training", "evaluation", "experiments", "runs", "options", "opened", "commands", "cli",
+    "lookahead", "learners", "training", "evaluation", "experiments", "runs", "options", "opened", "commands",
+    "completion", "cli",
 )  # fmt: skip
 FILES = sorted(file for file in SOURCES.rglob("*.py") if file != SOURCES / "__init__.py")
 
@@ -48,7 +49,7 @@ def test_a_room_imports_from_those_before_it(room):
             "experiments",
             ("settings", "preset", "run_reports", "presets", "registry", "plugins", "studies", "reports", "figures"),
         ),
-        ("runs", ("errors", "processes", "arguments", "storage", "programs", "commands")),
+        ("runs", ("errors", "processes", "arguments", "storage", "programs", "commands", "sweeps")),
     ],
 )
 def test_parts_of_a_room_import_from_those_before_them(room, parts):

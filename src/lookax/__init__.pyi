@@ -5,6 +5,7 @@ from .commands import league as league
 from .commands import list_figures as list_figures
 from .commands import list_presets as list_presets
 from .commands import list_runs as list_runs
+from .commands import optimise as optimise
 from .commands import play as play
 from .commands import report as report
 from .commands import reproduce as reproduce

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lookax import __version__, commands, opened
+from lookax import __version__, commands, completion, opened
 from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, load_plugin
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, look_up, starting_points
 from lookax.opened import OpenRun
 from lookax.options import (
-    Cluster,
     CrossPlayOptions,
     EvaluateOptions,
     InspectOptions,
@@ -25,23 +24,27 @@ from lookax.options import (
     ReportOptions,
     ReproduceOptions,
     ResumeOptions,
+    ResumeSearchOptions,
     RunOptions,
+    SearchOptions,
+    SweepCluster,
     SweepOptions,
 )
 from lookax.runs.arguments import parse, settings_table
 from lookax.runs.commands import terminal
-from lookax.runs.commands.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
 from lookax.runs.errors import RunFailedError, StoppedError
 from lookax.runs.processes import is_first_process
-from lookax.runs.storage.config import read_yaml
+from lookax.runs.storage.config import read_any
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, Run, read_config
+from lookax.runs.sweeps.combinations import Sweep, parse_set, stored_sweep
+from lookax.runs.sweeps.search import Search, parse_spaces, stored_search
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
-NO_FILE = "the file is missing; name the config.yaml of a run"
+NO_FILE = "the file is missing; name the config.yaml of a run, or a .toml of the same form"
 
 HELP = ("-h", "--help", "help")
 
@@ -54,8 +57,10 @@ usage: lookax COMMAND …
   lookax run --config FILE [--field value …]      learn what a run's config.yaml says
   lookax reproduce FIGURE [--seeds N] [--scale laptop] [--out DIR]
                                                   learn a published figure's presets, draw it, compare it
-  lookax sweep PRESET --set field=a,b,c … [--engine local|ray] [--out DIR]
+  lookax sweep PRESET --set field=a,b,c … [--engine local|ray|slurm] [--out DIR]
                                                   learn it with every combination of fields' values
+  lookax sweep PRESET --optimise field=LOW..HIGH … --objective METRIC [--trials N] [--prune] [--out DIR]
+                                                  search fields for good values
   lookax resume DIR [--field value …]             go on with any of these where it stopped
   lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
   lookax evaluate DIR [--update N] [--against FILE.npz]
@@ -69,6 +74,7 @@ usage: lookax COMMAND …
   lookax play DIR [--games N] [--greedy] [--video FILE.gif]
                                                   whole games of its actor-critics
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
+  lookax completion bash|zsh|fish                 a script that completes commands, presets and their fields
 
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
@@ -165,7 +171,7 @@ def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | Non
     """The run that a preset's name or `--config FILE` stands for, what comes after it, and the file, not validated."""
     if arguments[:1] == ["--config"]:
         [file], rest = _take(arguments[1:2], 1, NO_FILE), arguments[2:]
-        return read_config(read_yaml(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
+        return read_config(read_any(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
     [name], rest = _take(arguments[:1], 1), arguments[1:]
     preset = find_preset(name)
     return Run(preset.name, preset, RunFolder(Path()), Recording()), rest, None
@@ -189,7 +195,12 @@ def _sweep(arguments: Sequence[str]) -> int:
     run, rest, file = _run_named(arguments)
     if file is not None:
         run.validate(file)
+    spaces, rest = _taken_out("--optimise", rest)
+    if spaces:
+        return _search(run, spaces, rest)
     values, rest = _taken_out("--set", rest)
+    if not values:
+        raise BadInputError("set: is missing; give --set field=value,value,… for the fields to sweep, or --optimise")
     options = parse(SweepOptions(run.settings, run.recording), rest, f"lookax sweep {run.name}")
     options.recording.validate()
     options.cluster.validate()
@@ -208,9 +219,16 @@ def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[s
             values.append(word.removeprefix(f"{option}="))
         else:
             rest.append(word)
-    if not values:
-        raise BadInputError(f"{option[2:]}: is missing; give {option} field=value,value,… for the fields to sweep")
     return values, rest
+
+
+def _search(run: Run, spaces: Sequence[str], rest: Sequence[str]) -> int:
+    options = parse(SearchOptions(run.settings, run.recording), rest, f"lookax sweep {run.name}")
+    options.recording.validate()
+    preset = dataclasses.replace(run.preset, settings=options.settings)
+    search = Search(preset, parse_spaces(spaces), options.goal, options.recording)
+    out = lambda: opened.new_folder(options.out, f"{preset.name}-search")  # noqa: E731
+    return 0 if commands.go_on_with_search(search, out)[1] else 1
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -218,8 +236,11 @@ def _resume(arguments: Sequence[str]) -> int:
     folder = Path(name)
     content = RunFolder(folder).config()
     if "sweep" in content:
-        cluster = parse(Cluster(), rest, f"lookax resume {name}")
+        cluster = parse(SweepCluster(), rest, f"lookax resume {name}")
         return 0 if commands.go_on_with_sweep(stored_sweep(content), cluster, lambda: folder)[1] else 1
+    if "search" in content:
+        trials = parse(ResumeSearchOptions(), rest, f"lookax resume {name}").trials
+        return 0 if commands.go_on_with_search(stored_search(content, trials), lambda: folder)[1] else 1
     if "preset" not in content:
         if rest:
             raise BadInputError(f"{rest[0]!r} is not allowed; a reproduction goes on as it was begun")
@@ -322,6 +343,12 @@ def _report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _completion(arguments: Sequence[str]) -> int:
+    [shell] = _take(arguments, 1, "the shell is missing; name bash, zsh or fish")
+    terminal.say(completion.script(shell, tuple(COMMANDS)))
+    return 0
+
+
 def _folder(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     """The folder that comes first, and what comes after it."""
     if not arguments or arguments[0].startswith("-"):
@@ -354,6 +381,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "league": _league,
     "play": _play,
     "report": _report,
+    "completion": _completion,
 }
 
 

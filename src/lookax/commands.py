@@ -11,14 +11,15 @@ from lookax.experiments.plugins import find_figure, find_preset, load_entry_poin
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
 from lookax.opened import AnyPath, Given, chosen_preset, new_folder, plain, resume_run, start_jax
-from lookax.options import Cluster
+from lookax.options import Cluster, ResumeSearchOptions, SweepCluster
 from lookax.runs.arguments import settings_table
-from lookax.runs.commands.combinations import Sweep, stored_sweep
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
 from lookax.runs.storage.config import from_fields
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, read_run
+from lookax.runs.sweeps.combinations import Sweep, stored_sweep
+from lookax.runs.sweeps.search import Goal, Search, stored_search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
     from lookax.runs.commands.play import WholeGames
 
 
-def resume(path: AnyPath, *, engine: str = "local", address: str | None = None, **fields: Any) -> Any:
+def resume(path: AnyPath, **fields: Any) -> Any:
     """Goes on with a run, a sweep or a reproduction where it stopped, bit for bit, as `lookax resume` does.
 
     **Arguments:**
 
     - `path`: its folder.
-    - `engine`, `address`: of a sweep, as of `sweep`.
-    - `fields`: of a run: `total_updates`, and what is recorded when, by name.
+    - `fields`: of a run: `total_updates`, and what is recorded when, by name. Of a sweep: where it is computed, as of
+      `sweep`.
 
     **Returns:** what `run`, `sweep` and `reproduce` do.
 
@@ -47,10 +48,14 @@ def resume(path: AnyPath, *, engine: str = "local", address: str | None = None, 
     content = RunFolder(folder).config()
     if "preset" in content:
         return resume_run(folder, **fields)
+    cluster = _cluster(fields, "lx.resume") if "sweep" in content else None
+    if "search" in content:
+        trials = from_fields(ResumeSearchOptions(), plain(fields), "lx.resume").trials
+        go_on_with_search(stored_search(content, trials), lambda: folder)
+        return _results(folder)
     if fields:
         raise BadInputError(f"{next(iter(fields))}: may not change; sweeps and reproductions go on as they were begun")
-    if "sweep" in content:
-        cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.resume")
+    if cluster is not None:
         go_on_with_sweep(stored_sweep(content), cluster, lambda: folder)
         return _results(folder)
     return begin_reproduction(stored_reproduction(content, folder), lambda: folder)
@@ -61,8 +66,6 @@ def sweep(
     values: Mapping[str, Iterable[Any]],
     *,
     out: AnyPath | None = None,
-    engine: str = "local",
-    address: str | None = None,
     **fields: Any,
 ) -> "pd.DataFrame":
     """Learns a preset with every combination of some fields' values, as `lookax sweep` does.
@@ -74,19 +77,57 @@ def sweep(
     **Arguments:**
 
     - `values`: by field.
-    - `engine`, `address`: `"ray"` for tasks of a Ray cluster, and where that is.
-    - `preset`, `out`, `fields`: as of `run`; `fields` are what all have in common.
+    - `preset`, `out`: as of `run`.
+    - `fields`: as of `run`, what all have in common; and where it is computed, the fields of
+      [`SweepCluster`][lookax.options.SweepCluster]: `engine="ray"`, `engine="slurm"`, `cluster_gpus=1`.
 
     **Returns:** what its `results.csv` holds: a row per combination and seed.
 
     **Raises:** as `run`.
     """
     chosen = chosen_preset(preset)
+    cluster = _cluster(fields, "lx.sweep")
     given = from_fields(Given(chosen.settings), plain(fields), "lx.sweep")
-    cluster = from_fields(Cluster(), {"engine": engine, "address": address}, "lx.sweep")
     chosen = dataclasses.replace(chosen, settings=given.settings)
     listed = {field: list(plain(own) if hasattr(own, "tolist") else map(plain, own)) for field, own in values.items()}
     return _results(begin_sweep(Sweep(chosen, listed, given.recording), cluster, None if out is None else Path(out))[0])
+
+
+def optimise(
+    preset: str | Preset,
+    spaces: Mapping[str, Any],
+    *,
+    objective: str,
+    out: AnyPath | None = None,
+    **fields: Any,
+) -> "pd.DataFrame":
+    """Searches fields of a preset for good values, by Optuna, as `lookax sweep --optimise` does.
+
+    ```python
+    spaces = {"learning_rate": "log:0.1..10", "inner_steps": [1, 2, 3]}
+    results = lx.optimise("ipd-lola", spaces, objective="returns", trials=20, seeds=4)
+    ```
+
+    **Arguments:**
+
+    - `spaces`: by field, a list of values or a range: `"0..1"`, `"1..5"` for whole numbers, `"log:0.01..1"`.
+    - `objective`: the metric to optimise; the last update's, mean over seeds and players.
+    - `preset`, `out`: as of `run`.
+    - `fields`: as of `run`, what all trials have in common; and the fields of [`Goal`][lookax.runs.sweeps.search.Goal].
+
+    **Returns:** what its `results.csv` holds, as of `sweep`: a row per setting and seed, in the order of trials.
+
+    **Raises:** as `run`.
+    """
+    chosen = chosen_preset(preset)
+    names = [field.name for field in dataclasses.fields(Goal) if field.name in fields]
+    goal = from_fields(Goal(objective), plain({name: fields.pop(name) for name in names}), "lx.optimise")
+    given = from_fields(Given(chosen.settings), plain(fields), "lx.optimise")
+    chosen = dataclasses.replace(chosen, settings=given.settings)
+    listed = {field: own if isinstance(own, str) else list(map(plain, own)) for field, own in spaces.items()}
+    search = Search(chosen, listed, goal, given.recording)
+    folder = None if out is None else Path(out)
+    return _results(go_on_with_search(search, lambda: new_folder(folder, f"{chosen.name}-search"))[0])
 
 
 def reproduce(
@@ -223,7 +264,7 @@ def show(preset: str | Preset) -> Table:
 # What follows is for the command, too, which has read words into objects.
 
 
-def begin_sweep(new: Sweep, cluster: Cluster, out: Path | None) -> tuple[Path, bool]:
+def begin_sweep(new: Sweep, cluster: SweepCluster, out: Path | None) -> tuple[Path, bool]:
     """Learns a sweep, in a new folder; returns that, and whether no run failed.
 
     **Arguments:** the `new` sweep; the `cluster`, where programs are computed; `out`, the folder to make, `None` for a
@@ -232,7 +273,7 @@ def begin_sweep(new: Sweep, cluster: Cluster, out: Path | None) -> tuple[Path, b
     return go_on_with_sweep(new, cluster, lambda: new_folder(out, f"{new.preset.name}-sweep"))
 
 
-def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) -> tuple[Path, bool]:
+def go_on_with_sweep(sweep: Sweep, cluster: SweepCluster, out: Callable[[], Path]) -> tuple[Path, bool]:
     """Learns a sweep, or goes on with it; returns its folder, and whether no run failed.
 
     **Arguments:** the `sweep`; the `cluster`, where programs are computed; `out`, which gives the folder, and is called
@@ -241,15 +282,41 @@ def go_on_with_sweep(sweep: Sweep, cluster: Cluster, out: Callable[[], Path]) ->
     cluster.validate()
     sweep.recording.validate()
     from lookax.experiments.studies.study import check_runnable
-    from lookax.runs.commands.ray_engine import on_ray
-    from lookax.runs.commands.sweep import local, run_sweep
+    from lookax.runs.sweeps.ray_engine import on_ray
+    from lookax.runs.sweeps.slurm_engine import on_slurm
+    from lookax.runs.sweeps.sweep import local, run_sweep
 
-    chosen = local if cluster.engine == "local" else on_ray(cluster.address)
+    engines = {
+        "local": lambda: local,
+        "ray": lambda: on_ray(cluster.address),
+        "slurm": lambda: on_slurm(cluster.address == "local", cluster.resources()),
+    }
+    chosen = engines[cluster.engine]()
     start_jax()
     for preset in sweep.combinations().values():
         check_runnable(preset)
     folder = out()
     return folder, run_sweep(sweep, folder, chosen)
+
+
+def go_on_with_search(search: Search, out: Callable[[], Path]) -> tuple[Path, bool]:
+    """Searches, or goes on with that; returns its folder, and whether no run failed.
+
+    **Arguments:** the `search`; `out`, which gives the folder, and is called once all is checked.
+    """
+    search.recording.validate()
+    try:
+        import optuna  # noqa: F401
+    except ImportError:
+        raise BadInputError('optimise: optuna is not installed; `pip install "lookax[optuna]"`') from None
+    from lookax.experiments.studies.study import check_runnable
+    from lookax.runs.sweeps.optuna_search import check_objective, run_search
+
+    start_jax()
+    check_runnable(search.preset)
+    check_objective(search)
+    folder = out()
+    return folder, run_search(search, folder)
 
 
 def league_engine(cluster: Cluster) -> "Engine":
@@ -269,6 +336,12 @@ def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> d
         for preset in figure.presets:
             check_runnable(preset)
     return reproduce(reproduction, out())
+
+
+def _cluster(fields: dict[str, Any], program: str) -> SweepCluster:
+    """Where a sweep is computed, taken out of fields by name."""
+    names = [field.name for field in dataclasses.fields(SweepCluster) if field.name in fields]
+    return from_fields(SweepCluster(), plain({name: fields.pop(name) for name in names}), program)
 
 
 def _several(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:

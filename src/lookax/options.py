@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from lookax.errors import check
+from lookax.errors import check, check_at_least, check_positive
 from lookax.experiments.plugins import find_figure
 from lookax.experiments.registry import FIGURES
 from lookax.runs.processes import Distribution
 from lookax.runs.storage.run import Recording
+from lookax.runs.sweeps.search import Goal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,53 @@ class Cluster:
 
 
 @dataclasses.dataclass(frozen=True)
+class SweepCluster:
+    """Where a sweep's programs are computed."""
+
+    engine: Literal["local", "ray", "slurm"] = "local"
+    """One after the other in this process, as tasks of a Ray cluster (extra cluster), or as jobs of Slurm (slurm)."""
+    address: str | None = None
+    """The Ray cluster's, auto for this machine's; local for Slurm jobs that are processes here; None for neither."""
+    cluster_partition: str | None = None
+    """Slurm's partition; None for its default."""
+    cluster_minutes: int = 240
+    """Minutes that Slurm gives a job; one that needs more is queued again, and resumes."""
+    cluster_cpus: int = 1
+    """Cores of a job of Slurm's."""
+    cluster_gpus: int = 0
+    """GPUs of a job of Slurm's."""
+    cluster_memory_gb: float = 8.0
+    """Memory of a job of Slurm's, in GB."""
+    cluster_jobs: int = 64
+    """Most jobs of Slurm's at a time."""
+
+    def validate(self) -> None:
+        """Raises `ValueError`, in one line, for what does not go together or is out of range."""
+        allowed = {"local": "None with the local engine", "slurm": "None or local with the slurm engine"}
+        known = self.address is None or self.engine == "ray" or (self.engine, self.address) == ("slurm", "local")
+        check(known, "address", self.address, allowed.get(self.engine, ""))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name.startswith("cluster_"):
+                unused = f"left out with the {self.engine} engine"
+                check(self.engine == "slurm" or value == field.default, field.name, value, unused)
+        for name, least in {"minutes": 1, "cpus": 1, "gpus": 0, "jobs": 1}.items():
+            check_at_least(f"cluster_{name}", getattr(self, f"cluster_{name}"), least)
+        check_positive("cluster_memory_gb", self.cluster_memory_gb)
+
+    def resources(self) -> dict[str, Any]:
+        """What a job is given, as submitit names it."""
+        return {
+            "timeout_min": self.cluster_minutes,
+            "cpus_per_task": self.cluster_cpus,
+            "gpus_per_node": self.cluster_gpus,
+            "mem_gb": self.cluster_memory_gb,
+            "slurm_partition": self.cluster_partition,
+            "slurm_array_parallelism": self.cluster_jobs,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
 class SweepOptions:
     """Learns a preset with every combination of fields' values, into a new folder."""
 
@@ -61,10 +109,32 @@ class SweepOptions:
     """Settings that all have in common."""
     recording: Recording = dataclasses.field(default_factory=Recording)
     """What is recorded when."""
-    cluster: Cluster = dataclasses.field(default_factory=Cluster)
+    cluster: SweepCluster = dataclasses.field(default_factory=SweepCluster)
     """Where programs are computed."""
     out: Path | None = None
     """The folder to make; None for a new one under runs/."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchOptions:
+    """Searches fields of a preset for good values, into a new folder."""
+
+    settings: Any
+    """Settings that all trials have in common."""
+    recording: Recording = dataclasses.field(default_factory=Recording)
+    """What is recorded when."""
+    goal: Goal = dataclasses.field(default_factory=Goal)
+    """What the search is for, and how it goes about that."""
+    out: Path | None = None
+    """The folder to make; None for a new one under runs/."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ResumeSearchOptions:
+    """Goes on with a search."""
+
+    trials: int | None = None
+    """How many settings are tried in all; None for as many as before."""
 
 
 @dataclasses.dataclass(frozen=True)

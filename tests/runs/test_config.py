@@ -100,10 +100,10 @@ def test_other_texts_are_told_in_a_line(text, complaint, tmp_path, capsys):
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["initial_policies", "wandb_project"])
+@pytest.mark.parametrize("name", ["initial_policies", "keep_every"])
 def test_the_word_none_is_none_as_on_the_command_line(name):
     default = PRESETS["ipd-lola"].settings if name == "initial_policies" else Recording()
-    default = dataclasses.replace(default, **{name: Path("x") if name == "initial_policies" else "x"})
+    default = dataclasses.replace(default, **{name: Path("x") if name == "initial_policies" else 3})
     assert getattr(from_fields(default, {name: "None"}, "test"), name) is None
 
 
@@ -116,3 +116,52 @@ def test_values_of_their_types_are_taken_as_they_are():
     for name, value in {"seeds": 1.5, "start": "never", "discount": "much", "scaled": "perhaps"}.items():
         with pytest.raises(ValueError, match=f"{name}|{value}"):
             from_fields(default, {name: value}, "test")
+
+
+TOML = """\
+format = 2
+preset = "ipd-lola"
+
+[settings]
+seeds = 2
+total_updates = 2
+learning_rate = 0.5
+initial_policies = "None"
+
+[recording]
+checkpoint_updates = 2
+trackers = []
+"""
+
+
+def test_toml_is_read_as_yaml_is(tmp_path):
+    file, out = tmp_path / "own.toml", tmp_path / "out"
+    file.write_text(TOML)
+    assert main(["run", "--config", str(file), "--learning-rate", "0.25", "--out", str(out)]) == 0
+    run = read_run(out)
+    assert (run.settings.seeds, run.settings.total_updates, as_fields(run.settings)["learning_rate"]) == (2, 2, 0.25)
+    assert (run.recording.checkpoint_updates, run.recording.trackers) == (2, ())
+    assert not (out / "tensorboard").exists()
+    assert yaml.safe_load((out / "config.yaml").read_text())["settings"]["learning_rate"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (TOML.replace("seeds = 2", "seeds = "), "own.toml' is not TOML (line 5)"),
+        (TOML.replace("format = 2", ""), "own.toml' is not a configuration of lookax; it has no format"),
+        (TOML.replace("format = 2", "format = 3"), "own.toml' is of format 3"),
+        (TOML.replace("seeds", "sedes"), "own.toml: sedes: is not a field (did you mean seeds"),
+        (TOML.replace("0.5", "-1.0"), "own.toml: learning_rate: -1.0 is not allowed"),
+        (None, "own.toml' cannot be read (No such file or directory)"),
+    ],
+)
+def test_mistakes_in_toml_are_told_in_a_line(text, complaint, tmp_path, capsys):
+    file = tmp_path / "own.toml"
+    if text is not None:
+        file.write_text(text)
+    assert main(["run", "--config", str(file), "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -1,9 +1,8 @@
-"""Curves as TensorBoard and Weights & Biases find them."""
+"""Curves as TensorBoard finds them."""
 
 import numpy as np
 import pytest
 
-from lookax.cli import main
 from lookax.runs.storage.metrics import read_history
 
 
@@ -28,20 +27,3 @@ def test_tensorboard_reads_what_metrics_say(small_run):
         assert [point.step for point in points] == list(range(6 - len(curve), 6))
         # Event files hold single precision.
         np.testing.assert_allclose([point.value for point in points], curve, rtol=1e-6)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_weights_and_biases_is_written_offline(tmp_path, monkeypatch):
-    pytest.importorskip("wandb")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    settings = {"MODE": "offline", "DIR": str(tmp_path), "BASE_URL": "http://127.0.0.1:9", "SILENT": "true"}
-    for name, value in settings.items():
-        monkeypatch.setenv(f"WANDB_{name}", value)
-    out = tmp_path / "out"
-    words = ["run", "ipd-lola", "--seeds", "2", "--total-updates", "3", "--wandb-project", "x", "--out", str(out)]
-    assert main(words) == 0
-    [run] = out.glob("wandb/offline-run-*/run-*.wandb")
-    data = run.read_bytes()
-    for name in (b"returns/1", b"returns/2", b"tit_for_tat", b"inner_learning_rate"):
-        assert name in data

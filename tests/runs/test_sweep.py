@@ -30,6 +30,7 @@ def test_every_combination_is_a_run_of_its_own(swept):
         "inner_steps",
         "seed",
         "update",
+        "state",
         "gradient_norm/1",
         "gradient_norm/2",
         "returns/1",
@@ -72,6 +73,7 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path, capsys):
     assert re.search(r"learning_rate=1e\+308: \w+ is not finite at update", capsys.readouterr().out)
     table = pd.read_csv(out / "results.csv")
     assert list(table["update"] < 3) == [False, False, True, True]
+    assert list(table["state"]) == ["finished", "finished", "failed", "failed"]
     assert (out / "learning_rate=1e+308" / "failed.txt").exists()
     assert not (out / "learning_rate=1.0" / "failed.txt").exists()
     # It stays failed, and the other one finished: nothing is learned again.
@@ -95,11 +97,25 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path, capsys):
         (["ipd-lola", "--set", "learning_rate=1,1.0"], "set: learning_rate=1.0 is there twice"),
         (["ipd-lola", "--set", "learning_rate=1", "--set", "learning-rate=2"], "set: learning_rate is there twice"),
         (["ipd-lola", "--set", "discount=0.5,0.9", "--address", "auto"], "address: 'auto' is not allowed"),
-        (["ipd-lola", "--set", "discount=0.5,0.9", "--engine", "slurm"], "invalid choice 'slurm'"),
+        (["ipd-lola", "--set", "discount=0.5,0.9", "--engine", "spark"], "invalid choice 'spark'"),
+        (["ipd-lola", "--set", "discount=0.5,0.9", "--engine", "slurm"], "there is no sbatch on this machine"),
+        (
+            ["ipd-lola", "--set", "discount=0.5,0.9", "--engine", "slurm", "--address", "auto"],
+            "address: 'auto' is not allowed; it must be None or local with the slurm engine",
+        ),
+        (
+            ["ipd-lola", "--set", "discount=0.5,0.9", "--cluster-gpus", "1"],
+            "cluster_gpus: 1 is not allowed; it must be left out with the local engine",
+        ),
+        (
+            ["ipd-lola", "--set", "discount=0.5,0.9", "--engine", "slurm", "--cluster-minutes", "0"],
+            "cluster_minutes: 0 is not allowed; it must be at least 1",
+        ),
     ],
 )
 def test_mistakes_get_one_line_and_leave_nothing(words, complaint, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["sweep", *words]) == 2
     said = capsys.readouterr()
     assert complaint in said.err

@@ -45,7 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "entropy_coefficient",
     ),
     "recording": (
-        "checkpoint_minutes", "checkpoint_updates", "keep_last", "keep_every", "wandb_project", "out",
+        "checkpoint_minutes", "checkpoint_updates", "keep_last", "keep_every", "trackers", "project", "out",
     ),
     "several processes": ("distributed", "coordinator", "num_processes", "process_id"),
 }  # fmt: skip

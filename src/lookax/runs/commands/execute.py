@@ -16,8 +16,9 @@ from lookax.runs.commands.reproduction import Reproduction
 from lookax.runs.errors import RunFailedError
 from lookax.runs.processes import is_first_process
 from lookax.runs.programs.stopping import Stop, stop_on_signals
-from lookax.runs.programs.training import arranged, train
+from lookax.runs.programs.training import Judge, arranged, train
 from lookax.runs.programs.watch import Watch
+from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.provenance import provenance
 from lookax.runs.storage.run import Run, origin_of
@@ -43,14 +44,17 @@ def learn(runs: Sequence[Run], checkpoints: Path, stop: Stop) -> list[Result]:
     return [run.result() for run in runs] if is_first_process() else []
 
 
-def train_all(programs: Sequence[Sequence[Sequence[Run]]], watch: Watch, stop: Stop) -> dict[str, str]:
+def train_all(
+    programs: Sequence[Sequence[Sequence[Run]]], watch: Watch, stop: Stop, judge: Judge | None = None
+) -> dict[str, str]:
     """Learns the runs of one program after the other, as they are `arranged`; returns why runs failed, by names.
 
-    **Arguments:** the `programs`; `watch`, called as runs go on; `stop`, heeded after every update.
+    **Arguments:** the `programs`; `watch`, called as runs go on; `stop`, heeded after every update; the `judge`,
+    who may give runs up.
     """
     failures: dict[str, str] = {}
     for program in programs:
-        failures |= train(program, watch, stop)
+        failures |= train(program, watch, stop, judge)
         # JAX keeps compiled programs, each in a thousand mappings of memory: some sixty are as many as Linux allows.
         jax.clear_caches()
     return failures
@@ -109,7 +113,7 @@ def reproduce(reproduction: Reproduction, out: Path) -> dict[str, Table]:
                 **origin_of(reproduction.name),
                 "seeds": reproduction.seeds,
                 "first_seed": reproduction.first_seed,
-                "recording": dataclasses.asdict(reproduction.recording),
+                "recording": as_fields(reproduction.recording),
             }
         )
         top.add_provenance(provenance(devices=True))

@@ -99,6 +99,8 @@ def preset_and_name(run: Run) -> str:
 def _state(run: Run, update: int | None) -> str:
     if run.folder.failure() is not None:
         return "failed" if update is None else f"failed after update {update}"
+    if run.folder.pruned():
+        return f"pruned after update {update}"
     if update == run.settings.total_updates:
         return "finished"
     path = run.folder.path.resolve()

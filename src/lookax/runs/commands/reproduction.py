@@ -9,9 +9,9 @@ from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_figure
 from lookax.experiments.preset import Collection, Figure, Preset
 from lookax.experiments.registry import COLLECTIONS
-from lookax.runs.storage.config import fields_of, from_fields
+from lookax.runs.storage.config import from_fields
 from lookax.runs.storage.folder import CONFIG
-from lookax.runs.storage.run import Recording
+from lookax.runs.storage.run import Recording, stored_recording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +61,8 @@ def stored_reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
     fields = {field: content[field] for field in ("seeds", "first_seed") if field in content}
     try:
         find_figure(str(name), content.get("plugin"))
-        as_it_is = Reproduction(str(name), None, 0, Recording())
-        reproduction = from_fields(as_it_is, fields | fields_of("recording", content), str(path))
+        as_it_is = Reproduction(str(name), None, 0, stored_recording(content, str(path)))
+        reproduction = from_fields(as_it_is, fields, str(path))
         reproduction.recording.validate()
         return reproduction
     except BadInputError as mistake:

@@ -102,6 +102,12 @@ class Lanes:
             program = self._program("evaluate", self._evaluate_lanes, *self._shapes[:2], self.template)
             return program(self._numbers, self._seeds, state)
 
+    def metrics(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of one seed's metrics after an update, by name; nothing is computed."""
+        with jax.enable_x64(self._x64):
+            _, shapes = jax.eval_shape(self._step_lanes, *self._shapes[:3], self.template)
+        return {name: leaf.shape[1:] for name, leaf in shapes.items()}
+
     def fetch(self, tree: Rounds) -> PyTree:
         """States or metrics as arrays of NumPy, `[C · S, …]`, in every process."""
         return self._devices.fetch(tree)

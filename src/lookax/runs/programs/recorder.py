@@ -18,10 +18,11 @@ from lookax.runs.programs.lanes import Lanes
 from lookax.runs.storage.checkpoints import Checkpoints, DamagedError, Progress
 from lookax.runs.storage.config import as_fields, differing
 from lookax.runs.storage.folder import updates_in
-from lookax.runs.storage.loggers import Logger, TensorBoard, WeightsAndBiases, curves
+from lookax.runs.storage.loggers import curves
 from lookax.runs.storage.metrics import History, MetricsFile
 from lookax.runs.storage.provenance import provenance
 from lookax.runs.storage.run import MAY_CHANGE, Run, refusal
+from lookax.runs.storage.trackers import Trackers
 
 POINTS = 4
 """Most points that a curve gets at a time, of all the updates that are recorded at once."""
@@ -43,7 +44,7 @@ class Recorder:
             Checkpoints(runs[0].checkpoints, recording.keep_last, recording.keep_every) if self._writing else None
         )
         self._files: list[MetricsFile] = []
-        self._loggers: list[Sequence[Logger]] = []
+        self._trackers: list[Trackers] = []
         self._last_checkpoint = time.monotonic()
         self.failures: dict[int, str] = {}
         """Why runs have failed, by their places; nothing more is recorded of them."""
@@ -65,7 +66,7 @@ class Recorder:
                 if c not in self.failures:
                     run.folder.forget_failure()
                 self._files.append(MetricsFile(run.folder.metrics, found[1].positions[c] if found else 0))
-                self._loggers.append(self._open_loggers(c, found[1].update + 1 if found else 0))
+                self._trackers.append(Trackers(run, found[1].update + 1 if found else 0))
         (update,) = agreed(found[1].update if found else -1)
         if update < 0:
             return None
@@ -81,15 +82,16 @@ class Recorder:
         """
         if not self._writing or not metrics:
             return
-        for c, run in self._alive():
+        for c, run in self.alive():
             own = {name: values[:, self._lanes(c)] for name, values in metrics.items()}
             self._files[c].append(first_update, run.settings.first_seed, own)
             by_name = curves(own)
             number = len(next(iter(own.values())))
             speed = {"updates_per_second": number / seconds}
-            for u in sorted({round(u) for u in np.linspace(number - 1, 0, POINTS)}):
-                for logger in self._loggers[c]:
-                    logger.log(first_update + u, {name: float(curve[u]) for name, curve in by_name.items()} | speed)
+            few = sorted({round(u) for u in np.linspace(number - 1, 0, POINTS)})
+            self._trackers[c].log(
+                {first_update + u: {name: float(curve[u]) for name, curve in by_name.items()} | speed for u in few}
+            )
 
     def is_due(self, update: int) -> bool:
         """Whether the state after an update gets a checkpoint."""
@@ -103,8 +105,8 @@ class Recorder:
         """Writes a checkpoint of a fetched state, to which all that was recorded belongs."""
         if self._checkpoints is not None:
             positions = [file.position() for file in self._files]
-            for logger in (logger for loggers in self._loggers for logger in loggers):
-                logger.flush()
+            for trackers in self._trackers:
+                trackers.flush()
             failures = [self.failures.get(c) for c in range(len(self._runs))]
             self._checkpoints.save(state, Progress(update, positions, self._settings, failures))
             self._last_checkpoint = time.monotonic()
@@ -113,48 +115,43 @@ class Recorder:
         """Writes what runs have learned, of a fetched state."""
         if not self._writing:
             return
-        for c, run in self._alive():
+        for c, run in self.alive():
             for s in range(run.settings.seeds):
                 one = jax.tree.map(lambda leaf, lane=c * run.settings.seeds + s: leaf[lane], state)
                 if learned := study_of(run.settings).describe(one):
                     run.folder.write_policies(run.settings.first_seed + s, learned)
 
-    def record_failures(self, why: Mapping[int, str]) -> None:
-        """Records that runs, by their places, have failed, and why."""
+    def record_failures(self, why: Mapping[int, str], pruned: bool = False) -> None:
+        """Records that runs, by their places, have failed, and why; or that a search has given them up."""
         self.failures |= {
             c: f"{self._runs[c].name}: {reason}; what came before is in {self._runs[c].folder.path}"
             for c, reason in why.items()
         }
         if self._writing:
             for c in why:
-                self._runs[c].folder.write_failure(self.failures[c])
+                folder = self._runs[c].folder
+                (folder.write_pruned if pruned else folder.write_failure)(self.failures[c])
 
     def lanes(self) -> list[int]:
         """Lanes of runs that have not failed."""
-        return [lane for c, _ in self._alive() for lane in range(self._lanes(c).start, self._lanes(c).stop)]
+        return [lane for c, _ in self.alive() for lane in range(self._lanes(c).start, self._lanes(c).stop)]
 
     def close(self) -> None:
         """Closes all files."""
         for file in self._files:
             file.close()
-        for logger in (logger for loggers in self._loggers for logger in loggers):
-            logger.close()
+        for trackers in self._trackers:
+            trackers.close()
         if self._checkpoints is not None:
             self._checkpoints.close()
 
-    def _alive(self) -> list[tuple[int, Run]]:
+    def alive(self) -> list[tuple[int, Run]]:
+        """Runs that have not failed, with their places."""
         return [(c, run) for c, run in enumerate(self._runs) if c not in self.failures]
 
     def _lanes(self, c: int) -> slice:
         seeds = self._runs[c].settings.seeds
         return slice(c * seeds, (c + 1) * seeds)
-
-    def _open_loggers(self, c: int, first_update: int) -> Sequence[Logger]:
-        run, project = self._runs[c], self._recording.wandb_project
-        loggers: list[Logger] = [TensorBoard(run.folder.tensorboard, first_update)]
-        if project is not None:
-            loggers.append(WeightsAndBiases(project, run.name, self._settings[c], run.folder.path))
-        return loggers
 
 
 def finished(runs: Sequence[Run]) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import equinox as eqx
@@ -37,16 +37,20 @@ def arranged(runs: Sequence[Run], checkpoints: Path) -> list[list[list[Run]]]:
     return [[placed(turn) for turn in turns] for turns in grouped([run.settings for run in runs])]
 
 
-def train(program: Sequence[Sequence[Run]], watch: Watch, stop: Stop) -> dict[str, str]:
+Judge = Callable[[int, Mapping[str, Mapping[str, np.ndarray]]], Collection[str]]
+"""Given an update, and of runs by name their metrics `[seeds, …]` after it: says which runs to give up."""
+
+
+def train(program: Sequence[Sequence[Run]], watch: Watch, stop: Stop, judge: Judge | None = None) -> dict[str, str]:
     """Learns all runs of a program and writes their files as it goes.
 
     Each begins at the beginning, or goes on from its newest sound checkpoint. A run with a metric that is not finite
     fails: its files hold everything up to the update before. The others go on.
 
     **Arguments:** the `program`, a list per turn, as runs are `arranged`; `watch`, called as runs go on; `stop`, heeded
-    after every update.
+    after every update; the `judge`, asked at every checkpoint by updates before the last.
 
-    **Returns:** why runs failed, by their names: quantity, update and seed.
+    **Returns:** why runs failed, by their names: quantity, update and seed; or that they were given up.
 
     **Raises:** [`StoppedError`][lookax.runs.errors.StoppedError] once asked to stop, with a checkpoint
     written. `OSError` where files cannot be written.
@@ -61,7 +65,7 @@ def train(program: Sequence[Sequence[Run]], watch: Watch, stop: Stop) -> dict[st
             continue
         settings = [run.settings for run in together]
         lanes = Lanes(settings) if lanes is None else lanes.with_numbers_of(settings)
-        failures |= _Learning(together, lanes, watch, stop).learn()
+        failures |= _Learning(together, lanes, watch, stop, judge).learn()
     return failures
 
 
@@ -70,12 +74,13 @@ class _AllFailedError(Exception):
 
 
 class _Learning:
-    def __init__(self, runs: Sequence[Run], lanes: Lanes, watch: Watch, stop: Stop):
+    def __init__(self, runs: Sequence[Run], lanes: Lanes, watch: Watch, stop: Stop, judge: Judge | None):
         self._runs = runs
         self._total = runs[0].settings.total_updates
         self._lanes = lanes
         self._recorder = Recorder(runs)
         self._watch = watch
+        self._judge = judge
         self._stop = stop
         self._update = -1
         self._state: Rounds = ()
@@ -117,6 +122,7 @@ class _Learning:
                 self._recorder.record(self._update + 1, metrics, seconds)
                 self._update, self._state = self._update + number, state
             self._watch(self._runs, number if self._update else 0, self._headline(metrics))
+            self._prune(metrics)
             # Waiting for other processes is done without the lock, so that no process is kept from leaving.
             requested, due, count = agreed(
                 self._stop.signal,
@@ -192,13 +198,30 @@ class _Learning:
         if len(self._recorder.failures) == len(self._runs):
             raise failed
 
-    def _failed(self, why: Mapping[int, str]) -> _AllFailedError:
-        """Records that runs, by their places, have failed, and keeps what came before."""
+    def _prune(self, metrics: History) -> None:
+        """Gives runs up that the judge finds no good, where it is asked."""
+        every = self._runs[0].recording.checkpoint_updates
+        if self._judge is None or every is None or not 0 < self._update < self._total or self._update % every:
+            return
+        places = {run.name: place for place, run in self._recorder.alive()}
+        seeds = self._runs[0].settings.seeds
+        last = {
+            name: {metric: values[-1, place * seeds : (place + 1) * seeds] for metric, values in metrics.items()}
+            for name, place in places.items()
+        }
+        why = {places[name]: f"pruned after update {self._update}" for name in self._judge(self._update, last)}
+        if why:
+            failed = self._failed(why, pruned=True)
+            if len(self._recorder.failures) == len(self._runs):
+                raise failed
+
+    def _failed(self, why: Mapping[int, str], pruned: bool = False) -> _AllFailedError:
+        """Records that runs, by their places, have failed, or been pruned, and keeps what came before."""
         before = self._lanes.fetch(self._state) if self._update >= 0 else None
         with self._stop.lock:
             if before is not None:
                 self._recorder.write_policies(before)
-            self._recorder.record_failures(why)
+            self._recorder.record_failures(why, pruned)
             if before is not None and len(self._recorder.failures) == len(self._runs):
                 self._recorder.checkpoint(self._update, before)
         return _AllFailedError()

@@ -1,7 +1,9 @@
-"""Configurations as YAML files: what the command line takes, fields by name, nested settings' beside them."""
+"""Configurations as YAML or TOML files: what the command line takes, fields by name, nested settings' beside them."""
 
 import contextlib
 import dataclasses
+import re
+import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -148,14 +150,38 @@ def read_yaml(path: Path) -> dict[str, Any]:
     **Raises:** `ValueError`, in one line, for a file that cannot be read, is not YAML, or is of a later form.
     """
     try:
-        content = LOADER(path.read_text()).get_single_data()
-    except OSError as reason:
-        raise BadInputError(f"{str(path)!r} cannot be read ({reason.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as reason:
+        return _of_this_format(path, LOADER(_text(path)).get_single_data())
+    except yaml.YAMLError as reason:
         where = getattr(reason, "problem_mark", None)
         raise BadInputError(
             f"{str(path)!r} is not YAML{'' if where is None else f' (line {where.line + 1})'}"
         ) from None
+
+
+def read_any(path: Path) -> dict[str, Any]:
+    """A configuration that a person has written: TOML where the file's name ends in .toml, YAML otherwise.
+
+    **Raises:** `ValueError`, as `read_yaml`.
+    """
+    if path.suffix != ".toml":
+        return read_yaml(path)
+    try:
+        return _of_this_format(path, tomllib.loads(_text(path, "TOML")))
+    except tomllib.TOMLDecodeError as reason:
+        line = re.search(r"\(at (line \d+)", str(reason))
+        raise BadInputError(f"{str(path)!r} is not TOML{f' ({line[1]})' if line else ''}") from None
+
+
+def _text(path: Path, kind: str = "YAML") -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as reason:
+        raise BadInputError(f"{str(path)!r} cannot be read ({reason.strerror})") from None
+    except UnicodeDecodeError:
+        raise BadInputError(f"{str(path)!r} is not {kind}") from None
+
+
+def _of_this_format(path: Path, content: Any) -> dict[str, Any]:
     if not isinstance(content, dict) or "format" not in content:
         raise BadInputError(f"{str(path)!r} is not a configuration of lookax; it has no format")
     if content["format"] != FORMAT:

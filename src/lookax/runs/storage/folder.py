@@ -11,6 +11,7 @@ figure.png, .pdf
 evaluation-<update>.json  what a checkpoint gave when it was evaluated, if it was
 inspection-<update>….png, .gif  what its agents did when they were inspected, if they were
 failed.txt       why it stopped, if it did
+pruned.txt       when a search gave it up, if it did
 """
 
 import dataclasses
@@ -103,6 +104,14 @@ class RunFolder:
         """Why it stopped; `None` if it did not fail."""
         file = self.path / "failed.txt"
         return file.read_text().strip() if file.exists() else None
+
+    def write_pruned(self, message: str) -> None:
+        """`pruned.txt`."""
+        (self.path / "pruned.txt").write_text(message + "\n")
+
+    def pruned(self) -> bool:
+        """Whether a search gave it up before its end."""
+        return (self.path / "pruned.txt").exists()
 
     def forget_failure(self) -> None:
         """As it tries again."""

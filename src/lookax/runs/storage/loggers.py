@@ -1,6 +1,5 @@
-"""Where curves go beside the run's own file: TensorBoard, Weights & Biases, or whatever takes numbers by name."""
+"""Curves beside the run's own file: which numbers get one, what takes them, and TensorBoard's files."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2, summary_pb2
-
-from lookax.errors import BadInputError
-from lookax.runs.storage.run import NO_WANDB
 
 FEW = 8
 """Most numbers of one metric that get a curve each; of more, such as tables of policies, none does."""
@@ -25,8 +21,8 @@ SUMMARIES: Any = summary_pb2
 class Logger(Protocol):
     """What takes curves."""
 
-    def log(self, update: int, numbers: Mapping[str, float]) -> None:
-        """Adds a point to every curve."""
+    def log(self, points: Mapping[int, Mapping[str, float]]) -> None:
+        """Adds points: numbers by name, by update."""
         ...
 
     def flush(self) -> None:
@@ -51,10 +47,12 @@ class TensorBoard:
         session = EVENTS.SessionLog(status=EVENTS.SessionLog.START)
         self._events.write_event(EVENTS.Event(step=first_update, wall_time=time.time(), session_log=session))
 
-    def log(self, update: int, numbers: Mapping[str, float]) -> None:
-        """Adds a point to every curve."""
-        points = SUMMARIES.Summary(value=[SUMMARIES.Summary.Value(tag=n, simple_value=v) for n, v in numbers.items()])
-        self._events.write_event(EVENTS.Event(step=update, wall_time=time.time(), summary=points))
+    def log(self, points: Mapping[int, Mapping[str, float]]) -> None:
+        """Adds points: numbers by name, by update."""
+        for update, numbers in points.items():
+            values = [SUMMARIES.Summary.Value(tag=name, simple_value=value) for name, value in numbers.items()]
+            summary = SUMMARIES.Summary(value=values)
+            self._events.write_event(EVENTS.Event(step=update, wall_time=time.time(), summary=summary))
 
     def flush(self) -> None:
         """Puts what there is on disk."""
@@ -63,33 +61,6 @@ class TensorBoard:
     def close(self) -> None:
         """Writes what is left."""
         self._events.close()
-
-
-class WeightsAndBiases:
-    """A run of a project on Weights & Biases; offline where its `WANDB_MODE` says so.
-
-    **Arguments:** the `project`; the run's `name`, `settings` and folder, which also names it, so that it is resumed.
-    """
-
-    def __init__(self, project: str, name: str, settings: Mapping[str, Any], path: Path):
-        try:
-            import wandb
-        except ImportError:
-            raise BadInputError(NO_WANDB) from None
-        self._run = wandb.init(
-            project=project, name=name, config=dict(settings), dir=path, id=_identity(path), resume="allow"
-        )
-
-    def log(self, update: int, numbers: Mapping[str, float]) -> None:
-        """Adds a point to every curve."""
-        self._run.log(dict(numbers), step=update)
-
-    def flush(self) -> None:
-        """Nothing: it does so by itself."""
-
-    def close(self) -> None:
-        """Writes what is left."""
-        self._run.finish()
 
 
 def curves(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -109,7 +80,3 @@ def curves_by_seed(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         elif values.ndim == 3 and values.shape[2] <= FEW:
             found |= {f"{name}/{i + 1}": values[:, :, i] for i in range(values.shape[2])}
     return found
-
-
-def _identity(path: Path) -> str:
-    return hashlib.blake2b(str(path.resolve()).encode(), digest_size=8).hexdigest()

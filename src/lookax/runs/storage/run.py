@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from lookax.errors import BadInputError, check_at_least, check_positive
+from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.experiments.plugins import find_preset
 from lookax.experiments.preset import Preset, Result, check_settings
 from lookax.experiments.registry import ORIGINS
@@ -16,7 +16,13 @@ from lookax.runs.storage.config import as_fields, fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder
 from lookax.runs.storage.metrics import read_history
 
-NO_WANDB = "wandb_project: Weights & Biases is not installed; `pip install wandb` (lookax' extra wandb)"
+Tracker = Literal["tensorboard", "wandb", "trackio", "mlflow"]
+"""Who takes curves."""
+
+PACKAGES = {"wandb": ("wandb",), "trackio": ("trackio",), "mlflow": ("mlflow", "sqlalchemy", "alembic")}
+"""What trackers need that lookax does not; their extras have their names."""
+
+MLFLOW_STORE, SQLITE = "MLFLOW_TRACKING_URI", "sqlite:///"
 
 MAY_CHANGE = ("total_updates",)
 """Settings that another number may be given for when a run is resumed."""
@@ -34,8 +40,10 @@ class Recording:
     """How many of the latest checkpoints to keep."""
     keep_every: int | None = None
     """Keep checkpoints of updates that this divides as well; None for no others."""
-    wandb_project: str | None = None
-    """Project on Weights & Biases to send curves to (extra wandb); None for none."""
+    trackers: tuple[Tracker, ...] = ("tensorboard",)
+    """Who gets curves: tensorboard, wandb, trackio, mlflow, or several (extras of these names)."""
+    project: str = "lookax"
+    """The project at wandb and trackio, and the experiment at mlflow, that curves belong to."""
 
     def validate(self) -> None:
         """Raises `ValueError`, in one line, if a field is out of range."""
@@ -45,8 +53,11 @@ class Recording:
             if getattr(self, name) is not None:
                 check_at_least(name, getattr(self, name), 1)
         check_at_least("keep_last", self.keep_last, 1)
-        if self.wandb_project is not None:
-            check_wandb_is_installed()
+        check(bool(self.project.strip()), "project", self.project, "a name")
+        for tracker in self.trackers:
+            check_is_installed(tracker)
+        if "mlflow" in self.trackers and (store := os.environ.get(MLFLOW_STORE)):
+            check(store.startswith(SQLITE), MLFLOW_STORE, store, f"{SQLITE}FILE, a database of SQLite")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +101,7 @@ class Run:
                 "preset": self.preset.name,
                 **origin_of(self.preset.name),
                 "settings": as_fields(self.preset.settings),
-                "recording": dataclasses.asdict(self.recording),
+                "recording": as_fields(self.recording),
                 "checkpoints": {"folder": _relative(self.checkpoints, self.folder.path), "place": self.place},
             }
         )
@@ -119,7 +130,7 @@ def read_run(path: Path) -> Run:
     folder = RunFolder(path)
     content = folder.config()
     if "preset" not in content:
-        kind = next((kind for kind in ("figure", "collection", "sweep") if kind in content), "unknown thing")
+        kind = next((kind for kind in ("figure", "collection", "sweep", "search") if kind in content), "unknown thing")
         raise BadInputError(f"{str(path)!r} is the folder of a {kind}; name one of the runs in it")
     return read_config(content, path / CONFIG, folder)
 
@@ -136,7 +147,7 @@ def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Ru
     try:
         preset = find_preset(str(content.get("preset")), content.get("plugin"))
         settings = from_fields(preset.settings, fields_of("settings", content), str(file))
-        recording = from_fields(Recording(), fields_of("recording", content), str(file))
+        recording = stored_recording(content, str(file))
         place = from_fields(_Place(), fields_of("checkpoints", content), str(file))
     except BadInputError as mistake:
         raise BadInputError(f"{file}: {mistake}") from None
@@ -148,6 +159,18 @@ def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Ru
         (folder.path / place.folder).resolve(),
         place.place,
     )
+
+
+def stored_recording(content: Mapping[str, Any], program: str) -> Recording:
+    """What a configuration says is recorded; lookax 0.1 and early 0.2 had `wandb_project` in place of trackers.
+
+    **Raises:** `ValueError`, in one line, for what makes no sense.
+    """
+    fields = dict(fields_of("recording", content))
+    project = fields.pop("wandb_project", None)
+    if project is not None:
+        fields |= {"trackers": [*Recording.trackers, "wandb"], "project": project}
+    return from_fields(Recording(), fields, program)
 
 
 def runs_below(path: Path) -> tuple[list[Run], list[str]]:
@@ -196,8 +219,9 @@ def refusal(path: Path, changed: dict[str, tuple[Any, Any]]) -> str:
     )
 
 
-def check_wandb_is_installed() -> None:
-    """Raises `ValueError` where the extra `wandb` is not installed."""
-    found = importlib.util.find_spec("wandb")
-    if found is None or found.origin is None:  # A folder of that name, such as its own of runs, is no package.
-        raise BadInputError(NO_WANDB)
+def check_is_installed(tracker: str) -> None:
+    """Raises `ValueError` where a tracker's packages are not installed."""
+    for name in PACKAGES.get(tracker, ()):
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:  # A folder of that name, such as wandb's own of runs, is no package.
+            raise BadInputError(f'trackers: {name} is not installed; `pip install "lookax[{tracker}]"`')

@@ -10,7 +10,7 @@ from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_preset
 from lookax.experiments.preset import Preset, check_settings
 from lookax.runs.storage.config import as_fields, from_fields
-from lookax.runs.storage.run import Recording
+from lookax.runs.storage.run import Recording, stored_recording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,15 +34,25 @@ class Sweep:
         """The preset with each combination of values, by a name that says which; the last field varies fastest."""
         found: dict[str, Preset] = {}
         for combination in itertools.product(*self.values.values()):
-            fields = dict(zip(self.values, combination, strict=True))
-            settings = from_fields(self.preset.settings, fields, "lookax sweep")
-            check_settings(settings)
-            settled = as_fields(settings)
-            name = ",".join(f"{field}={_as_file_name(settled[field])}" for field in fields)
+            name, preset = named_with(self.preset, dict(zip(self.values, combination, strict=True)), "lookax sweep")
             if name in found:
                 raise BadInputError(f"set: {name} is there twice")
-            found[name] = dataclasses.replace(self.preset, settings=settings)
+            found[name] = preset
         return found
+
+
+def named_with(preset: Preset, fields: Mapping[str, Any], program: str) -> tuple[str, Preset]:
+    """The preset with other values of fields, and a name that says which.
+
+    **Arguments:** the `preset`; `fields` by name; the `program`, as messages name it.
+
+    **Raises:** `ValueError`, in one line, for an unknown field or a value that is not allowed.
+    """
+    settings = from_fields(preset.settings, fields, program)
+    check_settings(settings)
+    settled = as_fields(settings)
+    name = ",".join(f"{field}={_as_file_name(settled[field])}" for field in fields)
+    return name, dataclasses.replace(preset, settings=settings)
 
 
 def stored_sweep(content: Mapping[str, Any]) -> Sweep:
@@ -52,13 +62,15 @@ def stored_sweep(content: Mapping[str, Any]) -> Sweep:
     """
     preset = find_preset(str(content["sweep"]), content.get("plugin"))
     settings = from_fields(preset.settings, content["settings"], "lookax sweep")
-    recording = from_fields(Recording(), content["recording"], "lookax sweep")
+    recording = stored_recording(content, "lookax sweep")
     recording.validate()
     return Sweep(dataclasses.replace(preset, settings=settings), content["set"], recording)
 
 
-def parse_set(words: Sequence[str]) -> dict[str, list[str]]:
+def parse_set(words: Sequence[str], option: str = "set") -> dict[str, list[str]]:
     """Values by field, from words such as `learning_rate=0.1,0.3`.
+
+    **Arguments:** the `words`; the `option` that they are of, as messages name it.
 
     **Raises:** `ValueError`, in one line, for words of another form and fields that are there twice.
     """
@@ -67,9 +79,9 @@ def parse_set(words: Sequence[str]) -> dict[str, list[str]]:
         field, equals, listed = word.partition("=")
         field = field.removeprefix("--").replace("-", "_")
         if not equals or not field or not all(listed.split(",")):
-            raise BadInputError(f"set: {word!r} is not allowed; it must be field=value,value,…")
+            raise BadInputError(f"{option}: {word!r} is not allowed; it must be field=value,value,…")
         if field in values:
-            raise BadInputError(f"set: {field} is there twice")
+            raise BadInputError(f"{option}: {field} is there twice")
         values[field] = listed.split(",")
     return values
 

@@ -3,19 +3,11 @@
 from pathlib import Path
 
 from lookax.runs.commands import terminal
-from lookax.runs.commands.combinations import Sweep, stored_sweep
-from lookax.runs.commands.sweep import Engine, programs_of
 from lookax.runs.errors import StoppedError
-from lookax.runs.programs import compilation_cache
 from lookax.runs.programs.ray_cluster import check_ray_is_installed, ray_cluster
-from lookax.runs.programs.stopping import Stop, stop_on_signals
-from lookax.runs.programs.training import train
-from lookax.runs.storage.config import read_yaml
-from lookax.runs.storage.folder import CONFIG, RunFolder
-from lookax.runs.storage.metrics import last_rows
-
-SECONDS_PER_LOOK = 1.0
-"""Between looks at how far tasks have come."""
+from lookax.runs.programs.stopping import Stop
+from lookax.runs.sweeps.combinations import Sweep
+from lookax.runs.sweeps.sweep import SECONDS_PER_LOOK, Engine, Followed, learn_program, programs_of
 
 
 def on_ray(address: str | None) -> Engine:
@@ -38,7 +30,7 @@ def on_ray(address: str | None) -> Engine:
             waiting = [learning.remote(path.resolve(), number) for number in range(len(programs))]
             failures: dict[str, str] = {}
             with terminal.progress(sum(run.settings.total_updates for run in runs)) as watch:
-                seen = dict.fromkeys((run.name for run in runs), 0)
+                followed = Followed(programs, watch)
                 while waiting:
                     if stop.signal:
                         stop.noticed.set()
@@ -46,19 +38,7 @@ def on_ray(address: str | None) -> Engine:
                     done, waiting = ray.wait(waiting, timeout=SECONDS_PER_LOOK)
                     for finished in ray.get(done):
                         failures |= finished
-                    for run in runs:
-                        rows = last_rows(run.folder.metrics, run.settings.seeds)
-                        reached = rows[0]["update"] if rows else 0
-                        watch([run], reached - seen[run.name], {})
-                        seen[run.name] = reached
+                    followed.look()
             return failures
 
     return learn
-
-
-def learn_program(path: Path, number: int) -> dict[str, str]:
-    """Learns one program of the sweep in a folder, or goes on with it; returns why runs failed."""
-    compilation_cache.turn_on()
-    program = programs_of(stored_sweep(read_yaml(path / CONFIG)), path)[number]
-    with RunFolder(path / "checkpoints" / f"program-{number}").claimed(), stop_on_signals(path) as stop:
-        return train(program, lambda *_, **__: None, stop)
