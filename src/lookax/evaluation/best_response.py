@@ -48,7 +48,7 @@ class BestResponder(eqx.Module):
     **Attributes:**
 
     - `game`: what is played, by two; from either seat it must look alike.
-    - `learner`: how it learns, an [`AgentUpdate`][lookax.learners.pair.AgentUpdate] in this game.
+    - `learner`: how it learns, an [`AgentUpdate`][lookax.learners.agents.AgentUpdate] in this game.
     - `initial`: from a random key to a fresh agent of the first seat.
     - `updates`: how many it makes.
     - `horizon`: T, the number of steps of a game in which both are scored.
