@@ -5,15 +5,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import optax
 from jaxtyping import Array, Key, ScalarLike
 
-from lookax.errors import BadInputError, check
+from lookax.errors import BadInputError, check, check_at_least
 from lookax.evaluation.against import check_seat
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
 from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.played_game import PlayedGameStudy
+from lookax.games.game import Policies
 from lookax.imports import import_named
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent, SampledObjectives
@@ -130,6 +132,20 @@ class RecurrentShapingStudy(PlayedGameStudy):
     def update(self, key: Key[Array, ""], state: PairState) -> tuple[PairState, Metrics]:
         """One update of both; with models, `model_cross_entropy` `[N]` of them."""
         return self.pair().update(key, state)
+
+    def opponents_ahead(self, key: Key[Array, ""], state: PairState, player: int) -> tuple[Policies, Policies]:
+        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says."""
+        update, model = self.pair().updates[player], state.models[player]
+        if not isinstance(update, POLADiCEUpdate):
+            raise BadInputError(f"player {player} does not learn in this run")
+        check_at_least("inner_steps", update.lookahead.steps, 1)
+        mine, opponent = state.agents[player], state.agents[1 - player] if model is None else model
+        if not any(map(eqx.is_inexact_array, jax.tree.leaves(opponent.policy))):
+            raise BadInputError("the opponent that it learned with is a fixed strategy, which does not learn")
+        after = update.look_ahead(key, player, mine.policy, opponent)
+        if player == 0:
+            return (mine.policy, opponent.policy), (mine.policy, after)
+        return (opponent.policy, mine.policy), (after, mine.policy)
 
     def first_agent(self, key: Key[Array, ""], player: int) -> Agent:
         """A fresh agent for a seat."""
