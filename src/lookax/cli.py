@@ -26,6 +26,7 @@ from lookax.options import (
     ReproduceOptions,
     ResumeOptions,
     RunOptions,
+    StudioOptions,
     SweepOptions,
 )
 from lookax.runs.arguments import parse, settings_table
@@ -69,6 +70,7 @@ usage: lookax COMMAND …
   lookax play DIR [--games N] [--greedy] [--video FILE.gif]
                                                   whole games of its actor-critics
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
+  lookax studio [DIR …] [--port N]                runs live, and games against their agents, in a browser
 
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
@@ -322,6 +324,13 @@ def _report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _studio(arguments: Sequence[str]) -> int:
+    folders, rest = _folders(arguments)
+    options = parse(StudioOptions(), rest, "lookax studio")
+    commands.studio(folders or [Path("runs")], port=options.port)
+    return 0
+
+
 def _folder(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     """The folder that comes first, and what comes after it."""
     if not arguments or arguments[0].startswith("-"):
@@ -354,6 +363,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "league": _league,
     "play": _play,
     "report": _report,
+    "studio": _studio,
 }
 
 
