@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,12 @@ class Page:
     def click(self, selector: str) -> None:
         """In the middle of an element, as a mouse does."""
         x, y = self.value(
-            f"(() => {{ const element = document.querySelector({selector!r}); element.scrollIntoView({{block: 'center'}});"
-            " const box = element.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+            "(() => {"
+            f"  const element = document.querySelector({selector!r});"
+            "  element.scrollIntoView({block: 'center'});"
+            "  const box = element.getBoundingClientRect();"
+            "  return [box.x + box.width / 2, box.y + box.height / 2];"
+            "})()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
@@ -111,8 +116,6 @@ def browser(profile: Path) -> Iterator[Page]:
             assert process.stderr is not None
             told = (re.search(r"ws://127\.0\.0\.1:(\d+)/", line) for line in process.stderr)
             port = next(found[1] for found in told if found)
-            import urllib.request
-
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=30) as answer:
                 pages = [own for own in json.load(answer) if own["type"] == "page"]
             with connect(pages[0]["webSocketDebuggerUrl"], max_size=None) as connection:

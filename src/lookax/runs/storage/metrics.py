@@ -10,7 +10,7 @@ import orjson
 
 from lookax.errors import BadInputError
 
-TAIL = 64
+TAIL = 4096
 """How many bytes of what was read before are compared with what is there."""
 
 History = dict[str, np.ndarray]

@@ -112,23 +112,55 @@ def serve(paths: Sequence[Path], port: int) -> None:
     **Raises:** `ValueError` if one is no folder, or the port is not free.
     """
     token = secrets.token_urlsafe(24)
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
-            raise BadInputError(f"port: {port} cannot be used; give another one, or 0 for any that is free") from None
-        port = listening.getsockname()[1]
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app(paths, port, token), log_level="warning", access_log=False, server_header=False,
-                proxy_headers=False, http="h11", ws="none", lifespan="on", limit_concurrency=64,
-                timeout_graceful_shutdown=1,
-            )
-        )  # fmt: skip
-        terminal.say(f"lookax studio: http://127.0.0.1:{port}/#{token}\nCtrl-C ends it.")
+    with listening(port) as own:
+        port = own.getsockname()[1]
+        server = server_of(paths, port, token)
+        terminal.say(
+            f"http://127.0.0.1:{port}/#{token}\nOpen this address in a browser of this machine; Ctrl-C ends it."
+        )
         with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[listening])
+            server.run(sockets=[own])
+
+
+def listening(port: int) -> socket.socket:
+    """A socket that only this machine reaches.
+
+    **Raises:** `ValueError` if the port is not free.
+    """
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        own.bind(("127.0.0.1", port))
+    except OSError as reason:
+        own.close()
+        why = reason.strerror or reason
+        raise BadInputError(
+            f"port: {port} cannot be used ({why}); give another one, or 0 for any that is free"
+        ) from None
+    return own
+
+
+def server_of(paths: Sequence[Path], port: int, token: str) -> uvicorn.Server:
+    """What serves the page.
+
+    **Arguments:** the folders' `paths`; the `port` that it is asked at; the `token` that those have who may ask.
+
+    **Raises:** `ValueError` if one is no folder.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            app(paths, port, token),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            http="h11",
+            ws="none",
+            lifespan="on",
+            limit_concurrency=64,
+            timeout_graceful_shutdown=1,
+        )
+    )
 
 
 def _curves(live: LiveRuns, asked: Payload) -> dict[str, Any]:
