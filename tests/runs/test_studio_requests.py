@@ -148,7 +148,6 @@ def test_large_bodies_are_refused_before_they_are_read(studio):
     with socket.create_connection(("127.0.0.1", studio.port), timeout=30) as connection:
         connection.sendall(head.encode() + b"1000\r\n" + b" " * 4096 + b"\r\n10\r\n" + b" " * 16 + b"\r\n")
         assert connection.recv(12) == b"HTTP/1.1 413"
-    assert studio.request("POST", "/api/runs", {}, x="y" * 100_000)[0] == 400
 
 
 def test_no_more_games_than_a_few_are_kept(studio):
@@ -255,9 +254,10 @@ def test_the_command_serves_until_it_is_interrupted(small_run):
             asked = urllib.request.Request(f"{found[1]}/api/runs", b"{}", headers)
             with urllib.request.urlopen(asked, timeout=30) as answer:
                 assert [run["label"] for run in json.load(answer)["runs"]] == ["ipd-lola"]
-        finally:
             process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=30)
+            rest, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert rest == "Open this address in a browser of this machine; Ctrl-C ends it.\n"
     assert errors == ""

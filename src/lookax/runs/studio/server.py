@@ -131,6 +131,7 @@ def listening(port: int) -> socket.socket:
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         own.bind(("127.0.0.1", port))
+        own.listen()
     except OSError as reason:
         own.close()
         why = reason.strerror or reason
