@@ -22,7 +22,7 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, to 
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic", "--disable-extensions",
+    "--disable-component-update", "--disable-sync", "--disable-quic", "--disable-extensions", "--window-size=1280,1000",
     "--remote-debugging-port=0", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 
@@ -67,13 +67,12 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 60) -> Any:
+    def wait(self, expression: str, seconds: float = 60) -> None:
         """Until an expression in the page is true."""
         end = time.monotonic() + seconds
-        while not (found := self.value(expression)):
+        while not self.value(f"Boolean({expression})"):
             assert time.monotonic() < end, f"{expression} is not true after {seconds} s; console: {self.console}"
             time.sleep(0.03)
-        return found
 
     def press(self, key: str) -> None:
         code = KEYS.get(key, ord(key[0].upper()))
@@ -86,7 +85,7 @@ class Page:
         x, y = self.value(
             "(() => {"
             f"  const element = document.querySelector({selector!r});"
-            "  element.scrollIntoView({block: 'center'});"
+            "  element.scrollIntoView({block: 'center', behavior: 'instant'});"
             "  const box = element.getBoundingClientRect();"
             "  return [box.x + box.width / 2, box.y + box.height / 2];"
             "})()"

@@ -49,9 +49,10 @@ def test_runs_and_their_curves_are_shown_and_hidden(page):
     page.wait("document.querySelectorAll('.card:not([hidden]) .chart path.js-line').length > 0")
     count = "document.querySelectorAll('.card:not([hidden])').length"
     shown = page.value(count)
-    assert shown == 6
+    # Returns of two players, tit-for-tat, and two more.
+    assert shown == 5
     page.click("#metrics button")
-    page.wait(f"{count} === {shown - 1}")
+    page.wait(f"{count} === {shown - 2}")
     page.click("#metrics button")
     page.wait(f"{count} === {shown}")
     page.click("#none")
@@ -145,7 +146,7 @@ def test_an_actor_critic_is_watched_frame_by_frame(page, studio):
 def test_without_the_token_the_page_says_what_to_do(chromium, studio):
     chromium.open("about:blank")
     chromium.open(f"http://127.0.0.1:{studio.port}/#wrong")
-    chromium.wait("!document.querySelector('#trouble').hidden")
+    chromium.wait("document.querySelector('#trouble')?.hidden === false")
     assert "open the address that lookax studio printed" in _text(chromium, "#trouble")
 
 

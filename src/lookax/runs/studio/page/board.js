@@ -32,10 +32,10 @@ const Board = (() => {
       }
       const pieces = [
         ...[0, 1].map((colour) => drawing("g", {class: `piece coin ${COLOURS[colour]}`}, [
-          drawing("circle", {r: 38}),
+          drawing("circle", {r: 42}),
         ])),
         ...[0, 1].map((player) => drawing("g", {class: `piece player ${COLOURS[player]}`}, [
-          drawing("circle", {r: 25}), drawing("text", {dy: 5}, player === view.seat ? "you" : "agent"),
+          drawing("circle", {r: 29}), drawing("text", {dy: 5}, player === view.seat ? "you" : "agent"),
         ])),
       ];
       const picture = drawing("svg", {viewBox: `-2 -2 ${side + 4} ${side + 4}`, role: "img", class: "coins"}, [...lines, ...pieces]);

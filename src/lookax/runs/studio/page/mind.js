@@ -1,7 +1,7 @@
 "use strict";
 
 // What an agent thinks: what it would do, what it expects, what it remembers, and what it expects the person to learn.
-const STEPS_KEPT = 60;
+const STEPS_KEPT = 60, FEWEST_COLUMNS = 20;
 
 class MindCard {
   // One agent's. What it thought before is kept, for the strips over steps.
@@ -112,19 +112,20 @@ function trend(numbers, what, range = null) {
   ]);
 }
 
-// The hidden state as a heat map: a row per unit, a column per step, the newest at the right.
+// The hidden state as a heat map: a row per unit, a column per step.
 function heat(steps) {
+  const width = Math.max(FEWEST_COLUMNS, steps.length);
   const canvas = element("canvas", [], {
-    class: "heat", width: STEPS_KEPT, height: steps[0].length, role: "img",
+    class: "heat", width, height: steps[0].length, role: "img",
     "aria-label": `the hidden state's ${steps[0].length} units over the last ${counted(steps.length, "step")}`,
   });
-  const pixels = new ImageData(STEPS_KEPT, steps[0].length);
+  const pixels = new ImageData(width, steps[0].length);
   const ends = [Board.rgbOf("--cold"), Board.rgbOf("--even"), Board.rgbOf("--warm")];
   const most = Math.max(...steps.flat().map(Math.abs), 1e-9);
   steps.forEach((memory, t) => memory.forEach((number, unit) => {
     const share = number / most, end = ends[share < 0 ? 0 : 2];
     const colour = ends[1].map((even, c) => even + Math.abs(share) * (end[c] - even));
-    pixels.data.set([...colour, 255], 4 * (unit * STEPS_KEPT + t + STEPS_KEPT - steps.length));
+    pixels.data.set([...colour, 255], 4 * (unit * width + t));
   }));
   canvas.getContext("2d").putImageData(pixels, 0, 0);
   return canvas;

@@ -1,7 +1,7 @@
 "use strict";
 
 // The runs, live: which there are, how far they have come, and their curves.
-const SHOWN_RUNS = 16, SHOWN_METRICS = 6;
+const SHOWN_RUNS = 16, SHOWN_METRICS = 3;
 
 const Runs = (() => {
   let runs = [], complaints = [], plotly = null;
@@ -94,21 +94,26 @@ const Runs = (() => {
     readCurves().then(draw).catch(showTrouble);
   }
 
-  // Metrics that can be shown, and a chart of each that is.
+  // Metrics that can be shown, and a chart of each of their numbers: of `returns`, `returns/1` and `returns/2`.
+  const metricOf = (name) => name.split("/")[0];
+
   function offerMetrics() {
     const names = new Set(runs.flatMap((run) => Object.keys(known.get(run.id)?.curves ?? {})));
     for (const name of names) {
-      if (metrics.has(name)) continue;
-      const button = element("button", name, {type: "button", class: "chip", "aria-pressed": metrics.size < SHOWN_METRICS});
-      button.addEventListener("click", () => {
-        button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
-        draw();
-      });
+      const metric = metricOf(name);
+      if (!metrics.has(metric)) {
+        const button = element("button", metric, {type: "button", class: "chip", "aria-pressed": metrics.size < SHOWN_METRICS});
+        button.addEventListener("click", () => {
+          button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+          draw();
+        });
+        metrics.set(metric, button);
+        byId("metrics").append(button);
+      }
+      if (cards.has(name)) continue;
       const box = element("div", [], {class: "chart", role: "img", "aria-label": `curves of ${name}`});
       const card = element("div", [element("h3", name), box], {class: "card"});
-      metrics.set(name, button);
       cards.set(name, {box, card});
-      byId("metrics").append(button);
       byId("curves").append(card);
     }
   }
@@ -124,11 +129,11 @@ const Runs = (() => {
     note();
     if (byId("runs").hidden || metrics.size === 0) return;
     await loadPlotly();
-    for (const [name, button] of metrics) drawMetric(name, button.getAttribute("aria-pressed") === "true");
+    for (const name of cards.keys()) drawCard(name, metrics.get(metricOf(name)).getAttribute("aria-pressed") === "true");
     performance.mark("curves-drawn");
   }
 
-  function drawMetric(name, on) {
+  function drawCard(name, on) {
     const {box, card} = cards.get(name);
     card.hidden = !on;
     if (!on) return;
