@@ -28,13 +28,17 @@ const CONFIG = {responsive: true, displayModeBar: false};
 
 // Neighbours among many runs lie far apart on the circle of hues.
 const colour = (run) => run < 8 ? css(`--run-${run}`) : `hsl(${(run * 137.5) % 360} ${css("--further")})`;
+const computed = new Map();
 function rgb(text, alpha) {
   // Plotly does not know hsl in the form that style sheets have it: the browser computes what it is given.
-  const probe = element("span");
-  probe.style.color = text;
-  document.body.append(probe);
-  const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g);
-  probe.remove();
+  if (!computed.has(text)) {
+    const probe = element("span");
+    probe.style.color = text;
+    document.body.append(probe);
+    computed.set(text, getComputedStyle(probe).color.match(/[\d.]+/g));
+    probe.remove();
+  }
+  const [r, g, b] = computed.get(text);
   return `rgba(${r}, ${g}, ${b}, ${alpha})`;
 }
 

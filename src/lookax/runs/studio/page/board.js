@@ -112,27 +112,19 @@ const Board = (() => {
     }
     const canvas = box.firstChild, pixels = new ImageData(view.width, view.height);
     const shades = shown.shades && Uint8Array.from(atob(shown.shades), (letter) => letter.charCodeAt(0));
-    const dark = rgbOf("--board");
+    const dark = rgbOf("--board"), hues = Array.from({length: view.channels}, (_, kind) => hue(kind, view.channels));
     for (let i = 0; i < view.width * view.height; i++) {
       const kind = shown.cells?.[i];
-      const colour = shades ? [shades[i], shades[i], shades[i]] : kind < 0 ? dark : hue(kind, view.channels);
+      const colour = shades ? [shades[i], shades[i], shades[i]] : kind < 0 ? dark : hues[kind];
       pixels.data.set([...colour, 255], 4 * i);
     }
     canvas.getContext("2d").putImageData(pixels, 0, 0);
     canvas.setAttribute("aria-label", `step ${shown.step} of a game of ${view.width} by ${view.height}`);
   }
 
-  const found = new Map();
-  function rgbOf(name) {
-    const text = css(name);
-    if (!found.has(text)) found.set(text, rgb(text, 1).match(/[\d.]+/g).slice(0, 3).map(Number));
-    return found.get(text);
-  }
-  function hue(kind, kinds) {
-    const text = `hsl(${Math.round(360 * kind / kinds + 205) % 360} 75% 60%)`;
-    if (!found.has(text)) found.set(text, rgb(text, 1).match(/[\d.]+/g).slice(0, 3).map(Number));
-    return found.get(text);
-  }
+  const numbers = (colour) => rgb(colour, 1).match(/[\d.]+/g).slice(0, 3).map(Number);
+  const rgbOf = (name) => numbers(css(name));
+  const hue = (kind, kinds) => numbers(`hsl(${Math.round(360 * kind / kinds + 205) % 360} 75% 60%)`);
 
   function draw(box, view) {
     if (view.kind === "coin") coins(box, view); else rounds(box, view);

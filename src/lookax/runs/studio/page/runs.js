@@ -4,7 +4,7 @@
 const SHOWN_RUNS = 16, SHOWN_METRICS = 3;
 
 const Runs = (() => {
-  let runs = [], complaints = [], plotly = null;
+  let runs = [], complaints = [], plotly = null, drawing = 0;
   const shown = new Set(), known = new Map(), items = new Map(), metrics = new Map(), cards = new Map();
 
   function loadPlotly() {
@@ -129,7 +129,13 @@ const Runs = (() => {
     note();
     if (byId("runs").hidden || metrics.size === 0) return;
     await loadPlotly();
-    for (const name of cards.keys()) drawCard(name, metrics.get(metricOf(name)).getAttribute("aria-pressed") === "true");
+    const own = ++drawing;
+    for (const name of cards.keys()) {
+      drawCard(name, metrics.get(metricOf(name)).getAttribute("aria-pressed") === "true");
+      // Whatever is pressed meanwhile comes before the next chart.
+      await new Promise((next) => setTimeout(next));
+      if (own !== drawing) return;
+    }
     performance.mark("curves-drawn");
   }
 
