@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +36,8 @@ def _looked_ahead(studio, view):
 def _agents(studio, label, update):
     """The study of a run, and its first seed's state."""
     run = read_run(studio.runs / label)
-    return study_of(run.settings), jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), read_saved(run, update).state)
+    study: Any = study_of(run.settings)
+    return study, jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), read_saved(run, update).state)
 
 
 def test_a_game_is_played_by_its_rules_to_its_end(studio):
@@ -69,7 +71,7 @@ def test_what_is_told_of_an_agent_is_its_policy_on_what_it_has_seen(studio):
             *(np.array(own) for own in ([v["players"] for v in views], coins.max(1), coins.argmax(1)))
         )
         last = np.array([[-1, -1], *(view["last"] for view in views[1:])])
-        seen = Seen(states, last, np.array([view["rewards"] for view in views], np.float32))
+        seen = Seen(states, jnp.array(last), jnp.array([view["rewards"] for view in views], float))
 
         @jax.jit
         def looked(seen):

@@ -57,7 +57,7 @@ def test_runs_and_their_curves_are_shown_and_hidden(page):
     page.wait(f"{count} === {shown}")
     page.click("#none")
     page.wait("document.querySelectorAll('.card:not([hidden]) path.js-line').length === 0")
-    assert _text(page, "#curves-note").startsWith("0 of 4 runs shown.")
+    assert _text(page, "#curves-note").startswith("0 of 4 runs shown.")
     page.click("#run-list li:nth-child(2) input")
     page.wait("document.querySelectorAll('.card:not([hidden]) path.js-line').length > 0")
     assert "4 runs" in _text(page, "#summary")
@@ -68,7 +68,7 @@ def test_runs_and_their_curves_are_shown_and_hidden(page):
 
 
 def test_new_updates_and_runs_appear_by_themselves(page, studio, run_to_change):
-    there = page.value("document.querySelectorAll('#run-list li').length")
+    there = page.value("document.querySelectorAll('#run-list li:not([hidden])').length")
     lines = (run_to_change / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     (run_to_change / "metrics.jsonl").write_bytes(b"".join(lines[:9]))
     grown = studio.runs / "grown"
@@ -81,6 +81,7 @@ def test_new_updates_and_runs_appear_by_themselves(page, studio, run_to_change):
         page.wait(f"{state}.includes('5 of 5')")
     finally:
         shutil.rmtree(grown)
+    page.wait(f"document.querySelectorAll('#run-list li:not([hidden])').length === {there}")
 
 
 def test_a_whole_coin_game_is_played_with_keys(page, studio):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import pytest
@@ -93,9 +94,9 @@ def test_other_methods_are_refused(studio, method, path):
         ("choices", {"run": True}, "run: True is not allowed; it must be a whole number from 0"),
         ("choices", {"run": -1}, "run: -1 is not allowed; it must be a whole number from 0"),
         ("choices", {"run": 2**60}, "run: 1152921504606846976 is not allowed"),
-        ("choices", {"run": 77}, "run: 77 is not allowed; it must be one of the 4 that there are, from 0"),
+        ("choices", {"run": 77}, "run: 77 is not allowed; it must be one of the "),
         ("choices", {"run": {"a": None}}, "run: {'a': None} is not allowed; it must be a whole number from 0"),
-        ("curves", {"run": 77, "known": -1}, "run: 77 is not allowed; it must be one of the 4"),
+        ("curves", {"run": 77, "known": -1}, "run: 77 is not allowed; it must be one of the "),
         ("curves", {"run": 0, "known": None}, "known: None is not allowed; it must be a whole number from -1"),
         ("play", {"run": 0}, "update: is missing"),
         ("move", {"session": 7, "action": 0}, "session: 7 is not allowed; it must be a short text"),
@@ -199,8 +200,6 @@ def test_what_fails_within_is_told_in_one_line(studio, monkeypatch, capsys):
 
 
 def test_long_computations_keep_nobody_waiting(studio, monkeypatch):
-    import threading
-
     begun, over = threading.Event(), threading.Event()
 
     def slow(self, asked):
@@ -211,10 +210,12 @@ def test_long_computations_keep_nobody_waiting(studio, monkeypatch):
     monkeypatch.setattr("lookax.runs.studio.table.Table.view", slow)
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(studio.ask, "view", session="x")
-        assert begun.wait(60)
-        assert len(studio.ask("runs")["runs"]) == 4
-        assert not waiting.done()
-        over.set()
+        try:
+            assert begun.wait(60)
+            assert len(studio.ask("runs")["runs"]) == 4
+            assert not waiting.done()
+        finally:
+            over.set()
         assert waiting.result() == {}
 
 
@@ -254,10 +255,9 @@ def test_the_command_serves_until_it_is_interrupted(small_run):
             asked = urllib.request.Request(f"{found[1]}/api/runs", b"{}", headers)
             with urllib.request.urlopen(asked, timeout=30) as answer:
                 assert [run["label"] for run in json.load(answer)["runs"]] == ["ipd-lola"]
+            assert process.stdout.readline() == "Open this address in a browser of this machine; Ctrl-C ends it.\n"
             process.send_signal(signal.SIGINT)
-            rest, errors = process.communicate(timeout=30)
+            assert process.communicate(timeout=30) == ("", "")
         finally:
             process.kill()
     assert process.returncode == 0
-    assert rest == "Open this address in a browser of this machine; Ctrl-C ends it.\n"
-    assert errors == ""

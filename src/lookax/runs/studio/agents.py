@@ -103,18 +103,18 @@ def game_of(study: Any) -> Any:
     elif isinstance(study, RepeatedGameStudy):
         game = study.matrix_game()
     else:
-        raise BadInputError("the agents of this run play no game that a person can join, nor one to watch")
+        raise BadInputError("the agents of this run play no game that a person can join or look at")
     if not isinstance(game, CoinGame | MatrixGame):
         raise BadInputError(f"a {type(game).__name__} cannot be shown; coin games, matrix games and environments can")
     return game
 
 
 def choices(run: Run, updates: list[int]) -> dict[str, Any]:
-    """What can be chosen to play with the agents of a run, or to watch them.
+    """What can be chosen to play with the agents of a run, or to look at them.
 
     **Arguments:** the `run`; the `updates` that have checkpoints.
 
-    **Raises:** `ValueError`, in one line, where they can be neither played with nor watched.
+    **Raises:** `ValueError`, in one line, where they can be neither played with nor observed.
     """
     if not updates:
         raise BadInputError("this run has no checkpoint yet; the first comes with its first update that is saved")

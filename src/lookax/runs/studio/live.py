@@ -62,10 +62,12 @@ class LiveRuns:
         with self._lock:
             self._find()
             complaints, rows = list(self._complaints), []
-            labels = distinct_names([own.run for own in self._runs]) if self._runs else []
-            for number, (own, label) in enumerate(zip(self._runs, labels, strict=True)):
+            # Those that were removed keep their numbers, so that the others do.
+            there = {number: own.run for number, own in enumerate(self._runs) if own.run.folder.path.is_dir()}
+            labels = distinct_names(list(there.values())) if there else []
+            for (number, run), label in zip(there.items(), labels, strict=True):
                 try:
-                    rows.append({"id": number, "label": label, **_row(own.run)})
+                    rows.append({"id": number, "label": label, **_row(run)})
                 except (BadInputError, OSError) as complaint:
                     complaints.append(str(complaint))
             return {"runs": rows, "complaints": complaints}

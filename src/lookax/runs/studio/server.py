@@ -16,7 +16,6 @@ import uvicorn
 from plotly.offline import get_plotlyjs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -48,7 +47,7 @@ SHARED = {"/page.css": ("page.css", "text/css"), "/elements.js": ("elements.js",
 Answer = Callable[[Payload], Any]
 
 
-def app(paths: Sequence[Path], port: int, token: str) -> Starlette:
+def app(paths: Sequence[Path], port: int, token: str) -> Guard:
     """The page and what it asks for, of runs in folders.
 
     **Arguments:** the folders' `paths`; the `port` that it is asked at; the `token` that those have who may ask.
@@ -96,12 +95,8 @@ def app(paths: Sequence[Path], port: int, token: str) -> Starlette:
         for worker in (reading, playing, looking):
             worker.shutdown(wait=False, cancel_futures=True)
 
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Guard, port=port, token=token)],
-        exception_handlers={BadInputError: _refused, HTTPException: _refused, Exception: _failed},
-        lifespan=lifespan,
-    )
+    handlers: Any = {BadInputError: _refused, HTTPException: _refused, Exception: _failed}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan), port, token)
 
 
 def serve(paths: Sequence[Path], port: int) -> None:

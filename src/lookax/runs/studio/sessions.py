@@ -11,11 +11,11 @@ MOST = 16
 """Games at once."""
 
 IDLE = 600.0
-"""Seconds after which a game that nobody has gone on with makes room for another."""
+"""Seconds without a request after which a game makes room for another."""
 
 
 class Sessions:
-    """Games by names that nobody can guess.
+    """Games by names that cannot be guessed.
 
     **Arguments:** the `clock`, in seconds.
     """
@@ -26,7 +26,7 @@ class Sessions:
         self._clock = clock
 
     def check_room(self) -> None:
-        """Forgets games that nobody goes on with; raises a refusal (429) unless there is room for another."""
+        """Forgets games that are idle; raises a refusal (429) unless there is room for another."""
         now = self._clock()
         for name in [name for name, used in self._used.items() if now - used > IDLE]:
             self.forget(name)
@@ -48,7 +48,7 @@ class Sessions:
         return self._games[name]
 
     def forget(self, name: str) -> None:
-        """A game that nobody goes on with; a name that is not known is ignored."""
+        """Makes room for another game; a name that is not known is ignored."""
         self._games.pop(name, None)
         self._used.pop(name, None)
 

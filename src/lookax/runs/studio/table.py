@@ -1,4 +1,4 @@
-"""Games between a person and agents of runs, and those that a person watches: what the page asks for."""
+"""Games between a person and agents of runs, and those that a person looks at: what the page asks for."""
 
 import functools
 import secrets
@@ -48,7 +48,7 @@ class Table:
         return {"session": self._sessions.add(game), **view}
 
     def move(self, asked: Payload) -> dict[str, Any]:
-        """Plays an `action` in the game of a `session`; the next frames of one that is watched."""
+        """Plays an `action` in the game of a `session`; the next frames of an actor-critic's."""
         game = self._sessions.get(asked.name("session"))
         if isinstance(game, PersonsGame):
             game.move(asked.number("action"))
