@@ -68,7 +68,7 @@ def test_what_is_told_of_an_agent_is_its_policy_on_what_it_has_seen(studio):
         # The states as the page draws them are those that the agent sees.
         coins = np.array([view["coins"] for view in views])
         states = OneCoinState(
-            *(np.array(own) for own in ([v["players"] for v in views], coins.max(1), coins.argmax(1)))
+            *(jnp.array(own) for own in ([v["players"] for v in views], coins.max(1), coins.argmax(1)))
         )
         last = np.array([[-1, -1], *(view["last"] for view in views[1:])])
         seen = Seen(states, jnp.array(last), jnp.array([view["rewards"] for view in views], float))

@@ -50,7 +50,10 @@ class ExactShapingStudy(RepeatedGameStudy):
         return quantities(self.play(), state.policies)
 
     def opponents_ahead(self, key: Key[Array, ""], state: PlayersState, player: int) -> tuple[Policies, Policies]:
-        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says; nothing is drawn."""
+        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says; nothing is drawn.
+
+        **Arguments:** the `key` of whatever is sampled; the learner's `state`; the `player`, from 0.
+        """
         del key
         learner = self.learner()
         if not isinstance(learner, LOLA | POLA):

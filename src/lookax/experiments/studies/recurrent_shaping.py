@@ -134,7 +134,10 @@ class RecurrentShapingStudy(PlayedGameStudy):
         return self.pair().update(key, state)
 
     def opponents_ahead(self, key: Key[Array, ""], state: PairState, player: int) -> tuple[Policies, Policies]:
-        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says."""
+        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says.
+
+        **Arguments:** the `key` of whatever is sampled; the learner's `state`; the `player`, from 0.
+        """
         update, model = self.pair().updates[player], state.models[player]
         if not isinstance(update, POLADiCEUpdate):
             raise BadInputError(f"player {player} does not learn in this run")

@@ -110,7 +110,10 @@ class SampledShapingStudy(RepeatedGameStudy):
         return after, metrics
 
     def opponents_ahead(self, key: Key[Array, ""], state: LOLADiCEState, player: int) -> tuple[Policies, Policies]:
-        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says."""
+        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says.
+
+        **Arguments:** the `key` of whatever is sampled; the learner's `state`; the `player`, from 0.
+        """
         check_at_least("inner_steps", self.settings.inner_steps, 1)
         found, _ = self.learner().look_ahead(key, state)
         theirs = found[player].params

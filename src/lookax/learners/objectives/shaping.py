@@ -100,5 +100,8 @@ class Shaping(eqx.Module):
 
 
 def joined(player: int, mine: Policy, theirs: Policies) -> Policies:
-    """All players' policies, mine being that player's."""
+    """All players' policies in the order of their seats.
+
+    **Arguments:** the `player`, from 0; `mine`, its policy; `theirs`, the others' in their order.
+    """
     return (*theirs[:player], mine, *theirs[player:])

@@ -132,6 +132,8 @@ def choices(run: Run, updates: list[int]) -> dict[str, Any]:
 def read_agents(run: Run, update: int, seed: int) -> Agents:
     """The agents of a random seed in a run's checkpoint.
 
+    **Arguments:** the `run`; the `update` whose checkpoint it is; the random `seed`.
+
     **Raises:** `ValueError`, in one line, if there is no such checkpoint or seed, or it is not sound.
     """
     study = study_of(run.settings)
