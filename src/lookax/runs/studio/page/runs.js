@@ -141,9 +141,9 @@ const Runs = (() => {
 
   function drawCard(name, on) {
     const {box, card} = cards.get(name);
-    card.hidden = !on;
-    if (!on) return;
     const drawn = runs.filter((run) => shown.has(run.id) && known.get(run.id)?.curves?.[name]);
+    card.hidden = !on || drawn.length === 0;
+    if (card.hidden) return;
     const curve = {runs: Object.fromEntries(drawn.map((run) => [run.id, known.get(run.id).curves[name]]))};
     const opacity = Math.max(0.05, 0.2 / Math.sqrt(drawn.length));
     const lines = drawn.map((run) => line(curve, run.id, run.label, opacity));
