@@ -366,3 +366,14 @@ def test_when_pairs_are_reciprocal_to_the_end():
 def test_costs_are_read_off_between_two_measurements():
     rows = [{"cpu_milliseconds": cost, "correlation": value} for cost, value in ((1.0, 0.2), (100.0, 0.6))]
     np.testing.assert_allclose([gradient_cost.cost_at(rows, at) for at in (0.1, 0.4, 0.6, 0.7)], [1, 10, 100, np.inf])
+
+
+def test_how_soon_the_page_is_there_is_what_was_measured():
+    found = json.loads((RESULTS / "studio.json").read_text())
+    paint, listed = found["median_ms"]["first_contentful_paint"], found["median_ms"]["runs_listed"]
+    visits = f"With {found['runs']} runs of {found['updates']} updates the first text is painted after {paint} ms"
+    assert visits in _flat("how-to/studio.md")
+    assert f"all runs are listed after {listed} ms. These are medians of {found['repeats']} visits" in _flat(
+        "how-to/studio.md"
+    )
+    assert found["worst_ms"]["first_contentful_paint"] < 1000

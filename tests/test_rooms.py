@@ -49,7 +49,7 @@ def test_a_room_imports_from_those_before_it(room):
             "experiments",
             ("settings", "preset", "run_reports", "presets", "registry", "plugins", "studies", "reports", "figures"),
         ),
-        ("runs", ("errors", "processes", "arguments", "storage", "programs", "commands", "sweeps")),
+        ("runs", ("errors", "processes", "arguments", "storage", "programs", "commands", "sweeps", "studio")),
     ],
 )
 def test_parts_of_a_room_import_from_those_before_them(room, parts):

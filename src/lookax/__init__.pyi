@@ -11,6 +11,7 @@ from .commands import report as report
 from .commands import reproduce as reproduce
 from .commands import resume as resume
 from .commands import show as show
+from .commands import studio as studio
 from .commands import sweep as sweep
 from .evaluation.gradient_quality import gradient_quality as gradient_quality
 from .evaluation.matches import match as match

@@ -27,6 +27,7 @@ from lookax.options import (
     ResumeSearchOptions,
     RunOptions,
     SearchOptions,
+    StudioOptions,
     SweepCluster,
     SweepOptions,
 )
@@ -75,6 +76,7 @@ usage: lookax COMMAND …
                                                   whole games of its actor-critics
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
   lookax completion bash|zsh|fish                 a script that completes commands, presets and their fields
+  lookax studio [DIR …] [--port N]                runs live, and games against their agents, in a browser
 
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
@@ -343,6 +345,13 @@ def _report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _studio(arguments: Sequence[str]) -> int:
+    folders, rest = _folders(arguments)
+    options = parse(StudioOptions(), rest, "lookax studio")
+    commands.studio(folders or [Path("runs")], port=options.port)
+    return 0
+
+
 def _completion(arguments: Sequence[str]) -> int:
     [shell] = _take(arguments, 1, "the shell is missing; name bash, zsh or fish")
     terminal.say(completion.script(shell, tuple(COMMANDS)))
@@ -382,6 +391,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "play": _play,
     "report": _report,
     "completion": _completion,
+    "studio": _studio,
 }
 
 

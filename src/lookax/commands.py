@@ -1,12 +1,13 @@
 """What the command does, as functions of the same names. Paths are strings or `Path`s."""
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, check
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
@@ -20,6 +21,8 @@ from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, read_run
 from lookax.runs.sweeps.combinations import Sweep, stored_sweep
 from lookax.runs.sweeps.search import Goal, Search, stored_search
+
+LAST_PORT = 65535
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,6 +235,24 @@ def report(paths: AnyPath | Sequence[AnyPath], *, out: AnyPath = "report.html") 
 
     write_report(_several(paths), Path(out))
     return Path(out)
+
+
+def studio(paths: AnyPath | Sequence[AnyPath] = "runs", *, port: int = 8765) -> None:
+    """Serves a page about the runs in folders, on which a person plays against their agents, as `lookax studio` does.
+
+    It is for this machine alone, and ends when it is interrupted.
+
+    **Arguments:** the folders' `paths`; the `port`, 0 for any that is free.
+
+    **Raises:** `ValueError` if one is no folder, the port is not free, or the extra is not installed.
+    """
+    check(0 <= port <= LAST_PORT, "port", port, f"between 0 and {LAST_PORT}")
+    for package in ("starlette", "uvicorn"):
+        if importlib.util.find_spec(package) is None:
+            raise BadInputError(f'the page needs {package}; `pip install "lookax[studio]"`')
+    from lookax.runs.studio.server import serve
+
+    serve(_several(paths), port)
 
 
 def list_presets(figure: str | None = None) -> Table:

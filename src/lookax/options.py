@@ -224,6 +224,14 @@ class LeagueOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class StudioOptions:
+    """Serves a page about runs, on which a person plays against their agents."""
+
+    port: int = 8765
+    """Where on this machine it is served; 0 for any port that is free."""
+
+
+@dataclasses.dataclass(frozen=True)
 class ReportOptions:
     """Tells of runs in one page."""
 

@@ -1,5 +1,10 @@
 import dataclasses
+import http.client
+import json
 import shutil
+import threading
+import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -70,13 +75,15 @@ def memory_run(tmp_path_factory):
     return out
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def first_agents():
     """Writes a run whose agents are NumPy's draws, with other settings than that one's: no program for that."""
 
     def write(folder, preset="pola-figure4-pola-dice", **changes):
         preset = PRESETS[preset]
-        experiment = dataclasses.replace(preset.settings, **TINY | changes)
+        there = {field.name for field in dataclasses.fields(preset.settings)}
+        tiny = {name: value for name, value in TINY.items() if name in there}
+        experiment = dataclasses.replace(preset.settings, **tiny | changes)
         with jax.enable_x64(False):
             seeds = experiment.first_seed + np.arange(experiment.seeds)
             state = jax.eval_shape(jax.vmap(lambda seed: study_of(experiment).init(jax.random.key(seed))), seeds)
@@ -91,6 +98,69 @@ def first_agents():
         return folder
 
     return write
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A page that is served: where, for whom, and of which runs."""
+
+    port: int
+    token: str
+    runs: Path
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.port}/#{self.token}"
+
+    def request(self, method, path, body=None, **headers):
+        """The status and the text that answer a request; headers of None are left out."""
+        usual = {"host": f"127.0.0.1:{self.port}", "origin": f"http://127.0.0.1:{self.port}"}
+        usual |= {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
+        given = usual | {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            connection.putrequest(method, path, skip_host=True)
+            content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+            for name, value in ({"content-length": str(len(content))} | given).items():
+                if value is not None:
+                    connection.putheader(name, value)
+            connection.endheaders(content)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), answer.headers
+        finally:
+            connection.close()
+
+    def ask(self, name, **fields):
+        status, text, _ = self.request("POST", f"/api/{name}", fields)
+        assert status == 200, text
+        return json.loads(text)
+
+    def number(self, name):
+        """Of the run in a folder."""
+        [found] = [run["id"] for run in self.ask("runs")["runs"] if Path(run["folder"]).name == name]
+        return found
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory, small_run, first_agents):
+    """A page that is served of a coin game's, a matrix game's and an environment's agents."""
+    from lookax.runs.studio.server import listening, server_of
+
+    runs = tmp_path_factory.mktemp("studio")
+    shutil.copytree(small_run, runs / "exact")
+    first_agents(runs / "coin", "pola-figure5-laptop-pola-dice", inner_steps=1)
+    first_agents(runs / "loqa", "coin-loqa", recurrent_unit="gru")
+    first_agents(runs / "watched", "mgrl-minatar", seeds=1, inner_steps=1)
+    with listening(0) as own:
+        served = Served(own.getsockname()[1], "a-token", runs)
+        server = server_of([runs], served.port, served.token)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [own]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield served
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def as_text(game: CoinGame | MatrixGame, states: Any) -> list[str]:
     actions, oldest first: D and C where there are two, otherwise numbers, and a dot where there has been none.
     """
     if isinstance(game, CoinGame):
-        return [_grid_text(game, players, coins) for players, coins in zip(*_cells(game, states), strict=True)]
+        return [_grid_text(game, players, coins) for players, coins in zip(*cells_of(game, states), strict=True)]
     remembered = game.histories.actions[np.asarray(states)]
     return [
         "\n".join(" ".join(_letter(game, i, a) for a in history[:, i]) for i in range(game.num_players))
@@ -103,7 +103,7 @@ def write_gif(
     if isinstance(game, CoinGame):
         frames = [
             _grid_frame(game, t, players, coins, totals[t])
-            for t, (players, coins) in enumerate(zip(*_cells(game, states), strict=True))
+            for t, (players, coins) in enumerate(zip(*cells_of(game, states), strict=True))
         ]
     else:
         frames = [_matrix_frame(game, np.asarray(actions), t, total) for t, total in enumerate(totals)]
@@ -129,7 +129,7 @@ def _shades(frame: np.ndarray) -> np.ndarray:
     return (frame.astype(float) * np.linspace(90, 255, frame.shape[-1])).max(axis=-1).astype(np.uint8)
 
 
-def _cells(game: CoinGame, states: Any) -> tuple[np.ndarray, np.ndarray]:
+def cells_of(game: CoinGame, states: Any) -> tuple[np.ndarray, np.ndarray]:
     """Cells of the players and of coins of their colours, `[T, N]` each, −1 for a coin that is not there."""
     players = np.asarray(states.players)
     if not isinstance(game, OneCoinGame):

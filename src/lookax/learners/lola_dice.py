@@ -14,6 +14,7 @@ from lookax.games.game import Policies, Policy
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.critic import TabularCritic
 from lookax.learners.objectives.estimates import GameReturn
+from lookax.learners.objectives.shaping import joined
 from lookax.learners.simultaneous import Initial
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser, as_optimiser
@@ -121,11 +122,11 @@ class LOLADiCE(eqx.Module):
         """
         gradients, games = [], []
         for i, (mine, own) in enumerate(zip(state.policies, found, strict=True)):
-            policies = _joined(i, mine, own.params)
+            policies = joined(i, mine, own.params)
             played, _ = outer.prepare(self.game, policies, state.values, (), jax.random.fold_in(key, 2 * i + 1))
 
             def objective(mine: Policy, theirs: Policies, i: int = i, played: Trajectory = played):
-                return outer(self.game, i, _joined(i, mine, theirs), played)
+                return outer(self.game, i, joined(i, mine, theirs), played)
 
             gradients.append(total_gradient(objective, mine, own))
             games.append(played)
@@ -167,7 +168,7 @@ class LOLADiCE(eqx.Module):
 
         def sample(theirs: Policies, buffer: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
             inner_key, hessian_key = jax.random.split(key)
-            policies, further = _joined(i, mine, theirs), ()
+            policies, further = joined(i, mine, theirs), ()
             games, buffer = self.inner.prepare(self.game, policies, state.values, buffer, inner_key)
             if self.hessian is not None:
                 further, buffer = self.hessian.prepare(self.game, policies, state.values, buffer, hessian_key)
@@ -176,7 +177,7 @@ class LOLADiCE(eqx.Module):
         def returns(estimate: GameReturn, which: int):
             """Each opponent's, of its policy and the games."""
             return tuple(
-                lambda theirs, games, j=j: estimate(self.game, j, _joined(i, mine, theirs), games[which])
+                lambda theirs, games, j=j: estimate(self.game, j, joined(i, mine, theirs), games[which])
                 for j in opponents
             )
 
@@ -188,8 +189,3 @@ class LOLADiCE(eqx.Module):
             keys,
             curvature=None if self.hessian is None else returns(self.hessian, 1),
         )
-
-
-def _joined(i: int, mine: Policy, theirs: Policies) -> Policies:
-    """All players' policies, mine being player i's."""
-    return (*theirs[:i], mine, *theirs[i:])

@@ -5,16 +5,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import optax
 from jaxtyping import Array, Key, ScalarLike
 
-from lookax.errors import BadInputError, check
+from lookax.errors import BadInputError, check, check_at_least
 from lookax.evaluation.against import check_seat
 from lookax.experiments.settings.recurrent_shaping import ITSELF, SIMPLER, RecurrentShaping
 from lookax.experiments.studies.exact_learners import optimiser_of
 from lookax.experiments.studies.played_game import PlayedGameStudy
-from lookax.games.rotated_seats import seats_after
+from lookax.games.game import Policies
+from lookax.games.rotated_seats import in_seats, seats_after
 from lookax.imports import import_named
 from lookax.learners.agents import Agents, AgentsState
 from lookax.learners.learner import Metrics
@@ -142,6 +144,23 @@ class RecurrentShapingStudy(PlayedGameStudy):
     def update(self, key: Key[Array, ""], state: AgentsState) -> tuple[AgentsState, Metrics]:
         """One update of all; with models, `model_cross_entropy` `[N]` of them."""
         return self.agents().update(key, state)
+
+    def opponents_ahead(self, key: Key[Array, ""], state: AgentsState, player: int) -> tuple[Policies, Policies]:
+        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says.
+
+        **Arguments:** the `key` of whatever is sampled; the learner's `state`; the `player`, from 0.
+        """
+        update, others = self.agents().updates[player], state.models[player]
+        if not isinstance(update, POLADiCEUpdate):
+            raise BadInputError(f"player {player} does not learn in this run")
+        check_at_least("inner_steps", update.lookahead.steps, 1)
+        if others is None:
+            others = tuple(state.agents[seat] for seat in seats_after(player, len(state.agents)))
+        if not any(map(eqx.is_inexact_array, jax.tree.leaves([other.policy for other in others]))):
+            raise BadInputError("the opponent that it learned with is a fixed strategy, which does not learn")
+        mine = state.agents[player].policy
+        after = update.look_ahead(key, player, mine, others)
+        return in_seats(player, mine, [other.policy for other in others]), in_seats(player, mine, after)
 
     def first_agent(self, key: Key[Array, ""], player: int) -> Agent:
         """A fresh agent for a seat."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Key
 
+from lookax.errors import check_at_least
 from lookax.evaluation.matches import scores_against
 from lookax.evaluation.shaping_gradients import gradient_correlations
 from lookax.experiments.settings.sampled_shaping import PARTS, InnerEstimator, SampledShaping
@@ -107,6 +108,16 @@ class SampledShapingStudy(RepeatedGameStudy):
                 self.exact_play(None), state.policies, after.buffer.games
             )
         return after, metrics
+
+    def opponents_ahead(self, key: Key[Array, ""], state: LOLADiCEState, player: int) -> tuple[Policies, Policies]:
+        """As [`LookingAheadStudy`][lookax.experiments.studies.study.LookingAheadStudy] says.
+
+        **Arguments:** the `key` of whatever is sampled; the learner's `state`; the `player`, from 0.
+        """
+        check_at_least("inner_steps", self.settings.inner_steps, 1)
+        found, _ = self.learner().look_ahead(key, state)
+        theirs = found[player].params
+        return state.policies, (*theirs[:player], state.policies[player], *theirs[player:])
 
     def game(self) -> MatrixGame:
         """The game."""

@@ -97,6 +97,22 @@ class GameStudy(Study, Protocol):
 
 
 @runtime_checkable
+class LookingAheadStudy(Study, Protocol):
+    """A study whose learners may look ahead through learning steps of their opponents."""
+
+    def opponents_ahead(self, key: Array, state: PyTree, player: int) -> tuple[Policies, Policies]:
+        """What a player expects its opponents to play now, and after the steps that it looks ahead through.
+
+        Both have a policy per seat; in the player's own it is the player's, unchanged.
+
+        **Arguments:** the `key` of whatever is sampled; the learner's `state`; the `player`, from 0.
+
+        **Raises:** `ValueError`, in one line, where that player looks ahead through nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class EnvironmentStudy(Study, Protocol):
     """A study of an actor-critic in an environment: what `lookax play` needs besides."""
 

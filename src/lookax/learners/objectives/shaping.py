@@ -57,24 +57,51 @@ class Shaping(eqx.Module):
         - `start`: all players' policies before the update; mine is not read.
         - `weights`: of the states in D, `[S]`; 1 each unless given.
         """
-        opponents = [j for j in range(game.num_players) if j != player]
-        opponents_start = tuple(start[j] for j in opponents)
 
         def objective(mine: Policy) -> Float[Array, ""]:
-            def value(j: int, theirs: Policies) -> Float[Array, ""]:
-                return game.values((*theirs[:player], mine, *theirs[player:]))[j]
+            def value(theirs: Policies) -> Float[Array, ""]:
+                return game.values(joined(player, mine, theirs))[player]
 
-            def opponent_objective(m: int, j: int, theirs: Policies) -> Float[Array, ""]:
-                if self.inner_beta is None:
-                    return value(j, theirs)
-                return value(j, theirs) - self.inner_beta * game.divergence(j, start[j], theirs[m], weights)
-
-            objectives = tuple(
-                lambda theirs, m=m, j=j: opponent_objective(m, j, theirs) for m, j in enumerate(opponents)
-            )
-            learned = self.lookahead.maximise(objectives, opponents_start)
+            learned = self.look_ahead(game, player, mine, start, weights)
             if self.taylor:
-                return taylor(lambda theirs: value(player, theirs), opponents_start, learned)
-            return value(player, learned)
+                return taylor(value, (*start[:player], *start[player + 1 :]), learned)
+            return value(learned)
 
         return objective
+
+    def look_ahead(
+        self,
+        game: DifferentiableGame,
+        player: int,
+        mine: Policy,
+        start: Policies,
+        weights: Float[Array, " S"] | None = None,
+    ) -> Policies:
+        """θ′₋ᵢ(φ): where the opponents' lookahead from their start ends if I play φ, in the order of their seats.
+
+        **Arguments:**
+
+        - `game`: whose values are differentiated, for the policies in `start`.
+        - `player`: i.
+        - `mine`: my policy φ.
+        - `start`: all players' policies before the update; mine is not read.
+        - `weights`: of the states in D, `[S]`; 1 each unless given.
+        """
+        opponents = [j for j in range(game.num_players) if j != player]
+
+        def objective(m: int, j: int, theirs: Policies) -> Float[Array, ""]:
+            value = game.values(joined(player, mine, theirs))[j]
+            if self.inner_beta is None:
+                return value
+            return value - self.inner_beta * game.divergence(j, start[j], theirs[m], weights)
+
+        objectives = tuple(lambda theirs, m=m, j=j: objective(m, j, theirs) for m, j in enumerate(opponents))
+        return self.lookahead.maximise(objectives, tuple(start[j] for j in opponents))
+
+
+def joined(player: int, mine: Policy, theirs: Policies) -> Policies:
+    """All players' policies in the order of their seats.
+
+    **Arguments:** the `player`, from 0; `mine`, its policy; `theirs`, the others' in their order.
+    """
+    return (*theirs[:player], mine, *theirs[player:])

@@ -1,19 +1,16 @@
 """A page that tells of runs: curves, policies, closing tables, settings, provenance; one file that opens anywhere."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lookax.errors import BadInputError
 from lookax.experiments.preset import Result
-from lookax.experiments.reports.intervals import Count, ends
 from lookax.runs.arguments import described_fields
 from lookax.runs.commands.listing import Standing, preset_and_name, standings
+from lookax.runs.commands.page.curves import rounded, thinned
 from lookax.runs.commands.page.html import check_page, html_page
 from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import RunFolder
@@ -140,45 +137,13 @@ def _curves(reported: Sequence[ReportedRun]) -> tuple[list[dict[str, Any]], int]
     found = []
     for name in names:
         own = {
-            str(number): _curve(name, curves[name], one.last, points)
+            str(number): thinned(name, curves[name], one.last, points)
             for number, (one, curves) in enumerate(zip(reported, by_run, strict=True))
             if name in curves
         }
         are_shares = any(curves[name].dtype == bool for curves in by_run if name in curves)
         found.append({"name": name, "metric": name.split("/")[0], "are_shares": are_shares, "runs": own})
     return found, points
-
-
-def _curve(name: str, values: np.ndarray, last: int, points: int) -> dict[str, list[float | int | None]]:
-    """Of values `[updates, seeds]` up to the last update, as many as there are points for."""
-    chosen = np.unique(np.linspace(0, len(values) - 1, min(points, len(values))).round().astype(int))
-    means = values[chosen].mean(axis=1)
-    lows, highs = _shares(values[chosen]) if values.dtype == bool else ends(values[chosen], name)
-    return {
-        "updates": (last + 1 - len(values) + chosen).tolist(),
-        "means": _short(means),
-        "lows": _short(lows),
-        "highs": _short(highs),
-    }
-
-
-def _shares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of Clopper and Pearson's intervals of the share of seeds, the last axis, that something is true of."""
-    if values.shape[1] == 1:
-        return np.full(len(values), np.nan), np.full(len(values), np.nan)
-    counts, places = np.unique(values.sum(axis=1), return_inverse=True)
-    lows, highs = np.array([_interval(int(count), values.shape[1]) for count in counts]).T
-    return lows[places], highs[places]
-
-
-@functools.cache
-def _interval(successes: int, total: int) -> tuple[float, float]:
-    return Count(successes, total).interval()
-
-
-def _short(numbers: np.ndarray) -> list[float | None]:
-    """Six digits of each, as many as are seen; None for what is not finite."""
-    return [float(f"{number:.6g}") if np.isfinite(number) else None for number in numbers]
 
 
 def _without_curves(reported: Sequence[ReportedRun]) -> list[str]:
@@ -206,7 +171,7 @@ def _maps(reported: Sequence[ReportedRun]) -> list[dict[str, Any]]:
                 "title": heat_map.title,
                 "rows": heat_map.rows,
                 "columns": heat_map.columns,
-                "values": [_short(row) for row in heat_map.values],
+                "values": [rounded(row) for row in heat_map.values],
             }
             for heat_map in heat_maps
         ]

@@ -10,6 +10,9 @@ import orjson
 
 from lookax.errors import BadInputError
 
+TAIL = 4096
+"""How many bytes of what was read before are compared with what is there."""
+
 History = dict[str, np.ndarray]
 """Metrics by name, `[updates, seeds, …]`."""
 
@@ -66,6 +69,55 @@ def read_history(path: Path) -> History:
     updates = [rows[i : i + seeds] for i in range(0, len(rows) - len(rows) % max(seeds, 1), max(seeds, 1))]
     names = [name for name in (updates[-1][0] if updates else {}) if name not in ("update", "seed")]
     return {name: np.array([[row[name] for row in rows] for rows in updates if name in rows[0]]) for name in names}
+
+
+class GrowingHistory:
+    """A run's metrics, read on from where they were read before.
+
+    **Arguments:** the `path` of its file, which need not be there yet; its number of `seeds`.
+
+    **Attributes:** its `metrics` by name, as `read_history` has them; the `version`, which counts how often more was
+    found, or something else; the `last` update that is complete, −1 before there is one.
+    """
+
+    def __init__(self, path: Path, seeds: int):
+        self._path, self._seeds = path, seeds
+        self.version = 0
+        self._forget()
+
+    def read(self) -> None:
+        """Reads what has been added; all of it, if what was read before is no longer there.
+
+        **Raises:** `ValueError`, in one line, for a line that is damaged.
+        """
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(self._end - len(self._tail))
+            if size < self._end or file.read(len(self._tail)) != self._tail:
+                self._forget()
+                self.version += 1
+            if size == self._end:
+                return
+            file.seek(self._end)
+            lines = file.read(size - self._end).split(b"\n")[:-1]
+        rows = _parsed(self._path, lines)
+        whole = len(rows) - len(rows) % self._seeds
+        if not whole:
+            return
+        read = b"".join(line + b"\n" for line in lines[:whole])
+        self._end, self._tail = self._end + len(read), read[-TAIL:]
+        updates = [rows[i : i + self._seeds] for i in range(0, whole, self._seeds)]
+        for name in (name for name in updates[-1][0] if name not in ("update", "seed")):
+            new = np.array([[row[name] for row in own] for own in updates if name in own[0]])
+            self.metrics[name] = np.concatenate([self.metrics[name], new]) if name in self.metrics else new
+        self.last = updates[-1][0]["update"]
+        self.version += 1
+
+    def _forget(self) -> None:
+        self.metrics: History = {}
+        self._end, self._tail, self.last = 0, b"", -1
 
 
 def first_update(path: Path) -> int:

@@ -20,11 +20,11 @@ def html_page(script: str, content: Mapping[str, Any]) -> str:
     the version and the time, which are added.
     """
     data = {**content, "version": __version__, "made": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"}
-    text = _file("page.html")
+    text = page_file("page.html")
     for mark, part in {
-        "<!-- style -->": _file("page.css"),
+        "<!-- style -->": page_file("page.css"),
         "<!-- plotly -->": get_plotlyjs(),
-        "<!-- script -->": _file("parts.js") + _file(f"{script}.js"),
+        "<!-- script -->": "\n".join(map(page_file, ("elements.js", "parts.js", f"{script}.js"))),
         # Escaped: no name or message, whatever it holds, ends the element that the data stand in.
         "<!-- data -->": orjson.dumps(data).decode().replace("<", r"\u003c"),
     }.items():
@@ -37,5 +37,6 @@ def check_page(out: Path) -> None:
     check(out.suffix == ".html", "out", str(out), "a file whose name ends in .html")
 
 
-def _file(name: str) -> str:
+def page_file(name: str) -> str:
+    """What is in a file that pages are made of."""
     return (resources.files("lookax.runs.commands") / "page" / name).read_text(encoding="utf-8")

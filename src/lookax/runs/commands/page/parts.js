@@ -1,18 +1,9 @@
-"use strict";
-
-// What pages are made of: tables, heat maps, and how they are drawn anew.
+// Tables, heat maps, and how they are drawn anew.
 const TOLD_COLUMNS = 10, TALL = 45;
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const main = document.querySelector("main");
 const charts = [];  // functions that draw one each
-
-function element(tag, content = [], attributes = {}) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...[content].flat());
-  return made;
-}
 
 function section(title, ...content) {
   const made = element("section", [element("h2", title), ...content]);
@@ -30,24 +21,6 @@ function table(columns, rows) {
   const body = element("tbody", rows.map((row) => element("tr", row.map(cell))));
   return element("div", element("table", [head, body]), {class: rows.length > TALL ? "table tall" : "table"});
 }
-
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
-
-function layout(more) {
-  const axis = {
-    gridcolor: css("--line"), linecolor: css("--line"), zeroline: false, automargin: true, exponentformat: "power",
-  };
-  return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, autosize: true,
-    font: {color: css("--ink"), size: 12, family: getComputedStyle(document.body).fontFamily},
-    margin: {l: 48, r: 12, t: 8, b: 38}, hoverlabel: {namelength: 40},
-    ...more, xaxis: {...axis, ...more.xaxis}, yaxis: {...axis, ...more.yaxis},
-  };
-}
-
-const CONFIG = {responsive: true, displayModeBar: false};
 
 function drawnWhenSeen(box, draw) {
   // Plotly measures the place that it draws into, which has no size in what is folded.

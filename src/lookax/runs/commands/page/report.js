@@ -4,41 +4,11 @@ const SHOWN_RUNS = 16, OPEN_CHARTS = 16, MAPS_AT_ONCE = 6, FILTERED_FROM = 15, N
 const legend = document.getElementById("legend");
 const shown = new Set();
 
-// Neighbours among many runs lie far apart on the circle of hues.
-const colour = (run) => run < 8 ? css(`--run-${run}`) : `hsl(${(run * 137.5) % 360} ${css("--further")})`;
-function rgb(text, alpha) {
-  // Plotly does not know hsl in the form that style sheets have it: the browser computes what it is given.
-  const probe = element("span", [], {style: `color: ${text}`});
-  document.body.append(probe);
-  const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g);
-  probe.remove();
-  return `rgba(${r}, ${g}, ${b}, ${alpha})`;
-}
-
 function swatch(run) {
   const made = element("span", [], {class: "swatch"});
   charts.push(() => { made.style.background = made.style.borderColor = colour(run); });
   return made;
 }
-
-function line(curve, run, opacity) {
-  const {updates, means, lows, highs} = curve.runs[run];
-  const banded = updates.map((_, i) => i).filter((i) => lows[i] !== null);
-  const name = plain(data.runs[run].label);
-  const band = banded.length > 0 && {
-    x: [...banded.map((i) => updates[i]), ...banded.map((i) => updates[i]).reverse()],
-    y: [...banded.map((i) => highs[i]), ...banded.map((i) => lows[i]).reverse()],
-    fill: "toself", fillcolor: rgb(colour(run), opacity), mode: "lines", line: {width: 0}, hoverinfo: "skip",
-  };
-  const mean = {
-    x: updates, y: means, customdata: lows.map((low, i) => interval(low, highs[i])),
-    name, mode: updates.length < 3 ? "lines+markers" : "lines", line: {color: rgb(colour(run), 1), width: 1.8},
-    hovertemplate: "%{y:.4~g}%{customdata}",
-  };
-  return {band, mean};
-}
-
-const interval = (low, high) => low === null ? "" : ` [${low.toPrecision(3)}, ${high.toPrecision(3)}]`;
 
 function dots(curve, runs) {
   const at = (part) => runs.map((run) => curve.runs[run][part][0]);
@@ -76,7 +46,7 @@ function curveCard(curve) {
     const last = Math.max(...runs.map((run) => curve.runs[run].updates.at(-1)));
     const xaxis = {title: {text: "update", standoff: 6}, rangemode: "tozero", ...(last <= 6 ? {dtick: 1} : {})};
     // No curve below a band, and less of bands the more of them there are.
-    const drawn = runs.map((run) => line(curve, run, Math.max(0.05, 0.2 / Math.sqrt(runs.length))));
+    const drawn = runs.map((run) => line(curve, run, data.runs[run].label, Math.max(0.05, 0.2 / Math.sqrt(runs.length))));
     const traces = [...drawn.map(({band}) => band).filter(Boolean), ...drawn.map(({mean}) => mean)];
     return Plotly.react(box, traces, layout({hovermode, xaxis, yaxis}), CONFIG);
   });
