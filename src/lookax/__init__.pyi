@@ -1,5 +1,6 @@
 from .commands import crossplay as crossplay
 from .commands import evaluate as evaluate
+from .commands import export as export
 from .commands import inspect as inspect
 from .commands import league as league
 from .commands import list_figures as list_figures
@@ -71,6 +72,7 @@ from .policies.published.agent_files import read_agents as read_agents
 from .policies.published.agent_files import write_agents as write_agents
 from .policies.published.conversion import network_from_flax as network_from_flax
 from .policies.published.conversion import network_from_torch as network_from_torch
+from .policies.published.exported import load_agent as load_agent
 from .policies.recurrent import network as network
 from .policies.strategies import strategy as strategy
 from .rollouts.check_game import check_game as check_game

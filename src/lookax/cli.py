@@ -19,6 +19,7 @@ from lookax.options import (
     Cluster,
     CrossPlayOptions,
     EvaluateOptions,
+    ExportOptions,
     InspectOptions,
     LeagueOptions,
     PlayOptions,
@@ -68,6 +69,8 @@ usage: lookax COMMAND …
                                                   all of these in both seats, ranked; how far each can be exploited
   lookax play DIR [--games N] [--greedy] [--video FILE.gif]
                                                   whole games of its actor-critics
+  lookax export DIR [--seed S] [--player P] [--update N] [--out FOLDER]
+                                                  one agent in a folder, for use without lookax
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
 
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
@@ -279,6 +282,14 @@ def _play(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _export(arguments: Sequence[str]) -> int:
+    name, rest = _folder(arguments)
+    options = parse(ExportOptions(), rest, f"lookax export {name}")
+    out = commands.export(name, seed=options.seed, player=options.player, update=options.update, out=options.out)
+    terminal.say(f"an agent in {out}")
+    return 0
+
+
 def _crossplay(arguments: Sequence[str]) -> int:
     folders, rest = _folders(arguments)
     options = parse(CrossPlayOptions(), rest, "lookax crossplay")
@@ -353,6 +364,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "crossplay": _crossplay,
     "league": _league,
     "play": _play,
+    "export": _export,
     "report": _report,
 }
 
