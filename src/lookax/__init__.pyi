@@ -12,6 +12,7 @@ from .commands import reproduce as reproduce
 from .commands import resume as resume
 from .commands import show as show
 from .commands import sweep as sweep
+from .diagnosis.doctor import doctor as doctor
 from .evaluation.gradient_quality import gradient_quality as gradient_quality
 from .evaluation.matches import match as match
 from .evaluation.matches import scores as scores

@@ -72,6 +72,7 @@ usage: lookax COMMAND …
   lookax export DIR [--seed S] [--player P] [--update N] [--out FOLDER]
                                                   one agent in a folder, for use without lookax
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
+  lookax doctor                                   what is installed, what is wrong with it, and how to mend it
 
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
@@ -333,6 +334,16 @@ def _report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _doctor(arguments: Sequence[str]) -> int:
+    _take(arguments, 0)
+
+    from lookax.diagnosis.doctor import doctor
+
+    found = doctor()
+    terminal.say(str(found))
+    return 0 if found.healthy else 1
+
+
 def _folder(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     """The folder that comes first, and what comes after it."""
     if not arguments or arguments[0].startswith("-"):
@@ -366,6 +377,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "play": _play,
     "export": _export,
     "report": _report,
+    "doctor": _doctor,
 }
 
 

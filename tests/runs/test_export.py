@@ -1,6 +1,7 @@
 """Agents of runs, exported: what comes back plays as the run's own agent does."""
 
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +55,8 @@ def test_a_network_of_a_run_with_a_view(first_agents, tmp_path):
 
 
 def test_what_cannot_be_exported(small_run, first_agents, unlearned, tmp_path, capsys):
-    for changes, complaint in (
+    given: Any
+    for given, complaint in (
         ({"seed": 9}, "seed: 9 is not allowed; it must be one of 0 … 2"),
         ({"player": 2}, "player: 2 is not allowed; it must be one of the 2 players, from 0"),
         ({"player": -1}, "player: -1 is not allowed"),
@@ -62,7 +64,7 @@ def test_what_cannot_be_exported(small_run, first_agents, unlearned, tmp_path, c
         ({"out": small_run}, "exists; it must be a new folder"),
     ):
         with pytest.raises(ValueError, match=complaint):
-            lx.export(small_run, **{"out": tmp_path / "none"} | changes)
+            lx.export(small_run, **{"out": tmp_path / "none"} | given)
     with pytest.raises(ValueError, match="has no checkpoint yet"):
         lx.export(unlearned, out=tmp_path / "none")
     against = first_agents(tmp_path / "against", opponent="tit-for-tat")

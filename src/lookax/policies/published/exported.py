@@ -89,8 +89,8 @@ def write_exported(folder: Path, agent: PolicyWithView, description: Mapping[str
     file = folder / ARRAYS
     write_agents(file, {description["name"]: agent})
     content = read_bounded(file)
-    agent = parse_agents(repr(str(file)), content)[description["name"]]
-    shape = _shape(agent)
+    # As it is read, for what is written may be another form of it.
+    shape = _shape(parse_agents(repr(str(file)), content)[description["name"]])
     whole = {
         "format": FORMAT,
         "name": description["name"],
@@ -158,8 +158,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _shape(agent: PolicyWithView) -> dict[str, Any]:
-    """What a description says that the arrays say, too."""
+def _shape(agent: Any) -> dict[str, Any]:
+    """What a description says of an agent for any seat that the arrays say, too."""
     policy = agent.policy
     if not isinstance(policy, Network):
         states, actions = policy.logits.shape
@@ -170,17 +170,18 @@ def _shape(agent: PolicyWithView) -> dict[str, Any]:
             "memory": {"size": 0},
             "actions": actions,
         }
-    recurrent = isinstance(policy.unit, GRU)
-    dense = policy.encoder.layers.layers if recurrent else policy.encoder.layers
+    network: Any = policy
+    recurrent = isinstance(network.unit, GRU)
+    dense = network.encoder.layers.layers if recurrent else network.encoder.layers
     layers = [
         {"name": f"dense{number}", "kind": "dense", "activation": None if number else "relu"}
         for number in range(len(dense))
     ]
     layers += [{"name": "gru", "kind": "gru", "activation": None}] if recurrent else []
-    first = dense[0] if dense else policy.encoder.gates if recurrent else policy.head
+    first = dense[0] if dense else network.encoder.gates if recurrent else network.head
     return {
         "layers": [*layers, {"name": "head", "kind": "dense", "activation": None}],
         "observation": {"size": first.weight.shape[1], "view": agent.view},
-        "memory": {"size": len(policy.unit.bias) if recurrent else 0},
-        "actions": len(policy.head.bias),
+        "memory": {"size": len(network.unit.bias) if recurrent else 0},
+        "actions": len(network.head.bias),
     }

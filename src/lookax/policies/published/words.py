@@ -1,6 +1,6 @@
 """What an agent sees and does, in words, for those who have its arrays and not its game."""
 
-from lookax.games.coin_game import CoinGame, OneCoinGame
+from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
 
@@ -36,10 +36,11 @@ def observation_layout(game: Game, player: int, *, table: bool = False) -> str:
             f"for each of the last {game.memory_length} steps, the oldest first, a one-hot of every player's action, "
             f"{order}: action 0, action 1 and so on, then nothing yet"
         )
-    if isinstance(game, CoinGame):
+    if isinstance(game, OneCoinGame):
         n = game.grid_size
-        if isinstance(game, OneCoinGame):
-            return f"four planes of {n} × {n} cells, row by row, one after the other: {PLANES[game.view]}"
+        return f"four planes of {n} × {n} cells, row by row, one after the other: {PLANES[game.view]}"
+    if isinstance(game, TwoCoinGame):
+        n = game.grid_size
         view = PLANES["egocentric" if game.egocentric else "own"]
         return f"for each of {n} × {n} cells, row by row, four numbers: {view}"
     return f"what a {type(game).__name__} shows to player {player}"

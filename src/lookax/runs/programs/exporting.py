@@ -47,15 +47,15 @@ def export_agent(run: Run, seed: int | None, player: int, update: int | None, ou
         seed = saved.seeds[0] if seed is None else seed
         policy: Any = saved.policy(seed, player)
         if isinstance(study, RepeatedGameStudy):
-            game: Game = study.matrix_game()
+            game = study.matrix_game()
+            rules = {"payoffs": game.payoffs.tolist()}
             observations = study.policy_maker().observations()[player]
-            order = np.argsort(own_view(study.matrix_game(), player))
+            order = np.argsort(own_view(game, player))
             policy = SoftmaxTabularPolicy(jax.vmap(policy)(jnp.asarray(observations))[order])
         else:
-            game = study.game()
+            game, rules = study.game(), study.rules()
         agent = policy if isinstance(policy, PolicyWithView) else PolicyWithView(policy, _view(game, policy))
         arrays_of(agent.policy)
-        rules = study.rules() if isinstance(study, GameStudy) else {"payoffs": game.payoffs.tolist()}
         folder = out()
         write_exported(
             folder,
