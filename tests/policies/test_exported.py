@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -267,3 +268,14 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
         lx.read_agents(tmp_path / "agents.npz")
     with pytest.raises(ValueError, match="takes more than the 1000 bytes"):
         written(tmp_path / "agent")
+
+
+def test_no_space_is_made_for_what_a_header_states(tmp_path):
+    zipped({"a/head/weight.npy": header_of((2**14, 2**14)), "a/head/bias.npy": header_of((2**14,))})(tmp_path / "a.npz")
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="head/weight is no array of numbers"):
+        lx.read_agents(tmp_path / "a.npz")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The header states a gibibyte.
+    assert most < 2**22
