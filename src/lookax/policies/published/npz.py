@@ -1,6 +1,7 @@
 """Arrays out of an `.npz` that anybody may have made: nothing is unpickled, and nothing is larger than it may be."""
 
 import io
+import itertools
 import math
 import zipfile
 from pathlib import Path
@@ -12,6 +13,8 @@ from lookax.errors import BadInputError
 
 MAX_BYTES = 2**28
 """What a file and its arrays may take. The agents of this library take less than a megabyte each."""
+
+PIECE = 2**16
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 """How the header of an array is read, by its version. The third is for names of fields, which no number has."""
@@ -25,7 +28,8 @@ def read_bounded(path: Path, most: int | None = None) -> bytes:
     most = MAX_BYTES if most is None else most
     try:
         with path.open("rb") as file:
-            content = file.read(most + 1)
+            # Piece by piece: asked for at once, the space for `most` bytes is made whatever there is.
+            content = b"".join(itertools.islice(iter(lambda: file.read(PIECE), b""), most // PIECE + 1))
     except OSError as reason:
         raise BadInputError(f"{str(path)!r}: cannot be read ({reason.strerror or reason})") from None
     if len(content) > most:
