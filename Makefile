@@ -8,7 +8,8 @@ from_lock = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashe
 # Bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install reproduce test check docs bytecode test-slow test-faults test-cluster test-mutants test-lowest bench lock clean
+.PHONY: install reproduce test check docs bytecode test-slow test-faults test-cluster test-mutants test-lowest test-newest \
+	wheel bench lock clean
 
 install: .venv/installed
 
@@ -59,9 +60,17 @@ test-mutants: install ## changes of one line of the library, each of which some 
 	$(BIN)/python -m tests.mutants
 
 test-lowest: install ## the tests with the lowest versions that pyproject.toml allows
-	$(BIN)/uv venv --quiet --clear .venv-lowest
-	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e . --group dev
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e . -e examples --group dev
 	.venv-lowest/bin/pytest -n 2 --dist loadfile
+
+test-newest: install ## the tests with the newest versions that there are: make test-newest PYTHON=python3.13
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-newest
+	$(BIN)/uv pip install --quiet --python .venv-newest --overrides requirements/overrides.txt -e . -e examples --group dev
+	.venv-newest/bin/pytest -n 2 --dist loadfile
+
+wheel: install ## builds the wheel, looks into it, and uses it in a clean environment as the README says
+	$(BIN)/python -m tools.wheel $(PYTHONS)
 
 bench: install ## speed and memory on this machine, and what is recorded beside the original codes
 	$(BIN)/python -m benchmarks
@@ -77,4 +86,4 @@ lock: install ## refresh the locks from pyproject.toml
 	$(COMPILE) --constraint requirements/dev.lock -o requirements/run.lock
 
 clean:
-	rm -rf .venv .venv-lowest .cache site
+	rm -rf .venv .venv-lowest .venv-newest .cache dist site

@@ -1,5 +1,6 @@
 from .commands import crossplay as crossplay
 from .commands import evaluate as evaluate
+from .commands import export as export
 from .commands import inspect as inspect
 from .commands import league as league
 from .commands import list_figures as list_figures
@@ -13,6 +14,7 @@ from .commands import resume as resume
 from .commands import show as show
 from .commands import studio as studio
 from .commands import sweep as sweep
+from .diagnosis.doctor import doctor as doctor
 from .evaluation.gradient_quality import gradient_quality as gradient_quality
 from .evaluation.matches import match as match
 from .evaluation.matches import scores as scores
@@ -74,6 +76,7 @@ from .policies.published.agent_files import read_agents as read_agents
 from .policies.published.agent_files import write_agents as write_agents
 from .policies.published.conversion import network_from_flax as network_from_flax
 from .policies.published.conversion import network_from_torch as network_from_torch
+from .policies.published.exported import load_agent as load_agent
 from .policies.recurrent import network as network
 from .policies.strategies import strategy as strategy
 from .rollouts.check_game import check_game as check_game

@@ -18,6 +18,7 @@ from lookax.opened import OpenRun
 from lookax.options import (
     CrossPlayOptions,
     EvaluateOptions,
+    ExportOptions,
     InspectOptions,
     LeagueOptions,
     PlayOptions,
@@ -74,9 +75,12 @@ usage: lookax COMMAND …
                                                   all of these in both seats, ranked; how far each can be exploited
   lookax play DIR [--games N] [--greedy] [--video FILE.gif]
                                                   whole games of its actor-critics
+  lookax export DIR [--seed S] [--player P] [--update N] [--out FOLDER]
+                                                  one agent in a folder, for use without lookax
   lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
   lookax completion bash|zsh|fish                 a script that completes commands, presets and their fields
   lookax studio [DIR …] [--port N]                runs live, and games against their agents, in a browser
+  lookax doctor                                   what is installed, what is wrong with it, and how to mend it
 
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
@@ -302,6 +306,14 @@ def _play(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _export(arguments: Sequence[str]) -> int:
+    name, rest = _folder(arguments)
+    options = parse(ExportOptions(), rest, f"lookax export {name}")
+    out = commands.export(name, seed=options.seed, player=options.player, update=options.update, out=options.out)
+    terminal.say(f"an agent in {out}")
+    return 0
+
+
 def _crossplay(arguments: Sequence[str]) -> int:
     folders, rest = _folders(arguments)
     options = parse(CrossPlayOptions(), rest, "lookax crossplay")
@@ -358,6 +370,16 @@ def _completion(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _doctor(arguments: Sequence[str]) -> int:
+    _take(arguments, 0)
+
+    from lookax.diagnosis.doctor import doctor
+
+    found = doctor()
+    terminal.say(str(found))
+    return 0 if found.healthy else 1
+
+
 def _folder(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     """The folder that comes first, and what comes after it."""
     if not arguments or arguments[0].startswith("-"):
@@ -389,9 +411,11 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "crossplay": _crossplay,
     "league": _league,
     "play": _play,
+    "export": _export,
     "report": _report,
     "completion": _completion,
     "studio": _studio,
+    "doctor": _doctor,
 }
 
 

@@ -229,6 +229,33 @@ def play(path: AnyPath, *, update: int | None = None, games: int = 30, greedy: b
     return play(Path(path), update, games, greedy)
 
 
+def export(
+    path: AnyPath, *, seed: int | None = None, player: int = 0, update: int | None = None, out: AnyPath = "agent"
+) -> Path:
+    """Writes one agent of a run into a new folder, for use without lookax, as `lookax export` does.
+
+    ```python
+    lx.export("runs/x", seed=3, out="agent")
+    agent = lx.load_agent("agent")
+    ```
+
+    **Arguments:**
+
+    - `path`: the run's folder.
+    - `seed`: of the run's; its first one unless given.
+    - `player`: from 0.
+    - `update`: whose checkpoint; the newest unless given.
+    - `out`: the folder to make; [`lookax.policies.published.exported`][] says what is in it.
+
+    **Raises:** `ValueError`, in one line, for a seed, player or update that there is not, agents that cannot be written
+    as arrays, and a folder that holds something.
+    """
+    from lookax.runs.programs.exporting import export_agent
+
+    start_jax()
+    return export_agent(read_run(Path(path)), seed, player, update, lambda: new_folder(Path(out), "agent"))
+
+
 def report(paths: AnyPath | Sequence[AnyPath], *, out: AnyPath = "report.html") -> Path:
     """Writes a page about the runs in folders, side by side, as `lookax report` does; returns where it is."""
     from lookax.runs.commands.report import write_report

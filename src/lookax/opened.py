@@ -106,18 +106,10 @@ class OpenRun:
 
         **Raises:** `ValueError` for a seed, player or update that there is not, or a player that is a fixed strategy.
         """
-        import jax
-        import jax.numpy as jnp
-
         from lookax.policies.player import Player
         from lookax.runs.programs.saved import read_saved
 
-        saved = read_saved(self.run, update)
-        check(seed in saved.seeds, "seed", seed, f"one of {saved.seeds[0]} … {saved.seeds[-1]}")
-        place = saved.seeds.index(seed)
-        policies = getattr(saved.state, "policies", ())
-        check(0 <= player < len(policies), "player", player, f"one of the {len(policies)} players, from 0")
-        return Player(jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), policies[player]))
+        return Player(read_saved(self.run, update).policy(seed, player))
 
     def resume(self, **fields: Any) -> "OpenRun":
         """Goes on where it stopped; see [`resume`][lookax.commands.resume]."""

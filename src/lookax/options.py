@@ -200,6 +200,18 @@ class PlayOptions(CheckpointOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class ExportOptions(CheckpointOptions):
+    """Writes one agent in a checkpoint of a run into a folder, for use without lookax."""
+
+    seed: int | None = None
+    """The random seed whose agent it is; None for the run's first."""
+    player: int = 0
+    """Which player's, from 0."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("agent")
+    """The folder to make."""
+
+
+@dataclasses.dataclass(frozen=True)
 class CrossPlayOptions:
     """Has agents of runs and of files play with each other."""
 

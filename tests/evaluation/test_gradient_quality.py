@@ -151,3 +151,10 @@ def test_gradients_of_another_structure_are_refused():
         gradient_quality({"a": EXACT}, lambda _: [EXACT], jax.random.key(0), 5)
     with pytest.raises(ValueError, match=r"estimates\['a'\] have shape \(2, 2\), and the exact gradient \(4,\)"):
         gradient_quality({"a": EXACT}, lambda _: {"a": EXACT.reshape(2, 2)}, jax.random.key(0), 5)
+
+
+def test_equal_estimates_have_no_variance_however_sums_are_rounded():
+    with jax.enable_x64(False):
+        exact = jnp.asarray(np.random.default_rng(0).normal(size=50), jnp.float32)
+        quality = gradient_quality(exact, lambda key: exact, jax.random.key(0), 11)
+    assert float(quality.variance) == float(quality.bias) == 0

@@ -63,6 +63,7 @@ def test_what_makes_no_sense_is_told_in_a_line(changes, complaint):
 
 @pytest.mark.parametrize("changes", [{"bootstrap_step_size": 0.1}, {"meta": False}], ids=["bootstrapped", "a2c"])
 def test_a_window_and_an_update_run_on_minatar(changes):
+    pytest.importorskip("gymnax")
     experiment = dataclasses.replace(SMALL, **changes)
     validate(experiment)
     state = study_of(experiment).init(jax.random.key(1))

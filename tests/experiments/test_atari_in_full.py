@@ -1,12 +1,13 @@
 """The published Atari presets at their own size: what runs log is what the emulators have counted; seeds repeat."""
 
-import ale_py
 import numpy as np
 import pytest
 
 from lookax.cli import main
 from lookax.games.arcade.emulators import Game
 from lookax.runs.storage.metrics import read_history
+
+ale_py = pytest.importorskip("ale_py")
 
 UPDATES = {"a2c-atari": 200, "mgrl-atari": 67, "mgrl-lvc-atari": 67}
 """Two hundred of the network: a window has three."""

@@ -53,6 +53,8 @@ WINDOWS: dict[str, Any] = {"console": "minatar", "game": "breakout", "batch_size
     ids=lambda experiment: type(experiment).__name__,
 )
 def test_no_key_is_used_twice(experiment):
+    if isinstance(experiment, ActorCriticLearning):
+        pytest.importorskip("gymnax")
     validate(experiment)
     study = study_of(experiment)
     with jax.enable_x64(False):

@@ -4,7 +4,6 @@ import dataclasses
 import subprocess
 import sys
 
-import gymnax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +12,8 @@ import pytest
 from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import GAMES, MinAtar
+
+gymnax = pytest.importorskip("gymnax")
 
 KEY = jax.random.key(3)
 

@@ -65,6 +65,7 @@ def exact_adaptation():
 
 def actor_critics():
     """A2C and MGRL on a small game."""
+    pytest.importorskip("gymnax")
     game = MinAtar("breakout")
     coefficients = Coefficients(discount=0.9, gae_lambda=0.9, value_coefficient=0.5, entropy_coefficient=0.01)
 

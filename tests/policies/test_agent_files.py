@@ -228,8 +228,8 @@ def test_nothing_is_unpickled(tmp_path):
         ("a.npz", {"a/seat0": FIRST}, "agents: 'a/seat0' is not allowed; it must be a name that does not end"),
         ("a.npz", {"": FIRST}, "agents: '' is not allowed"),
         ("a.npz", {"a": [FIRST]}, "agents: 'a' is not allowed; it must be one network, or a list of one for each seat"),
-        ("a.npz", {"a": mlp_policy(jax.random.key(0), 3, 2, (4,))}, "agents: a: a MLPPolicy is no network"),
-        ("a.npz", {"a": lambda x: jnp.zeros(2)}, "agents: a: a function is no network of dense layers"),
+        ("a.npz", {"a": mlp_policy(jax.random.key(0), 3, 2, (4,))}, "agents: a: a MLPPolicy is no table, and"),
+        ("a.npz", {"a": lambda x: jnp.zeros(2)}, "agents: a: a function is no table, and no network of dense layers"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written(path, agents, complaint, tmp_path):

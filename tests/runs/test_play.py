@@ -11,6 +11,8 @@ from lookax.games.arcade.minatar import MinAtar
 from lookax.policies.convolutional import SMALL, actor_critic
 from lookax.runs.storage.metrics import read_history
 
+pytest.importorskip("gymnax")
+
 RUN = [
     "mgrl-minatar",
     "--batch-size",

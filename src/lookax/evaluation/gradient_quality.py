@@ -203,7 +203,8 @@ def _jackknife(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """A statistic and its standard error, √((n−1)/n Σᵢ (tᵢ − t̄)²) of those that leave sample i out."""
     n = len(samples)
-    mean = samples.mean(axis=0)
+    # From the first one: the mean of equal numbers is then that number, however sums are rounded.
+    mean = samples[0] + (samples - samples[0]).mean(axis=0)
     distances = samples - mean
     squares = jnp.sum(distances**2, axis=0)
     # Rounding must not leave less than nothing.

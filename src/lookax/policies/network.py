@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from lookax.games.game import FiniteGame, Game, Seen
+from lookax.games.game import Game, Seen
 from lookax.policies.actor import Actor, Recurrence
 
 
@@ -36,8 +36,10 @@ class Network(eqx.Module):
 
         Where a game has finitely many states, all are encoded once, and play picks from them.
         """
-        if isinstance(game, FiniteGame):
-            observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(game.num_states))
+        # Asked of the game itself: a wrapper of games is a `FiniteGame` by its type (Python 3.12), whatever it holds.
+        num_states = getattr(game, "num_states", None)
+        if num_states is not None:
+            observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(num_states))
             return _Seated(_OverStates(self.unit, self.encoder(observations)), self.head)
         return _Seated(_OverObservations(self.unit, self.encoder, game, player), self.head)
 

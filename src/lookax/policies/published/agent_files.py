@@ -24,14 +24,15 @@ import numpy as np
 
 from lookax.choices import CoinView
 from lookax.errors import BadInputError, check
-from lookax.policies.published.layout import arrays_of, network_of
+from lookax.policies.published.layout import arrays_of, policy_of
+from lookax.policies.published.npz import parse_npz, read_bounded
 from lookax.policies.published.seats import PolicyPerSeat, PolicyWithView
 
 Policy = PolicyWithView | PolicyPerSeat
 
 SUFFIX = ".npz"
 
-ARRAY = re.compile(r"(?P<agent>.+?)(?:/seat(?P<seat>\d))?/(?P<part>(?:dense\d+|gru|head)/\w+|view)")
+ARRAY = re.compile(r"(?P<agent>.+?)(?:/seat(?P<seat>\d))?/(?P<part>(?:dense\d+|gru|head)/\w+|table|view)")
 """Names of arrays: an agent's, perhaps a seat's, a part of the network or its view."""
 
 
@@ -58,17 +59,26 @@ def read_agents(path: str | Path) -> dict[str, Policy]:
     **Raises:** `ValueError`, in one line that names the file, the agent and the array, if it is no such file, an
     array is missing, has another shape or is none of finite numbers, or one is no part of an agent.
     """
-    arrays = _read_arrays(Path(path))
+    return parse_agents(repr(str(path)), read_bounded(Path(path)))
+
+
+def parse_agents(what: str, content: bytes) -> dict[str, Policy]:
+    """The agents in what a file of arrays holds, by name.
+
+    **Arguments:** `what` the file is, for messages; its `content`.
+
+    **Raises:** `ValueError` as [`read_agents`][lookax.policies.published.agent_files.read_agents] does.
+    """
     by_agent: dict[str, dict[int | None, dict[str, Any]]] = {}
-    for name, array in arrays.items():
+    for name, array in parse_npz(what, content).items():
         found = ARRAY.fullmatch(name)
         if found is None:
-            raise BadInputError(f"{str(path)!r}: {name} is no part of an agent")
+            raise BadInputError(f"{what}: {_shown(name)} is no part of an agent")
         seat = None if found["seat"] is None else int(found["seat"])
         by_agent.setdefault(found["agent"], {}).setdefault(seat, {})[found["part"]] = array
     if not by_agent:
-        raise BadInputError(f"{str(path)!r}: holds no agents")
-    return {name: _agent(f"{str(path)!r}: {name}", seats) for name, seats in by_agent.items()}
+        raise BadInputError(f"{what}: holds no agents")
+    return {name: _agent(f"{what}: {_shown(name)}", seats) for name, seats in by_agent.items()}
 
 
 def write_agents(path: str | Path, agents: Mapping[str, Any], *, view: CoinView | None = None) -> None:
@@ -87,7 +97,7 @@ def write_agents(path: str | Path, agents: Mapping[str, Any], *, view: CoinView 
       [`read_agents`][lookax.policies.published.agent_files.read_agents] gives.
     - `view`: what those see of a coin or matrix game that do not say it themselves.
 
-    **Raises:** `ValueError` for a name that cannot be read again, and for what is no network of the layout.
+    **Raises:** `ValueError` for a name that cannot be read again, and for what is no policy of the layout.
     """
     file = Path(path)
     check(file.suffix == SUFFIX, "path", str(path), f"a file whose name ends in {SUFFIX}")
@@ -147,27 +157,9 @@ def is_agent_file(place: str | Path) -> bool:
     return str(place).endswith(SUFFIX) or f"{SUFFIX}:" in str(place)
 
 
-def _read_arrays(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as opened:
-            try:
-                file = np.load(opened, allow_pickle=False)
-            except Exception:
-                file = None
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise BadInputError(f"{str(path)!r}: is no {SUFFIX} of NumPy")
-            return {name: _read_array(file, name) for name in file.files}
-    except OSError as reason:
-        raise BadInputError(f"{str(path)!r}: cannot be read ({reason.strerror or reason})") from None
-
-
-def _read_array(file: Any, name: str) -> Any:
-    """The array of a name; `None` where there is something else."""
-    try:
-        return file[name]
-    except Exception:
-        # Objects, which would have to be unpickled, and damage of all kinds.
-        return None
+def _shown(name: str) -> str:
+    """A name that anybody may have chosen, in one line."""
+    return name if name.isprintable() and len(name) < 100 else repr(name[:100])
 
 
 def _agent(what: str, seats: Mapping[int | None, Mapping[str, Any]]) -> Policy:
@@ -187,7 +179,7 @@ def _policy(what: str, arrays: Mapping[str, Any]) -> PolicyWithView:
     arrays = dict(arrays)
     try:
         view = _view(arrays.pop("view")) if "view" in arrays else None
-        return PolicyWithView(network_of(arrays), view)
+        return PolicyWithView(policy_of(arrays), view)
     except BadInputError as reason:
         raise BadInputError(f"{what}: {reason}") from None
 

@@ -14,12 +14,19 @@ The three blocks of H rows belong to the gates in the order r, z, n of [`GRU`][l
     h′ = (1 − z) n + z h.
 
 Without any of the four arrays of a GRU, the head acts on what the dense layers put out: no memory.
+
+An agent of a matrix game's states is one array instead:
+
+| array | shape | |
+|---|---|---|
+| `table` | `[S, A]` | action logits in each state, in the player's own view, as `state_names` of the game lists them |
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -27,8 +34,22 @@ from lookax.errors import BadInputError
 from lookax.policies.mlp import Dense
 from lookax.policies.network import Network
 from lookax.policies.recurrent import GRU, DenseLayers, Encoder, LastSeen
+from lookax.policies.tabular import SoftmaxTabularPolicy, StatePolicy
 
 GRU_PARTS = ("gru/input_weight", "gru/input_bias", "gru/weight", "gru/bias")
+
+
+TABLE = "table"
+
+
+def policy_of(arrays: Mapping[str, Any]) -> Network | SoftmaxTabularPolicy:
+    """The network or table that these arrays make, in the precision that JAX computes in.
+
+    **Raises:** `ValueError` as [`network_of`][lookax.policies.published.layout.network_of] does.
+    """
+    if set(arrays) == {TABLE}:
+        return SoftmaxTabularPolicy(jnp.asarray(checked(TABLE, arrays[TABLE], None, None), float))
+    return network_of(arrays)
 
 
 def network_of(arrays: Mapping[str, Any]) -> Network:
@@ -70,12 +91,17 @@ def network_of(arrays: Mapping[str, Any]) -> Network:
     return Network(Encoder(DenseLayers(tuple(layers)), gates), unit, layer("head", hidden))
 
 
-def arrays_of(network: Any) -> dict[str, np.ndarray]:
-    """The arrays of a network: the inverse of [`network_of`][lookax.policies.published.layout.network_of].
+def arrays_of(policy: Any) -> dict[str, np.ndarray]:
+    """The arrays of a policy: the inverse of [`policy_of`][lookax.policies.published.layout.policy_of].
 
-    **Raises:** `ValueError` for anything but a network of dense layers, a GRU or none, and a head.
+    Tables are written as logits of every action, whatever their parameters are.
+
+    **Raises:** `ValueError` for anything but a table, and a network of dense layers, a GRU or none, and a head.
     """
-    match network:
+    match policy:
+        case StatePolicy():
+            [parameters] = jax.tree.leaves(policy)
+            return {TABLE: np.asarray(jax.vmap(policy)(jnp.eye(len(parameters), dtype=parameters.dtype)))}
         case Network(encoder=Encoder(layers=layers, gates=gates), unit=GRU() as unit, head=Dense() as head):
             parts = gates.weight, gates.bias, unit.weight, unit.bias
             arrays = dict(zip(GRU_PARTS, parts, strict=True))
@@ -83,8 +109,8 @@ def arrays_of(network: Any) -> dict[str, np.ndarray]:
             arrays = {}
         case _:
             raise BadInputError(
-                f"a {type(network).__name__} is no network of dense layers, a GRU or none, and a head, which can be "
-                "written as arrays"
+                f"a {type(policy).__name__} is no table, and no network of dense layers, a GRU or none, and a head, "
+                "which can be written as arrays"
             )
     for name, layer in (*((f"dense{number}", own) for number, own in enumerate(layers.layers)), ("head", head)):
         arrays |= {f"{name}/weight": layer.weight, f"{name}/bias": layer.bias}

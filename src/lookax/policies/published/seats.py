@@ -15,6 +15,7 @@ from lookax.games.matrix_game import MatrixGame
 from lookax.games.rotated_seats import RotatedSeats
 from lookax.policies.actor import Actor, Recurrence, actor_of
 from lookax.policies.network import Network
+from lookax.policies.tabular import SoftmaxTabularPolicy
 
 
 class PolicyWithView(eqx.Module):
@@ -37,6 +38,8 @@ class PolicyWithView(eqx.Module):
         game = with_view(game, self.view)
         if isinstance(self.policy, Network):
             _check_fits(self.policy, game, player)
+        elif isinstance(self.policy, SoftmaxTabularPolicy):
+            _check_table_fits(self.policy, game, player)
         return actor_of(game, self.policy, player)
 
 
@@ -125,3 +128,13 @@ def _check_fits(network: Network, game: Game, player: int) -> None:
         fits = False
     if not fits:
         raise BadInputError(f"policy: that of player {player} does not take the {size} numbers that the player sees")
+
+
+def _check_table_fits(table: SoftmaxTabularPolicy, game: Game, player: int) -> None:
+    """Raises `ValueError` unless a table has a row for every state of a matrix game; other games it refuses itself."""
+    matrix_game = game.game if isinstance(game, RotatedSeats) else game
+    if isinstance(matrix_game, MatrixGame) and len(table.logits) != matrix_game.num_states:
+        raise BadInputError(
+            f"policy: that of player {player} is a table of {len(table.logits)} states, and the game has "
+            f"{matrix_game.num_states}"
+        )

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, check
 from lookax.experiments.studies.study import GameStudy, study_of
 from lookax.runs.programs.lanes import Lanes
 from lookax.runs.storage.checkpoints import Checkpoints, DamagedError
@@ -34,6 +35,17 @@ class Saved:
         """The random seeds, in the order of the state."""
         first = self.run.settings.first_seed
         return range(first, first + self.run.settings.seeds)
+
+    def policy(self, seed: int, player: int) -> Any:
+        """The policy of one player.
+
+        **Raises:** `ValueError` for a seed or player that there is not.
+        """
+        check(seed in self.seeds, "seed", seed, f"one of {self.seeds[0]} … {self.seeds[-1]}")
+        policies = getattr(self.state, "policies", ())
+        check(0 <= player < len(policies), "player", player, f"one of the {len(policies)} players, from 0")
+        place = self.seeds.index(seed)
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), policies[player])
 
 
 def read_saved(run: Run, update: int | None, devices: Sequence[Any] | None = None) -> Saved:
