@@ -29,6 +29,7 @@ from .experiments.settings.exact_shaping import ExactShaping as ExactShaping
 from .experiments.settings.first_order_shaping import FirstOrderShaping as FirstOrderShaping
 from .experiments.settings.recurrent_shaping import RecurrentShaping as RecurrentShaping
 from .experiments.settings.sampled_shaping import SampledShaping as SampledShaping
+from .games.adapters.jaxmarl_game import from_jaxmarl as from_jaxmarl
 from .games.coin_game import OneCoinGame as OneCoinGame
 from .games.coin_game import TwoCoinGame as TwoCoinGame
 from .games.exact_play import ExactPlay as ExactPlay
