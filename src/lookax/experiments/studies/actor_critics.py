@@ -11,9 +11,9 @@ from jaxtyping import Array, Key
 from lookax.errors import check
 from lookax.experiments.settings.actor_critics import ActorCriticLearning
 from lookax.games.arcade.atari import Atari
-from lookax.games.arcade.emulators import MOST_GAMES
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import MinAtar
+from lookax.games.arcade.on_host import MOST_GAMES
 from lookax.learners.a2c import A2C, A2CState
 from lookax.learners.learner import Metrics
 from lookax.learners.mgrl import MGRL, InnerObjective, MGRLState, OuterObjective

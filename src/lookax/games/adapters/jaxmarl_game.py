@@ -140,14 +140,14 @@ def _made(name: str, settings: dict[str, Any]) -> Any:
         raise BadInputError(f"environment: {name!r} is not known; {hint}JaxMARL has {known}")
     # One environment for equal settings: programs are compiled for it.
     try:
-        return _cached(name, jax.config.jax_enable_x64, tuple(sorted(settings.items())))
+        return _cached(name, jax.dtypes.canonicalize_dtype(int), tuple(sorted(settings.items())))
     except TypeError:
         return _new(name, settings)
 
 
 @functools.cache
-def _cached(name: str, double: bool, settings: tuple[tuple[str, Any], ...]) -> Any:
-    del double  # of which precision its arrays are
+def _cached(name: str, integers: Any, settings: tuple[tuple[str, Any], ...]) -> Any:
+    del integers  # of which type an environment makes its arrays, in single or in double precision
     return _new(name, dict(settings))
 
 
