@@ -176,7 +176,9 @@ def test_emulators_that_are_no_longer_kept_are_told_of():
     numbers[0] = emulators.step(games, 7, numbers[0], 0, actions)[0]
     emulators.begin(games, 1, 9, 0)
     assert emulators.step(games, 7, numbers[0], 1, actions)[2][2].all()
-    with pytest.raises(ValueError, match=r"games: more than 4 on the host .* those of seed 8 are no longer kept") as error:
+    with pytest.raises(
+        ValueError, match=r"games: more than 4 on the host .* those of seed 8 are no longer kept"
+    ) as error:
         emulators.step(games, 8, numbers[1], 0, actions)
     assert "\n" not in str(error.value)
     # Where a run is resumed it is at another step.

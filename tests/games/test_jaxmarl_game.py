@@ -152,7 +152,7 @@ def test_what_cannot_be_played_is_told_in_one_line(name, settings, message):
 
 
 def test_settings_are_of_environments_by_name():
-    with pytest.raises(ValueError, match="settings: .*'size'.* is not allowed; it must be of an environment by its na"):
+    with pytest.raises(ValueError, match=r"settings: .*'size'.* is not allowed; it must be of an environment"):
         from_jaxmarl(Harvest(), size=3)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from lookax.errors import BadInputError
 from lookax.games.adapters.jaxmarl_game import from_jaxmarl
+from lookax.games.adapters.pettingzoo_game import from_pettingzoo
 from lookax.imports import import_named
 
-LIBRARIES: dict[str, Callable[..., Any]] = {"jaxmarl": from_jaxmarl}
+LIBRARIES: dict[str, Callable[..., Any]] = {"jaxmarl": from_jaxmarl, "pettingzoo": from_pettingzoo}
 """What makes a game of a library's name for it, and of settings."""
 
 

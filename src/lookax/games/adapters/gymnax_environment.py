@@ -190,9 +190,7 @@ def _made(name: Any, settings: tuple[tuple[str, Any], ...], integers: Any) -> tu
     if isinstance(name, str) and name not in gymnax.registered_envs:
         near = difflib.get_close_matches(name, gymnax.registered_envs, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise BadInputError(
-            f"environment: {name!r} is not known; {hint}gymnax has {', '.join(gymnax.registered_envs)}"
-        )
+        raise BadInputError(f"environment: {name!r} is not known; {hint}gymnax has {', '.join(gymnax.registered_envs)}")
     # It makes arrays, which would be a trace's own if it were asked for within one.
     with jax.ensure_compile_time_eval():
         made, rules = gymnax.make(name) if isinstance(name, str) else (name, name.default_params)

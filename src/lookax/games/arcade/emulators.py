@@ -27,6 +27,7 @@ Screen = UInt8[np.ndarray, "height width 3"]
 
 NOTHING, FIRE, THIRD = range(3)
 
+
 class Cartridge(NamedTuple):
     """What is known of a game before it is played.
 
