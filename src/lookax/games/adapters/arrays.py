@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from lookax.imports import import_extra
+
 
 def flat(observation: PyTree) -> Float[Array, " D"]:
     """All numbers of an observation, one after the other, as floats; parts of it in the order of their names."""
@@ -21,6 +23,15 @@ def as_arrays(state: PyTree) -> PyTree:
 def of_types(state: PyTree, like: PyTree) -> PyTree:
     """A state with the types of another: what environments start with and go on with may differ in them."""
     return jax.tree.map(lambda leaf, old: leaf if _is_key(leaf) else jnp.asarray(leaf, old.dtype), state, like)
+
+
+def import_of_jax(module: str, extra: str) -> Any:
+    """A module that makes arrays as it is imported: in single precision, and of no trace, whenever that is.
+
+    **Raises:** `ValueError` where the extra is not installed.
+    """
+    with jax.ensure_compile_time_eval(), jax.enable_x64(False):
+        return import_extra(module, extra)
 
 
 def _is_key(leaf: Any) -> bool:

@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
 from lookax.errors import BadInputError
-from lookax.games.adapters.arrays import as_arrays, flat, of_types
+from lookax.games.adapters.arrays import as_arrays, flat, import_of_jax, of_types
 from lookax.games.arcade.environment import Step
-from lookax.imports import import_extra
 
 
 class GymnaxState(eqx.Module):
@@ -186,7 +185,7 @@ def _seen(observation: PyTree) -> Num[Array, "h w c"]:
 @functools.cache
 def _made(name: Any, settings: tuple[tuple[str, Any], ...], integers: Any) -> tuple[Any, Any]:
     del integers  # of which type a game makes its arrays, in single or in double precision
-    gymnax = import_extra("gymnax", "gymnax")
+    gymnax = import_of_jax("gymnax", "gymnax")
     if isinstance(name, str) and name not in gymnax.registered_envs:
         near = difflib.get_close_matches(name, gymnax.registered_envs, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

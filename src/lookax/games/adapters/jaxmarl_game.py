@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from lookax.errors import BadInputError, check
-from lookax.games.adapters.arrays import as_arrays, flat, of_types
-from lookax.imports import import_extra
+from lookax.games.adapters.arrays import as_arrays, flat, import_of_jax, of_types
 
 
 class JaxMARLState(eqx.Module):
@@ -170,6 +169,6 @@ def imported() -> Any:
     sys.stdout = sys.__stdout__ = io.StringIO()
     sys.__stderr__ = sys.stderr
     try:
-        return import_extra("jaxmarl", "jaxmarl")
+        return import_of_jax("jaxmarl", "jaxmarl")
     finally:
         sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__ = own
