@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import figure3, gmrl_ipd, gmrl_tabular, gradient_cost, recorded, time_to_reciprocity
+from benchmarks import adapters, figure3, gmrl_ipd, gmrl_tabular, gradient_cost, recorded, time_to_reciprocity
 from lookax.experiments import registry
 from lookax.experiments.figures import pola_figure4, pola_figure5
 from lookax.experiments.presets.pola_figure3 import FACTORS, PANELS
@@ -324,3 +324,12 @@ def test_when_pairs_are_reciprocal_to_the_end():
 def test_costs_are_read_off_between_two_measurements():
     rows = [{"cpu_milliseconds": cost, "correlation": value} for cost, value in ((1.0, 0.2), (100.0, 0.6))]
     np.testing.assert_allclose([gradient_cost.cost_at(rows, at) for at in (0.1, 0.4, 0.6, 0.7)], [1, 10, 100, np.inf])
+
+
+def test_speeds_of_adapters_are_those_of_the_committed_measurement():
+    page = "how-to/environments-of-others.md"
+    rows = json.loads(adapters.FILE.read_text())
+    assert [row["case"] for row in rows] == list(adapters.CASES)
+    for row in rows:
+        case, *cells = adapters.cells(row)
+        assert _row(page, case) == [*cells, adapters.CASES[case]]
