@@ -25,7 +25,7 @@ from lookax.rollouts.environments import act, first_env_state
 
 FILE = Path(__file__).parents[1] / "docs" / "results" / "data" / "adapters.json"
 
-PAIRS, SECONDS = 7, 0.2
+PAIRS, SECONDS = 7, 0.1
 
 GAMES, HORIZON = 256, 64
 

@@ -1,5 +1,7 @@
 """A parallel environment of PettingZoo to test with: random, of agents unlike each other, one of which leaves early."""
 
+from typing import Any
+
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 from pettingzoo import ParallelEnv
@@ -18,7 +20,7 @@ class Walkers(ParallelEnv):
         here = Box(-100, 100, (2,), np.float32)
         return here if agent == "slow" else Dict({"here": here, "time": Discrete(10)})
 
-    def action_space(self, agent):
+    def action_space(self, agent) -> Any:
         return Discrete(2) if agent == "slow" else Discrete(3, start=-1)
 
     def reset(self, seed=None, options=None):

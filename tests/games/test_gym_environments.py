@@ -14,7 +14,7 @@ import pytest
 import lookax as lx
 from lookax.cli import main
 from lookax.experiments.settings.actor_critics import ActorCriticLearning
-from lookax.experiments.studies.study import study_of
+from lookax.experiments.studies.actor_critics import ActorCriticStudy
 from lookax.games.adapters.gymnasium_environment import from_gymnasium
 from lookax.games.adapters.gymnax_environment import from_gymnax
 from lookax.games.arcade.environment import Environment
@@ -156,19 +156,21 @@ def test_a_missing_extra_is_told(call):
 
 def test_settings_name_them_and_networks_fit():
     settings = ActorCriticLearning(console="gymnax", game="CartPole-v1(max_steps_in_episode=20)")
-    study = study_of(settings)
+    study = ActorCriticStudy(settings)
     study.validate()
     assert study.environment() == from_gymnax("CartPole-v1", max_steps_in_episode=20)
     network = jax.eval_shape(study.fresh_network, KEY)
     assert network.convolutions == ()
     assert network.hidden.weight.shape == (128, 4)
-    hosted = study_of(dataclasses.replace(settings, console="gymnasium", game="CartPole-v1", batch_size=2000, seeds=3))
+    hosted = ActorCriticStudy(
+        dataclasses.replace(settings, console="gymnasium", game="CartPole-v1", batch_size=2000, seeds=3)
+    )
     with pytest.raises(ValueError, match="seeds: 3 is not allowed; it must be at most 2 for Gymnasium with that batch"):
         hosted.validate()
     with pytest.raises(ValueError, match="environment: 'Cart' is not known"):
-        study_of(dataclasses.replace(settings, game="Cart")).validate()
+        ActorCriticStudy(dataclasses.replace(settings, game="Cart")).validate()
     # Frames that are large enough are convolved.
-    pong = study_of(dataclasses.replace(settings, game="Pong-misc"))
+    pong = ActorCriticStudy(dataclasses.replace(settings, game="Pong-misc"))
     assert len(jax.eval_shape(pong.fresh_network, KEY).convolutions) == 1
 
 

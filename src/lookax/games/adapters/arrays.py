@@ -4,14 +4,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Num, PyTree
 
 from lookax.imports import import_extra
 
 
-def flat(observation: PyTree) -> Float[Array, " D"]:
-    """All numbers of an observation, one after the other, as floats; parts of it in the order of their names."""
-    leaves = [jnp.asarray(leaf, float).ravel() for leaf in jax.tree.leaves(observation)]
+def flat(observation: PyTree) -> Num[Array, " D"] | Bool[Array, " D"]:
+    """All numbers of an observation, one after the other, of the type that they have: small ones are kept for less.
+
+    Parts of it are in the order of their names.
+    """
+    leaves = [jnp.asarray(leaf).ravel() for leaf in jax.tree.leaves(observation)]
     return leaves[0] if len(leaves) == 1 else jnp.concatenate(leaves)
 
 

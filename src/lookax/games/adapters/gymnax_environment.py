@@ -107,11 +107,11 @@ class GymnaxEnvironment:
 class GymnaxGameState(eqx.Module):
     """An environment between two steps.
 
-    **Attributes:** the environment's `state`; the `observation` of it, `[D]`.
+    **Attributes:** the environment's `state`; the `observation` of it, `[D]`, of the type that it has there.
     """
 
     state: PyTree
-    observation: Float[Array, " D"]
+    observation: Array
 
 
 class GymnaxGame(eqx.Module):
@@ -155,7 +155,7 @@ class GymnaxGame(eqx.Module):
     def observe(self, state: GymnaxGameState, player: int) -> Float[Array, " D"]:
         """The environment's observation, flattened."""
         del player
-        return state.observation
+        return state.observation.astype(float)
 
 
 def from_gymnax(environment: Any, **settings: Any) -> GymnaxEnvironment:
@@ -178,7 +178,7 @@ def from_gymnax(environment: Any, **settings: Any) -> GymnaxEnvironment:
 def _seen(observation: PyTree) -> Num[Array, "h w c"]:
     """An observation as a frame; whole numbers become floats, as those of networks are shades from 0 to 255."""
     if not hasattr(observation, "shape") or len(observation.shape) != 3:
-        return flat(observation)[None, None]
+        return flat(observation).astype(float)[None, None]
     return observation.astype(float) if jnp.issubdtype(observation.dtype, jnp.signedinteger) else observation
 
 

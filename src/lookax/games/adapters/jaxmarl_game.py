@@ -26,11 +26,11 @@ class JaxMARLState(eqx.Module):
     **Attributes:**
 
     - `state`: the environment's.
-    - `observations`: each player's, `[D]`.
+    - `observations`: each player's, `[D]`, of the types that they have there.
     """
 
     state: PyTree
-    observations: tuple[Float[Array, " _"], ...]
+    observations: tuple[Array, ...]
 
 
 class JaxMARLGame(eqx.Module):
@@ -90,9 +90,9 @@ class JaxMARLGame(eqx.Module):
 
     def observe(self, state: JaxMARLState, player: int) -> Float[Array, " D"]:
         """The player's observation, flattened."""
-        return state.observations[player]
+        return state.observations[player].astype(float)
 
-    def _flat(self, observations: PyTree) -> tuple[Float[Array, " _"], ...]:
+    def _flat(self, observations: PyTree) -> tuple[Array, ...]:
         return tuple(flat(own) for own in self._of_agents(observations))
 
     def _of_agents(self, values: PyTree) -> list[PyTree]:

@@ -77,13 +77,13 @@ SPENT = np.array([0, 0, 0, 0, 0, 1], np.float32)
 class Batch(NamedTuple):
     """Which games, and where they are.
 
-    **Attributes:** the `seed` of the batch; its `number` among those of that seed in this process; how many steps it
-    has made, `count`.
+    **Attributes:** the `seed` of the batch; its `number` among those of that seed in this process; how many `steps` it
+    has made.
     """
 
     seed: Int[Array, ""]
     number: Int[Array, ""]
-    count: Int[Array, ""]
+    steps: Int[Array, ""]
 
 
 class Batches:
