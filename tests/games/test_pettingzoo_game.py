@@ -109,12 +109,11 @@ def test_more_games_than_environments_are_told_of():
         jax.block_until_ready(game.step(KEY, states[0], jnp.array([0, 0])))
 
 
-POLA = {"inner_steps": 1, "outer_steps": 1}
+PPO = functools.partial(lx.ppo, self_play=False)
+POLA = functools.partial(lx.pola_dice, inner_steps=1, outer_steps=1)
 
 
-@pytest.mark.parametrize(
-    "make", [lx.ppo, pytest.param(functools.partial(lx.pola_dice, **POLA), marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("make", [PPO, pytest.param(POLA, marks=pytest.mark.slow)])
 def test_agents_learn_in_them(make):
     game = from_pettingzoo(Walkers, random_rewards=False, max_environments=32)
     learner = make(game, horizon=4, batch_size=8, hidden_size=4)
