@@ -14,7 +14,7 @@ PAGES = [
 ]
 
 
-LONG = ("league.md", "pola-dice.md", "own-game.md", "own-environment.md")
+LONG = ("league.md", "pola-dice.md", "own-game.md", "own-environment.md", "environments-of-others.md")
 """Pages whose programs take long to compile; the tutorials, which every build runs, do what they do."""
 
 

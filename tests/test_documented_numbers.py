@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import figure3, gmrl_ipd, gmrl_tabular, gradient_cost, recorded, time_to_reciprocity
+from benchmarks import adapters, figure3, gmrl_ipd, gmrl_tabular, gradient_cost, recorded, time_to_reciprocity
 from lookax.experiments import registry
 from lookax.experiments.figures import pola_figure4, pola_figure5
 from lookax.experiments.presets.pola_figure3 import FACTORS, PANELS
@@ -377,3 +377,12 @@ def test_how_soon_the_page_is_there_is_what_was_measured():
         "how-to/studio.md"
     )
     assert found["worst_ms"]["first_contentful_paint"] < 1000
+
+
+def test_speeds_of_adapters_are_those_of_the_committed_measurement():
+    page = "how-to/environments-of-others.md"
+    rows = json.loads(adapters.FILE.read_text())
+    assert [row["case"] for row in rows] == list(adapters.CASES)
+    for row in rows:
+        case, *cells = adapters.cells(row)
+        assert _row(page, case) == [*cells, adapters.CASES[case]]

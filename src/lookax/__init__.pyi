@@ -33,6 +33,12 @@ from .experiments.settings.exact_shaping import ExactShaping as ExactShaping
 from .experiments.settings.first_order_shaping import FirstOrderShaping as FirstOrderShaping
 from .experiments.settings.recurrent_shaping import RecurrentShaping as RecurrentShaping
 from .experiments.settings.sampled_shaping import SampledShaping as SampledShaping
+from .games.adapters.as_jaxmarl import to_jaxmarl as to_jaxmarl
+from .games.adapters.as_pettingzoo import to_pettingzoo as to_pettingzoo
+from .games.adapters.gymnasium_environment import from_gymnasium as from_gymnasium
+from .games.adapters.gymnax_environment import from_gymnax as from_gymnax
+from .games.adapters.jaxmarl_game import from_jaxmarl as from_jaxmarl
+from .games.adapters.pettingzoo_game import from_pettingzoo as from_pettingzoo
 from .games.coin_game import OneCoinGame as OneCoinGame
 from .games.coin_game import TwoCoinGame as TwoCoinGame
 from .games.commons import CommonsGame as CommonsGame

@@ -61,5 +61,5 @@ Surrogate = Literal["score-function", "lvc", "dice", "dice-baseline", "loaded-di
 PolicySurrogate = Literal["score-function", "lvc"]
 """What an actor-critic's updates are differentiated as."""
 
-Console = Literal["atari", "minatar"]
-"""What emulates an arcade game: the Arcade Learning Environment on the host, or MinAtar within the program."""
+Console = Literal["atari", "minatar", "gymnax", "gymnasium"]
+"""Where a game comes from: the Arcade Learning Environment or Gymnasium, on the host; MinAtar or gymnax."""

@@ -1,5 +1,6 @@
-"""Things that settings name by where they are, `"package.module:name"`. Nothing here imports JAX."""
+"""Things that settings name by where they are, `"package.module:name"`, and extras. Nothing here imports JAX."""
 
+import importlib
 import pkgutil
 from typing import Any
 
@@ -18,3 +19,14 @@ def import_named(field: str, name: str) -> Any:
             f"{field}: {name!r} cannot be imported ({reason}); it must be package.module:name, of a module on Python's "
             "path or of a --plugin FILE.py"
         ) from None
+
+
+def import_extra(module: str, extra: str) -> Any:
+    """A module that comes with an extra of lookax.
+
+    **Raises:** `ValueError`, in one line that says how to install it, if it is not there.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as reason:
+        raise BadInputError(f'{extra}: {reason.name} is not installed; `pip install "lookax[{extra}]"`') from None

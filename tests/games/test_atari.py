@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lookax.games.arcade.atari import Atari, shrunk
-from lookax.games.arcade.emulators import Emulators, Game
+from lookax.games.arcade.emulators import Game
+from lookax.games.arcade.on_host import Batches
 from tests.games.original_wrappers import Original, grey_84, no_ops
 
 KEY = jax.random.key(3)
@@ -169,13 +170,15 @@ def test_two_learners_of_one_key_have_their_own_emulators():
 
 
 def test_emulators_that_are_no_longer_kept_are_told_of():
-    games, emulators, actions = Atari("pong"), Emulators(limit=4), np.zeros(2, int)
+    games, emulators, actions = Atari("pong"), Batches(limit=4), np.zeros(2, int)
     numbers = [emulators.begin(games, 2, seed, 0)[0] for seed in (7, 8)]
     # The first are played, so that the second have not been for longest when there are too many.
     numbers[0] = emulators.step(games, 7, numbers[0], 0, actions)[0]
     emulators.begin(games, 1, 9, 0)
     assert emulators.step(games, 7, numbers[0], 1, actions)[2][2].all()
-    with pytest.raises(ValueError, match=r"games: more than 4 of Atari .* those of seed 8 are no longer kept") as error:
+    with pytest.raises(
+        ValueError, match=r"games: more than 4 on the host .* those of seed 8 are no longer kept"
+    ) as error:
         emulators.step(games, 8, numbers[1], 0, actions)
     assert "\n" not in str(error.value)
     # Where a run is resumed it is at another step.

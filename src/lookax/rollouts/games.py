@@ -31,7 +31,7 @@ class Games(eqx.Module):
     actions: Int[Array, "T N B"]
     rewards: Float[Array, "T N B"]
     hidden_states: tuple[PyTree, ...]
-    outputs: tuple[Float[Array, "_ A B"], ...]
+    outputs: tuple[Float[Array, "_ _ B"], ...]
     weights: Float[Array, " B"]
 
     @property

@@ -13,9 +13,9 @@ class ActorCriticLearning:
     """An actor-critic that plays many games at once, a few steps between updates."""
 
     console: Console = "atari"
-    """What emulates the game: the Arcade Learning Environment on the host, or MinAtar within the program."""
+    """Where the game comes from: the Arcade Learning Environment or Gymnasium, on the host; MinAtar or gymnax."""
     game: str = "qbert"
-    """Its name, such as pong or ms_pacman (Atari); asterix, breakout, freeway, seaquest or space-invaders (MinAtar)."""
+    """Its name: pong (Atari); asterix, breakout, freeway, seaquest, space-invaders (MinAtar); NAME(setting=value)."""
     sticky_actions: bool = False
     """Atari: the last action is repeated with probability 0.25, whatever is done."""
     max_frames: int | None = None

@@ -1,4 +1,4 @@
-"""Actor-critics on Atari and MinAtar games: with numbers that are fixed (A2C), or tuned while they learn (MGRL)."""
+"""Actor-critics on games of one agent: with numbers that are fixed (A2C), or tuned while they learn (MGRL)."""
 
 import dataclasses
 from typing import Any, ClassVar, Literal
@@ -10,10 +10,13 @@ from jaxtyping import Array, Key
 
 from lookax.errors import check
 from lookax.experiments.settings.actor_critics import ActorCriticLearning
+from lookax.games.adapters.by_name import name_and_settings
+from lookax.games.adapters.gymnasium_environment import from_gymnasium
+from lookax.games.adapters.gymnax_environment import from_gymnax
 from lookax.games.arcade.atari import Atari
-from lookax.games.arcade.emulators import MOST_GAMES
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import MinAtar
+from lookax.games.arcade.on_host import MOST_GAMES
 from lookax.learners.a2c import A2C, A2CState
 from lookax.learners.learner import Metrics
 from lookax.learners.mgrl import MGRL, InnerObjective, MGRLState, OuterObjective
@@ -27,6 +30,12 @@ from lookax.lookahead.adjoint_names import adjoint_by_name
 from lookax.lookahead.lookahead import Lookahead
 from lookax.lookahead.optimiser import Optimiser
 from lookax.policies.convolutional import NATURE, SMALL, ActorCritic, actor_critic
+
+OTHERS: dict[str, Any] = {"gymnax": from_gymnax, "gymnasium": from_gymnasium}
+"""What makes an environment of a name and settings, by the console."""
+
+ON_HOST = {"atari": "Atari", "gymnasium": "Gymnasium"}
+"""Consoles whose games live in this process, and their names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,26 +51,33 @@ class ActorCriticStudy:
     def validate(self) -> None:
         """Raises `ValueError` for games that there are not, or not so many at once."""
         self.environment()
-        if self.settings.console == "atari":
-            batch, seeds = self.settings.batch_size, self.settings.seeds
-            check(batch <= MOST_GAMES, "batch_size", batch, f"at most {MOST_GAMES} for Atari")
+        if self.settings.console in ON_HOST:
+            batch, seeds, where = self.settings.batch_size, self.settings.seeds, ON_HOST[self.settings.console]
+            check(batch <= MOST_GAMES, "batch_size", batch, f"at most {MOST_GAMES} for {where}")
             most = MOST_GAMES // batch
-            check(seeds <= most, "seeds", seeds, f"at most {most} for Atari with that batch_size")
+            check(seeds <= most, "seeds", seeds, f"at most {most} for {where} with that batch_size")
 
     def environment(self) -> Environment:
         """The games."""
         if self.settings.console == "minatar":
             return MinAtar(self.settings.game)
+        if self.settings.console in OTHERS:
+            name, settings = name_and_settings("game", self.settings.game)
+            return OTHERS[self.settings.console](name, **settings)
         return Atari(self.settings.game, self.settings.sticky_actions, self.settings.max_frames)
 
     def fresh_network(self, key: Key[Array, ""]) -> ActorCritic:
-        """The Nature network, or a small one for MinAtar; MGRL's critic has the discount as an input."""
+        """The Nature network on Atari, otherwise a small one, of vectors without convolutions.
+
+        MGRL's critic has the discount as an input.
+        """
         environment, atari = self.environment(), self.settings.console == "atari"
+        small = SMALL if min(environment.frame[:2]) >= SMALL[0][1] else ()
         return actor_critic(
             key,
             environment.frame,
             environment.num_actions,
-            convolutions=NATURE if atari else SMALL,
+            convolutions=NATURE if atari else small,
             hidden_size=512 if atari else 128,
             critic_discount=self.settings.meta,
         )

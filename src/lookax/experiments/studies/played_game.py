@@ -12,11 +12,11 @@ from lookax.evaluation.matches import coins, match, own_coin_share, scores, scor
 from lookax.evaluation.reciprocity import is_reciprocal
 from lookax.experiments.studies.matrix_games import matrix_game_of, paying
 from lookax.experiments.studies.study import AGAINST, against_metric
+from lookax.games.adapters.by_name import game_by_name
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.commons import CommonsGame
 from lookax.games.game import Policies
 from lookax.games.matrix_game import MatrixGame
-from lookax.imports import import_named
 from lookax.learners.learner import Metrics
 from lookax.policies.network import Network
 from lookax.policies.published.serialisation import serialise
@@ -42,8 +42,7 @@ class PlayedGameStudy:
         """The game."""
         settings = self.settings
         if settings.payoffs is None and ":" in settings.game:
-            named = import_named("game", settings.game)
-            return named() if isinstance(named, type) else named
+            return game_by_name(settings.game)
         if settings.payoffs is None and settings.game in get_args(CoinGameName):
             names = "own_coin_reward", "other_coin_reward", "other_coin_cost", "grid_size", "shared_coins"
             common = {name: getattr(settings, name) for name in names}

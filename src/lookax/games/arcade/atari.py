@@ -18,19 +18,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import io_callback
 from jaxtyping import Array, Int, Key, UInt8
 
 from lookax.errors import BadInputError, check_at_least
-from lookax.games.arcade.emulators import EMULATORS, Cartridge, cartridge
+from lookax.games.arcade import on_host
+from lookax.games.arcade.emulators import Cartridge, Playing, cartridge
 from lookax.games.arcade.environment import Step
 
 SIDE, STACK = 84, 4
 
 PUBLISHED_FRAMES = {"space_invaders": 300_000}
 """Where it is not 400 000: gym 0.17.0 allows 100 000 steps of four frames, but of three in this game."""
-
-COUNT = jax.ShapeDtypeStruct((), jnp.int32)
 
 
 class AtariState(eqx.Module):
@@ -88,15 +86,9 @@ class Atari:
 
     def reset(self, key: Key[Array, ""], batch_size: int) -> tuple[AtariState, UInt8[Array, "B 84 84 4"]]:
         """B first games, of new emulators."""
-        seed = jax.random.randint(key, (), 0, 2**30)
-
-        def begin(seed: Array) -> tuple[np.int32, np.ndarray]:
-            number, screens = EMULATORS.begin(self, batch_size, int(seed), 0)
-            return np.int32(number), screens
-
-        number, screens = io_callback(begin, (COUNT, self._screens(batch_size)), seed)
+        batch, screens = on_host.begin(self, key, batch_size, self._screen)
         frames = jnp.zeros((batch_size, *self.frame), jnp.uint8).at[..., -1].set(shrunk(screens))
-        return AtariState(seed, number, jnp.zeros_like(number), frames), frames
+        return AtariState(*batch, frames), frames
 
     def step(self, key: Key[Array, ""], state: AtariState, actions: Int[Array, " B"]) -> tuple[AtariState, Step]:
         """Four frames of every game; the emulators draw what is random in it.
@@ -104,30 +96,28 @@ class Atari:
         **Arguments:** the `state` before; all games' `actions`, `[B]`. The `key` is not used.
         """
         del key
-        batch_size = len(actions)
-        others = jax.ShapeDtypeStruct((6, batch_size), jnp.float32)
-
-        def step(
-            seed: Array, number: Array, count: Array, actions: Array
-        ) -> tuple[np.int32, np.int32, np.ndarray, np.ndarray]:
-            after, screens, others = EMULATORS.step(self, int(seed), int(number), int(count), np.asarray(actions))
-            return np.int32(after), np.int32(int(count) + 1), screens, others
-
-        # Number and count come back from the host, so that no step is made before the one that it follows.
-        shapes = COUNT, COUNT, self._screens(batch_size), others
-        number, count, screens, made = io_callback(step, shapes, state.seed, state.number, state.count, actions)
-        rewards, continues, played, returns, ended, begins = made
-        earlier = jnp.where(begins[:, None, None, None] > 0, 0, state.frames[..., 1:])
+        before = on_host.Batch(state.seed, state.number, state.count)
+        batch, screens, made = on_host.step(self, before, actions, self._screen)
+        earlier = jnp.where(made.begins[:, None, None, None], 0, state.frames[..., 1:])
         frames = jnp.concatenate([earlier, shrunk(screens)[..., None]], axis=-1)
-        after = AtariState(state.seed, number, count, frames)
-        return after, Step(frames, jnp.clip(rewards, -1, 1), continues > 0, played > 0, returns, ended > 0)
+        rewards = jnp.clip(made.rewards, -1, 1)
+        step = Step(frames, rewards, made.continues, made.played, made.returns, made.ended)
+        return AtariState(*batch, frames), step
+
+    def playing(self, batch_size: int, seed: int, count: int) -> Playing:
+        """New emulators; as [`HostGames`][lookax.games.arcade.on_host.HostGames] has it.
+
+        **Arguments:** the `batch_size` B; `seed` and `count`, which seed them.
+        """
+        return Playing(self, batch_size, seed, count)
 
     @property
     def _cartridge(self) -> Cartridge:
         return cartridge(self.game)
 
-    def _screens(self, batch_size: int) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((batch_size, self._cartridge.height, self._cartridge.width, 3), jnp.uint8)
+    @property
+    def _screen(self) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((self._cartridge.height, self._cartridge.width, 3), jnp.uint8)
 
 
 def game_names() -> list[str]:

@@ -11,19 +11,14 @@ Its wrappers are those of stable-baselines3 1.3.0 around `NoFrameskip-v4` of gym
 Steps that no player makes earn nothing to learn from; the game counts what they pay.
 """
 
-import atexit
-import collections
 import concurrent.futures
 import functools
 import os
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
-
-from lookax.errors import BadInputError
 
 if TYPE_CHECKING:
     from lookax.games.arcade.atari import Atari
@@ -31,9 +26,6 @@ if TYPE_CHECKING:
 Screen = UInt8[np.ndarray, "height width 3"]
 
 NOTHING, FIRE, THIRD = range(3)
-
-MOST_GAMES = 4096
-"""How many games a process keeps: 64 runs of 64."""
 
 
 class Cartridge(NamedTuple):
@@ -173,7 +165,11 @@ class Playing:
         self.games = list(_at_once(lambda own: Game(games, own), range(first, first + batch_size)))
         self.count = count
 
-    def screens(self) -> UInt8[np.ndarray, "B height width 3"]:
+    def __len__(self) -> int:
+        """B."""
+        return len(self.games)
+
+    def first(self) -> UInt8[np.ndarray, "B height width 3"]:
         """Those that the first games begin with."""
         return np.stack([game.screen for game in self.games])
 
@@ -183,87 +179,6 @@ class Playing:
         self.count += 1
         screens, *others = zip(*steps, strict=True)
         return np.stack(screens), np.array(others, np.float32)
-
-
-class Emulators:
-    """Games of all batches of a process: by name and settings, by seed, and by a number among those of one seed.
-
-    Of more games than `limit` those are dropped that have not been played for longest. To go on with them is an error.
-    """
-
-    def __init__(self, limit: int = MOST_GAMES):
-        self._limit = limit
-        self._playing: dict[tuple[Atari, int, int], Playing] = {}
-        self._begun: collections.Counter[tuple[Atari, int]] = collections.Counter()
-        self._dropped: set[tuple[Atari, int, int, int]] = set()
-        self._lock = threading.Lock()
-
-    def begin(self, games: "Atari", batch_size: int, seed: int, count: int) -> tuple[int, np.ndarray]:
-        """New ones, used by no other batch: their number, and the first screens.
-
-        **Arguments:**
-
-        - `games`: what is played, with its settings.
-        - `batch_size`: B.
-        - `seed`: of the batch, as its first reset drew it.
-        - `count`: how many steps of the batch have been made, 0 for first games. Together with `seed` it seeds the
-          games.
-        """
-        playing = Playing(games, batch_size, seed, count)
-        with self._lock:
-            number = self._begun[games, seed]
-            self._begun[games, seed] += 1
-            self._playing[games, seed, number] = playing
-            while len(self._playing) > 1 and sum(len(own.games) for own in self._playing.values()) > self._limit:
-                longest = next(iter(self._playing))
-                self._dropped.add((*longest, self._playing.pop(longest).count))
-        return number, playing.screens()
-
-    def step(
-        self, games: "Atari", seed: int, number: int, count: int, actions: np.ndarray
-    ) -> tuple[int, np.ndarray, np.ndarray]:
-        """A step of those that have made `count` steps; where there are none, new ones begin and the step is spent.
-
-        **Arguments:**
-
-        - `games`: what is played, with its settings.
-        - `seed`: of the batch, as `begin` was given it.
-        - `number`: of the batch, as `begin` returned it.
-        - `count`: how many steps the batch has made.
-        - `actions`: of all games, `[B]`.
-
-        **Returns:** the number of those that go on, and what
-        [`Playing.step`][lookax.games.arcade.emulators.Playing.step] tells.
-
-        **Raises:** `ValueError` where there were too many to be kept.
-        """
-        own = games, seed, number
-        with self._lock:
-            playing = self._playing.get(own)
-            if playing is not None and playing.count == count:
-                # As the latest one that was played.
-                self._playing[own] = self._playing.pop(own)
-            elif (*own, count) in self._dropped:
-                raise BadInputError(
-                    f"games: more than {self._limit} of Atari were begun in one process, and those of seed {seed} are "
-                    f"no longer kept; seeds times batch_size must be at most {self._limit}"
-                )
-            else:
-                playing = None
-        if playing is not None:
-            return number, *playing.step(actions)
-        number, screens = self.begin(games, len(actions), seed, count + 1)
-        spent = EmulatorStep(screens[0], 0.0, continues=False, played=False, returns=0.0, ended=False, begins=True)[1:]
-        return number, screens, np.repeat(np.array(spent, np.float32)[:, None], len(actions), axis=1)
-
-    def end(self) -> None:
-        """Drops all of them."""
-        self._playing.clear()
-
-
-EMULATORS = Emulators()
-# Before the interpreter goes, or ale-py complains of what is left.
-atexit.register(EMULATORS.end)
 
 
 def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Environments of others as games and environments of lookax, and games of lookax as theirs."""
