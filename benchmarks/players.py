@@ -30,6 +30,7 @@ from lookax.experiments.studies.study import against_metric, study_of
 
 NUMBERS = (2, 3, 4, 8)
 STRATEGIES = ("always-defect", "always-cooperate", "tit-for-tat")
+COUNTED = (2, 3, 4, 6)
 ROUNDS = 5
 
 POLA = dataclasses.replace(LAPTOP_POLA, outer_steps=1, batch_size=64, horizon=20)
@@ -71,6 +72,15 @@ def cpu_seconds(update: Callable[[], None], at_least: float = 0.3) -> float:
     return (time.process_time() - began) / times
 
 
+def products(settings: Any, number: int) -> int:
+    """How many matrix products there are in one agent's program, which all agents run; before XLA optimises it."""
+    study: Any = study_of(dataclasses.replace(settings, game="commons", num_players=number))
+    key = jax.random.key(0)
+    lowered = jax.jit(study.update).lower(key, jax.eval_shape(study.init, key))
+    text = lowered.compile(compiler_options={"xla_backend_optimization_level": 0}).as_text()
+    return text.count(" dot(")
+
+
 def exponent(seconds: dict[int, float]) -> float:
     """p of c·Nᵖ, by least squares of logarithms."""
     return float(np.polyfit(np.log(list(seconds)), np.log(list(seconds.values())), 1)[0])
@@ -95,7 +105,8 @@ def measured(settings: Any) -> dict[str, Any]:
         }
         for number, own in rounds.items()
     ]
-    return {"rows": rows, "exponent": round(exponent(medians), 2)}
+    counted = {number: products(settings, number) for number in COUNTED}
+    return {"rows": rows, "exponent": round(exponent(medians), 2), "products": counted}
 
 
 def learned(path: Path) -> dict[str, list[float]]:

@@ -280,7 +280,13 @@ def test_what_is_said_of_three_players():
 @pytest.mark.parametrize("learner", PLAYERS["cost"])
 def test_what_players_cost_is_what_was_measured(learner):
     own = PLAYERS["cost"][learner]
-    *cells, growth, compiling = _row(MANY, learner)
+    (*cells, growth, compiling), products = [row[1:] for row in _rows(MANY) if row[0] == learner]
+    counted = {int(number): count for number, count in own["products"].items()}
+    assert products == [str(count) for count in counted.values()]
+    # Linear in N, or quadratic.
+    degree = 2 if learner.endswith("K = 2") else 1
+    fit = np.polyfit(list(counted), list(counted.values()), degree)
+    np.testing.assert_allclose(np.polyval(fit, list(counted)), list(counted.values()), atol=0.51)
     times = [f"{row['milliseconds']:.1f} ({row['range'][0]:.1f}–{row['range'][1]:.1f})" for row in own["rows"]]
     assert cells == times
     assert growth == f"N^{own['exponent']:.1f}"
