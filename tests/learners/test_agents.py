@@ -1,4 +1,4 @@
-"""Pairs of agents that learn at once."""
+"""Agents that learn at once."""
 
 import dataclasses
 
@@ -12,7 +12,9 @@ import pytest
 from lookax.games.matrix_game import MatrixGame
 from lookax.learners.agents import Agents
 from lookax.learners.objectives.sampled_objectives import Agent
+from lookax.learners.opponents.earlier_selves import EarlierSelves
 from lookax.learners.opponents.imitation import Imitation
+from lookax.learners.opponents.self_play import SelfPlay
 from lookax.policies.strategies import strategy
 from lookax.policies.tabular import TabularPolicy
 from tests.learners.all_games import KeyedGames, Keys, agent_of, learner_of
@@ -88,6 +90,56 @@ class Follower(eqx.Module):
     def rotated(self, shift):
         del shift
         return self
+
+
+@pytest.mark.slow
+def test_one_program_for_three_does_what_one_for_each_does():
+    # Not the same game from any two seats; over all games nothing is drawn.
+    game = MatrixGame(jnp.asarray(np.random.default_rng(7).normal(size=(3, 2, 2, 2)), jnp.float32))
+    learner = learner_of(game, 1, inner_steps=1, baseline="zero")
+
+    def initial_three(key):
+        return tuple(agent_of(own, False, inputs=9) for own in jax.random.split(key, 3)), ((), (), ())
+
+    alike = Agents(initial=initial_three, updates=(learner,) * 3)
+    apart = Agents(initial=initial_three, updates=(learner, learner, dataclasses.replace(learner)))
+    state = quick(lambda key: alike.init(key))(KEY)
+    (together, _), (each, _) = (
+        quick(lambda key, state, own=own: own.update(key, state))(KEY, state) for own in (alike, apart)
+    )
+    np.testing.assert_allclose(flat(together.agents), flat(each.agents), rtol=1e-9, atol=1e-12)
+    assert np.abs(flat(together.agents) - flat(state.agents)).max() > 1e-3
+
+
+def test_who_models_others_does_not_know_their_earlier_policies():
+    learner = learner_of(GAME, 2)
+    imitation = Imitation(
+        play=learner.play,
+        objectives=learner.objectives,
+        optimiser=optax.adam(0.1),
+        critic_optimiser=optax.adam(0.1),
+        batches=1,
+    )
+    with pytest.raises(ValueError, match="None for a player that models others"):
+        Agents(
+            initial=initial,
+            updates=(learner,) * 2,
+            imitations=(imitation, None),
+            earlier_selves=(EarlierSelves(size=2), None),
+        )
+    without_models = Agents(
+        initial=lambda key: (initial(key)[0], ((), ())), updates=(learner,) * 2, imitations=(imitation, None)
+    )
+    with pytest.raises(ValueError, match="models: 0 is not allowed; it must be 1, one of each other player"):
+        without_models.init(KEY)
+
+
+def test_there_are_as_many_agents_as_players():
+    learner = learner_of(MatrixGame(jnp.zeros((3, 2, 2, 2))), 1)
+    with pytest.raises(ValueError, match="number of agents: 2 is not allowed; it must be 3, as many as the game has"):
+        Agents(initial=initial, updates=(learner,) * 2).init(KEY)
+    with pytest.raises(ValueError, match="number of agents: 2 is not allowed; it must be 3, as many as the game has"):
+        SelfPlay(initial=lambda key: initial(key)[0][0], update_of_agent=learner).init(KEY)
 
 
 def test_of_three_each_is_updated_against_where_those_after_it_were():

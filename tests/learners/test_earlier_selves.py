@@ -62,6 +62,10 @@ def test_only_policies_that_there_have_been_are_drawn():
     assert set(np.asarray(drawn.policies)[:, 0]) == {1.0, 2.0, 3.0}
     # Of two others, those who play together are of the same time.
     np.testing.assert_array_equal(second.policy.policies[1].policies, 10 * drawn.policies)
+    # A fixed strategy has none, and plays as it does.
+    fixed = Agent(strategy("tit-for-tat", GAME, 1), None)
+    [steady] = earlier.several(KEY, (fixed,), earlier.init((fixed.policy,)))
+    assert steady.policy.policies == (fixed.policy, fixed.policy)
     one, other = earlier.one(KEY, others, pool)
     assert float(other.policy[0]) == 10 * float(one.policy[0])
 

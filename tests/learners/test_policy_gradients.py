@@ -321,7 +321,7 @@ def test_among_three_one_that_does_not_learn_is_not_shaped():
     np.testing.assert_array_equal(learns, np.repeat([[1.0], [0.0]], 64, axis=1))
 
 
-def test_in_swapped_seats_the_first_player_learns_as_the_second():
+def test_in_rotated_seats_the_first_player_learns_as_the_second():
     kind, options, _, values = CASES["loqa"]
     learner = learner_of(kind, LOPSIDED, **options)
     agents = [agent_of(seed, values) for seed in (1, 2)]

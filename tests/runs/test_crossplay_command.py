@@ -27,7 +27,8 @@ def test_runs_of_different_networks_meet(memory_run, first_agents, tmp_path, cap
     for text in (*names, "16 games a pair", "never with the partner", "drawn in crossplay.png"):
         assert text in printed
     written = json.loads((tmp_path / "crossplay.json").read_text())
-    assert written["rules"] == {"game": "contribution", "contribution_factor": 1.33, "start": "separate", "horizon": 4}
+    paying = {"game": "contribution", "contribution_factor": 1.33, "num_players": 2}
+    assert written["rules"] == paying | {"start": "separate", "horizon": 4}
     assert [run["update"] for run in written["runs"]] == [1, 0]
     matches = {(match["first"], match["second"]): match for match in written["matches"]}
     assert list(matches) == [(first, second) for first in names for second in names]

@@ -145,7 +145,7 @@ class OneCoinGame(CoinGame):
     ) -> tuple[OneCoinState, Float[Array, " N"]]:
         """Plays all moves at once: the next state and all rewards.
 
-        **Arguments:** the `state` before; all players' `actions`, `[N]`, each from 0 to 4.
+        **Arguments:** the `state` before; all players' `actions`, `[N]`, each from 0 to 3.
         """
         players = moved(self.grid_size, state.players, actions)
         taken = (players == state.coin).any()

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, ScalarLike
 
+from lookax.concrete import known
 from lookax.errors import check
 
 
@@ -17,7 +18,7 @@ class CommonsState(NamedTuple):
 
 
 class CommonsGame(eqx.Module):
-    """N players harvest a common stock sₜ ∈ [0, 1], which then grows logistically (Schaefer 1954).
+    """N players harvest a common stock sₜ, which then grows logistically (Schaefer 1954).
 
         rᵢ = eᵢ sₜ,    s = (1 − c) sₜ with c = Σᵢ eᵢ / N,    sₜ₊₁ = s + g s (1 − s),
 
@@ -26,8 +27,8 @@ class CommonsGame(eqx.Module):
 
     Under constant efforts it tends to s* = (1 − c / (g (1 − c))) / (1 − c), or to 0 if c ≥ g / (1 + g). With the
     defaults, g = 1 and efforts of 1/2 and 1/3, the stock stays at 3/4 and pays 1/4 a step if all cooperate, the most
-    that can be had for long; if all defect it dies out. Who alone takes more is paid more at every step, and loses less
-    by it the more players there are.
+    that can be had for long; if all defect it dies out. Who takes more is paid more than the others
+    at every step, and loses less by it the more players there are. Two players gain by it only for a while.
 
     **Attributes:**
 
@@ -47,8 +48,8 @@ class CommonsGame(eqx.Module):
         check(self.num_players >= 2, "num_players", self.num_players, "at least 2")
         greater, smaller = self.efforts
         check(1 >= greater > smaller >= 0, "efforts", self.efforts, "two, the greater first, between 0 and 1")
-        if isinstance(self.growth_rate, float | int):
-            check(0 < self.growth_rate <= 3, "growth_rate", self.growth_rate, "above 0 and at most 3")
+        if (rate := known(self.growth_rate)) is not None:
+            check(0 < rate <= 3, "growth_rate", self.growth_rate, "above 0 and at most 3")
 
     @property
     def num_actions(self) -> tuple[int, ...]:

@@ -99,7 +99,7 @@ def write_gif(
     """
     check_positive("seconds_per_step", seconds_per_step)
     rewards = np.asarray(rewards)
-    totals = np.cumsum(np.concatenate([np.zeros_like(rewards[:1]), rewards]), axis=0)
+    totals = np.cumsum(np.concatenate([np.zeros((1, rewards.shape[1])), rewards]), axis=0)
     if isinstance(game, CoinGame):
         frames = [
             _grid_frame(game, t, players, coins, totals[t])

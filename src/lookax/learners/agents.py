@@ -86,7 +86,11 @@ class Agents(eqx.Module):
       A policy gradient plays a part of its games with several of them, other updates make a part of their updates
       against one. None at all unless given.
 
-    **Raises:** `ValueError` for parts that are not one for each player.
+    If all updates are one and the same object, and so are the other parts, one program serves all players. As an
+    argument of `jax.jit` a learner is taken apart, and each player has a program of its own: close over it instead.
+
+    **Raises:** `ValueError` for parts that are not one for each player, and for a player that models others and plays
+    with their earlier policies, which it does not know.
     """
 
     _: dataclasses.KW_ONLY
@@ -105,14 +109,24 @@ class Agents(eqx.Module):
         check(number >= 2, "updates", number, "two or more, one for each player")
         for name in ("imitations", "earlier_selves"):
             check(len(getattr(self, name)) == number, name, len(getattr(self, name)), f"{number}, as many as updates")
+        for imitation, earlier in zip(self.imitations, self.earlier_selves, strict=True):
+            known = imitation is None or earlier is None
+            check(
+                known, "earlier_selves", earlier, "None for a player that models others, whose policies it cannot know"
+            )
 
     def init(self, key: Key[Array, ""]) -> AgentsState:
         """First agents, models and optimisers' states."""
         for update in self.updates:
             alone = not (isinstance(update, PolicyGradient) and update.all_seats)
             check(alone, "all_seats", True, "False where players are not one agent")
+            check_seats(update, len(self.updates))
         agents, models = self.initial(key)
         check(len(agents) == len(self.updates), "updates", len(self.updates), f"{len(agents)}, one for each agent")
+        for how, own in zip(self.imitations, models, strict=True):
+            if how is not None:
+                rule = f"{len(agents) - 1}, one of each other player, where they are imitated"
+                check(len(own) == len(agents) - 1, "models", len(own), rule)
         pairs = zip(self.updates, agents, strict=True)
         optimisers = tuple(() if update is None else update.init(agent) for update, agent in pairs)
         kept = tuple(None if how is None else own for how, own in zip(self.imitations, models, strict=True))
@@ -196,6 +210,17 @@ class Agents(eqx.Module):
 
         results = jax.lax.map(of, jnp.arange(number))
         return [jax.tree.map(lambda leaf, i=i: leaf[i], results) for i in range(number)]
+
+
+def check_seats(update: AgentUpdate | None, number: int) -> None:
+    """Raises `ValueError` for an update in a game of another number of players.
+
+    **Arguments:** the `update`; the `number` of players.
+    """
+    play = getattr(update, "play", None)
+    if play is not None:
+        players = play.game.num_players
+        check(players == number, "number of agents", number, f"{players}, as many as the game has players")
 
 
 def _form(tree: PyTree) -> tuple[Any, list[Any]]:

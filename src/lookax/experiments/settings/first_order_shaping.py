@@ -15,7 +15,7 @@ class FirstOrderShaping(PlayedGame):
     """Agents that learn by policy gradients from games with each other."""
 
     view: CoinView | None = "own"
-    """What players see; with one network in both seats their own side, or egocentric in coin games."""
+    """What players see; with one network in all seats their own side, or egocentric in coin games."""
 
     learner: FirstOrderLearner = "loqa"
     """What takes others' learning into account: loqa, advantage-alignment, or ppo, which does not."""
@@ -35,7 +35,7 @@ class FirstOrderShaping(PlayedGame):
     """Advantage Alignment, PPO: advantages are divided by their standard deviation over the games at once."""
 
     self_play: bool = True
-    """One network has both seats, and learns from both; otherwise two networks learn separately."""
+    """One network has all seats, and learns from all; otherwise each player's network learns separately."""
     earlier_selves: int = 0
     """How many earlier policies are kept as opponents; 0 for none."""
     earlier_every: int = 10
@@ -118,7 +118,7 @@ class FirstOrderShaping(PlayedGame):
         check(self.num_layers in (0, 1, 2), "num_layers", self.num_layers, "0, 1 or 2")
         seen_alike = self.view in ("own", "egocentric") or ":" in self.game or self.game == "two-coins"
         both = "own or egocentric" if self.game == "coin" else "own"
-        check(not self.self_play or seen_alike, "view", self.view, f"{both} where one network has both seats")
+        check(not self.self_play or seen_alike, "view", self.view, f"{both} where one network has all seats")
         parts = (self.defector_fraction or 0) + (self.tit_for_tat_fraction or 0)
         check(parts < 1, "defector_fraction", self.defector_fraction, "less than 1 together with tit_for_tat_fraction")
         check_seeds(self.seeds, self.first_seed)

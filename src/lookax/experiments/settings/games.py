@@ -95,7 +95,7 @@ class PlayedGame:
     other_coin_cost: float = -2.0
     """What the other gets for a coin of its colour."""
     shared_coins: bool = False
-    """A coin that both pick up at once counts half for each."""
+    """A coin that several pick up at once is shared by them."""
     view: CoinView | None = None
     """What players see; None for what they do in published code: of two-coins their own side, of others the board."""
     discount: float = 0.96

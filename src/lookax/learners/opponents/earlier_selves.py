@@ -105,7 +105,9 @@ class EarlierSelves(eqx.Module):
         drawn = jax.random.randint(key, (self.number,), 0, self._there(pool))
 
         def both(agent: Agent, kept: Any) -> Agent:
-            earlier = Population(jax.tree.map(lambda own: own[drawn], kept), self.number)
+            # A fixed strategy has always been as it is.
+            learned = bool(jax.tree.leaves(kept))
+            earlier = Population(jax.tree.map(lambda own: own[drawn], kept), self.number) if learned else agent.policy
             return Agent(Mixture((agent.policy, earlier), (1 - self.fraction, self.fraction)), agent.critic)
 
         return tuple(map(both, present, pool.policies))

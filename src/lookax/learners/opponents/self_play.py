@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Key, PyTree
 
 from lookax.games.game import Policies
-from lookax.learners.agents import AgentUpdate
+from lookax.learners.agents import AgentUpdate, check_seats
 from lookax.learners.learner import Metrics
 from lookax.learners.objectives.sampled_objectives import Agent
 from lookax.learners.opponents.earlier_selves import EarlierSelves, Pool
@@ -58,7 +58,11 @@ class SelfPlay(eqx.Module):
     earlier_selves: EarlierSelves | None = None
 
     def init(self, key: Key[Array, ""]) -> SelfPlayState:
-        """The first agent."""
+        """The first agent.
+
+        **Raises:** `ValueError` for another number of seats than the game has.
+        """
+        check_seats(self.update_of_agent, self.seats)
         agent = self.initial(key)
         pool = None if self.earlier_selves is None else self.earlier_selves.init((agent.policy,))
         return SelfPlayState(agent, self.update_of_agent.init(agent), pool, self.seats)

@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float, ScalarLike
 
 from lookax.concrete import known
-from lookax.errors import check, check_at_least
+from lookax.errors import check, check_at_least, check_positive
 from lookax.learners.policy_gradients.experience import Experience
 from lookax.learners.policy_gradients.policy_gradient import PolicyGradient
 from lookax.surrogates.alignment import opponent_log_prob
@@ -51,9 +51,10 @@ class LOQA(PolicyGradient):
 
     def __check_init__(self):
         check(self.epochs == 1, "epochs", self.epochs, "1, as LOQA learns from games of the present policy")
-        for name in ("weight", "temperature"):
-            if (value := known(getattr(self, name))) is not None:
-                check_at_least(name, value, 0)
+        if (weight := known(self.weight)) is not None:
+            check_at_least("weight", weight, 0)
+        if (temperature := known(self.temperature)) is not None:
+            check_positive("temperature", temperature)
         if (decay := known(self.decay)) is not None:
             check(0 <= decay <= 1, "decay", decay, "between 0 and 1")
 
