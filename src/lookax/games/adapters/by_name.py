@@ -47,9 +47,11 @@ def name_and_settings(field: str, called: str) -> tuple[str, dict[str, Any]]:
         # A call of a call has no name for its function.
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             raise ValueError
-        if call.args or any(own.arg is None for own in call.keywords):
+        settings = {str(own.arg): ast.literal_eval(own.value) for own in call.keywords}
+        # One that is given twice is told of only where a call is compiled.
+        if call.args or any(own.arg is None for own in call.keywords) or len(settings) < len(call.keywords):
             raise ValueError
-        return name, {str(own.arg): ast.literal_eval(own.value) for own in call.keywords}
+        return name, settings
     except (SyntaxError, TypeError, ValueError):
         raise BadInputError(
             f"{field}: {called!r} is not allowed; it must be NAME or NAME(setting=value, …), with numbers, texts, lists"
