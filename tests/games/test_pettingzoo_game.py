@@ -3,6 +3,7 @@
 import functools
 import subprocess
 import sys
+from typing import Any
 
 import gymnasium
 import jax
@@ -169,7 +170,7 @@ def test_settings_may_be_lists():
 def test_fewer_environments_than_a_run_plays_at_once_are_told_of():
     def study(limit, **changes):
         game = f"pettingzoo:tests.games.parallel_environments(max_environments={limit})"
-        small = {"batch_size": 8, "games_at_once": 4, "evaluation_games": 6, "seeds": 3}
+        small: dict[str, Any] = {"batch_size": 8, "games_at_once": 4, "evaluation_games": 6, "seeds": 3}
         settings = FirstOrderShaping(game=game, self_play=False, **(small | changes))
         return FirstOrderShapingStudy(settings)
 
