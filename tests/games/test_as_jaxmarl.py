@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lookax as lx
+from lookax.errors import check_whole
 from lookax.games.adapters.as_jaxmarl import to_jaxmarl
 from lookax.games.adapters.jaxmarl_game import from_jaxmarl, imported
 
@@ -62,6 +63,14 @@ def test_a_game_there_and_back_is_the_game():
     assert jnp.abs(played(back)[0]).sum() > 0
 
 
-def test_a_horizon_is_at_least_one():
-    with pytest.raises(ValueError, match="horizon: 0 is not allowed; it must be at least 1"):
-        lx.to_jaxmarl(lx.OneCoinGame(), horizon=0)
+@pytest.mark.parametrize("wrong", [0, 2.5, True, "a", float("nan")])
+def test_whole_numbers_are_no_others(wrong):
+    # Of those whose type is told, as people without a checker of types give them.
+    with pytest.raises(ValueError, match=r"^horizon: .* is not allowed; it must be a whole number, at least 1$"):
+        check_whole("horizon", wrong, 1)
+
+
+@pytest.mark.parametrize("horizon", [0, True])
+def test_a_horizon_is_a_whole_number(horizon):
+    with pytest.raises(ValueError, match=r"horizon: .* is not allowed; it must be a whole number, at least 1"):
+        lx.to_jaxmarl(lx.OneCoinGame(), horizon=horizon)

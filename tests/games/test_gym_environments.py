@@ -18,6 +18,7 @@ from lookax.experiments.studies.actor_critics import ActorCriticStudy
 from lookax.games.adapters.gymnasium_environment import from_gymnasium
 from lookax.games.adapters.gymnax_environment import from_gymnax
 from lookax.games.arcade.environment import Environment
+from lookax.games.arcade.on_host import Batches
 from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
 from lookax.policies.convolutional import actor_critic
 
@@ -92,6 +93,12 @@ def test_what_gymnax_cannot_play_is_told_in_one_line():
         from_gymnax("Pendulum-v1")
     with pytest.raises(ValueError, match="settings: wind not allowed; CartPole-v1 has force_mag, gravity"):
         from_gymnax("CartPole-v1", wind=3)
+    made = gymnax.make("CartPole-v1")[0]
+    assert from_gymnax(made, max_steps_in_episode=7).made[1].max_steps_in_episode == 7
+    with pytest.raises(ValueError, match=r"settings: \('wind',\) is not allowed; it must be of force_mag, gravity"):
+        from_gymnax(made, wind=3)
+    with pytest.raises(ValueError, match=r"settings: wind not allowed"):
+        from_gymnax("CartPole-v1", wind=[3])
 
 
 # Gymnasium
@@ -139,12 +146,42 @@ def test_vector_environments_of_ones_own_may_be_given():
 
 
 def test_what_gymnasium_cannot_play_is_told_in_one_line():
-    with pytest.raises(ValueError, match=r"environment: 'CartPol-v1' cannot be made by Gymnasium: .*CartPole"):
+    with pytest.raises(ValueError, match=r"environment: 'CartPol-v1' cannot be made: .*CartPole"):
         from_gymnasium("CartPol-v1")
     with pytest.raises(ValueError, match="environment: actions are a Box; they must be discrete"):
         from_gymnasium("Pendulum-v1")
     with pytest.raises(ValueError, match=r"environment: autoreset mode .* is not allowed; it must be NEXT_STEP"):
         from_gymnasium(same_step)
+    with pytest.raises(ValueError, match=r"settings: \('size',\) is not allowed; it must be of an environment by its"):
+        from_gymnasium(vectors, size=3)
+    with pytest.raises(ValueError, match=r"environment: 'nothing_here:Game-v0' cannot be made: .*nothing_here"):
+        from_gymnasium("nothing_here:Game-v0")
+
+
+def test_settings_of_gymnasium_may_be_lists():
+    environment = from_gymnasium("FrozenLake-v1", desc=["SFF", "FFF", "FFG"])
+    assert environment.frame == (1, 1, 9)
+    assert environment == from_gymnasium("FrozenLake-v1", desc=["SFF", "FFF", "FFG"])
+
+
+def test_environments_that_are_no_longer_kept_are_closed():
+    closed = []
+
+    class Closing(gymnasium.vector.SyncVectorEnv):
+        def close_extras(self, **settings):
+            closed.append(self.num_envs)
+            super().close_extras(**settings)
+
+    def make(size):
+        return Closing([lambda: gymnasium.make("CartPole-v1")] * size)
+
+    environment, batches = from_gymnasium(make), Batches(limit=4)
+    closed.clear()  # that which was looked at
+    for seed, size in enumerate((2, 1, 3)):
+        batches.begin(environment, size, seed, 0)
+    assert closed == [2]
+    batches.end()
+    assert closed == [2, 1, 3]
 
 
 @pytest.mark.parametrize("call", ["gymnax", "gymnasium"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from lookax_examples.harvest import Harvest
 import lookax as lx
 from lookax.games.adapters.by_name import game_by_name, name_and_settings
 from lookax.games.adapters.jaxmarl_game import JaxMARLGame, from_jaxmarl, imported
+from lookax.games.adapters.settings import frozen_settings, thawed_settings
 
 KEY = jax.random.key(5)
 STEPS = 12
@@ -76,7 +78,7 @@ NAMES = [pytest.param(name, marks=SLOW if name.startswith("storm") else ()) for 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_game_is_the_environment_stepped_by_hand(name):
-    environment = Harvest(3, steps=5) if name == "harvest" else made(name)
+    environment: Any = Harvest(3, steps=5) if name == "harvest" else made(name)
     game, agents = from_jaxmarl(environment), environment.agents
     lx.check_game(game)
     assert game.num_actions == tuple(environment.action_space(agent).n for agent in agents)
@@ -103,12 +105,40 @@ def test_a_game_is_the_environment_stepped_by_hand(name):
     assert over.any() == (name not in ("storm_np", "MPE_simple_speaker_listener_v4"))
 
 
+class Seen(NamedTuple):
+    """What two agents see together."""
+
+    grid: jax.Array
+    time: jax.Array
+
+
 def test_parts_of_all_agents_together_are_seen_by_each():
     game = JaxMARLGame(Harvest(2))
     both = {"grid": jnp.arange(6.0).reshape(2, 3), "shared": jnp.array([7.0, 8.0, 9.0])}
     one, other = game._flat(both)
     np.testing.assert_array_equal(one, [0, 1, 2, 7, 8, 9])
     np.testing.assert_array_equal(other, [3, 4, 5, 7, 8, 9])
+    # Fields are parts, whether or not there are as many as agents; numbers are seen by both.
+    one, other = game._flat(Seen(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array(5.0)))
+    np.testing.assert_array_equal(one, [1, 2, 5])
+    np.testing.assert_array_equal(other, [3, 4, 5])
+    one, other = game._flat((jnp.array([1.0]), jnp.array([2.0, 3.0])))
+    np.testing.assert_array_equal(other, [2, 3])
+    with pytest.raises(ValueError, match="environment: 'a tuple of 3 parts' is not allowed; it must be of one part"):
+        game._flat((jnp.zeros(1), jnp.zeros(1), jnp.zeros(1)))
+
+
+class Count(NamedTuple):
+    """A space of another kind with a number, as those of several bits are."""
+
+    n: int = 3
+
+
+def test_a_number_alone_makes_no_discrete_space():
+    environment: Any = Harvest(2)
+    environment.action_space = lambda agent: Count()
+    with pytest.raises(ValueError, match=r"environment: actions of agent .* are a Count; they must be discrete"):
+        from_jaxmarl(environment)
 
 
 def test_many_games_are_played_at_once():
@@ -124,6 +154,21 @@ def test_equal_settings_make_the_same_environment():
     assert one != other
     lists = from_jaxmarl("coin_game", payoff_matrix=[[1, 1, -3], [1, 1, -3]])
     assert lists.environment.payoff_matrix[0][2] == -3
+    assert lists == from_jaxmarl("coin_game", payoff_matrix=[[1, 1, -3], [1, 1, -3]])
+    assert lists != from_jaxmarl("coin_game", payoff_matrix=[[1, 1, -3], [1, 1, -4]])
+
+
+def test_settings_come_back_as_they_were():
+    array = np.arange(3)
+    settings = {"b": [1, {"x": {3, 4}}], "a": (array, [2]), "c": "text"}
+    frozen = frozen_settings(settings)
+    assert hash(frozen) == hash(frozen_settings(settings))
+    assert frozen == frozen_settings(settings)
+    assert frozen != frozen_settings(settings | {"b": (1, {"x": {3, 4}})})
+    assert frozen != frozen_settings(settings | {"a": (np.arange(3), [2])})
+    thawed = thawed_settings(frozen)
+    assert thawed["a"][0] is array
+    assert thawed == settings
 
 
 def test_games_are_known_by_names_with_settings():
@@ -132,9 +177,13 @@ def test_games_are_known_by_names_with_settings():
     assert game_by_name("lookax.games.coin_game:OneCoinGame").num_actions == (4, 4)
     assert name_and_settings("game", "humanoid_9|8") == ("humanoid_9|8", {})
     assert name_and_settings("game", "a(b=[1, 'x'], c=-2.5)") == ("a", {"b": [1, "x"], "c": -2.5})
-    for wrong in ("a(3)", "a(b=open)", "a(b=1", "a(b=1).c", "a(**{})"):
+    for wrong in ("a(3)", "a(b=open)", "a(b=1", "a(b=1).c", "a(**{})", "a(b={[]: 1})", "a(b=1)(c=2)", "a(b=1, b=2)"):
         with pytest.raises(ValueError, match=r"game: 'a\(.*is not allowed; it must be NAME or NAME\(setting=value"):
             name_and_settings("game", wrong)
+    with pytest.raises(ValueError, match=r"game: 'lookax:MatrixGame' cannot be made: .*'payoffs'"):
+        game_by_name("lookax:MatrixGame")
+    with pytest.raises(ValueError, match=r"environment: 'coin_game' cannot be made: .*'environment'"):
+        game_by_name("jaxmarl:coin_game(environment=3)")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +191,7 @@ def test_games_are_known_by_names_with_settings():
     [
         ("coin_gam", {}, "environment: 'coin_gam' is not known; did you mean coin_game?"),
         ("coin_game", {"size": 3}, "environment: 'coin_game' cannot be made: .*unexpected keyword argument 'size'"),
+        ("hanabi", {"num_agents": 90}, "environment: 'hanabi' cannot be made: "),
         ("MPE_simple_facmac_v1", {}, "environment: actions of agent 'adversary_0' are a Box; they must be discrete"),
     ],
 )

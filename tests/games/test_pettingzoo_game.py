@@ -3,6 +3,7 @@
 import functools
 import subprocess
 import sys
+from typing import Any
 
 import gymnasium
 import jax
@@ -13,6 +14,8 @@ from pettingzoo import ParallelEnv
 from pettingzoo.test import parallel_api_test
 
 import lookax as lx
+from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
+from lookax.experiments.studies.first_order_shaping import FirstOrderShapingStudy
 from lookax.games.adapters.by_name import game_by_name
 from lookax.games.adapters.pettingzoo_game import from_pettingzoo
 from tests.games.parallel_environments import Walkers
@@ -136,8 +139,46 @@ def test_they_are_known_by_the_names_of_modules():
         from_pettingzoo(Walkers, size=3)
     with pytest.raises(ValueError, match=r"environment: .* is not allowed; it must be the name of a module"):
         from_pettingzoo(Walkers())
-    with pytest.raises(ValueError, match="max_environments: 0 is not allowed"):
-        from_pettingzoo(Walkers, max_environments=0)
+    for wrong in (0, True):
+        with pytest.raises(ValueError, match=r"max_environments: .* is not allowed; it must be a whole number"):
+            from_pettingzoo(Walkers, max_environments=wrong)
+
+
+def failing(reason):
+    raise reason
+
+
+@pytest.mark.parametrize("kind", [AssertionError, ValueError, KeyError])
+def test_what_factories_raise_is_told_in_one_line(kind):
+    with pytest.raises(ValueError, match=rf"environment: .* cannot be made: {kind.__name__}$"):
+        from_pettingzoo(failing, reason=kind())
+    with pytest.raises(ValueError, match=r"environment: .* cannot be made: .?few") as told:
+        from_pettingzoo(failing, reason=kind("few"))
+    assert "\n" not in str(told.value)
+
+
+class Listed(Walkers):
+    def __init__(self, numbers, more):
+        assert (numbers, more) == ([4], {"a": [1]})
+        super().__init__()
+
+
+def test_settings_may_be_lists():
+    assert from_pettingzoo(Listed, numbers=[4], more={"a": [1]}).num_actions == (2, 3)
+
+
+def test_fewer_environments_than_a_run_plays_at_once_are_told_of():
+    def study(limit, **changes):
+        game = f"pettingzoo:tests.games.parallel_environments(max_environments={limit})"
+        small: dict[str, Any] = {"batch_size": 8, "games_at_once": 4, "evaluation_games": 6, "seeds": 3}
+        settings = FirstOrderShaping(game=game, self_play=False, **(small | changes))
+        return FirstOrderShapingStudy(settings)
+
+    study(18).validate()
+    with pytest.raises(ValueError, match=r"max_environments: 17 is not allowed; it must be at least 18: seeds"):
+        study(17).validate()
+    with pytest.raises(ValueError, match="max_environments: 23 is not allowed; it must be at least 24"):
+        study(23, games_at_once=8).validate()
 
 
 class Pushers(Walkers):
@@ -145,9 +186,16 @@ class Pushers(Walkers):
         return gymnasium.spaces.Box(-1, 1, (1,))
 
 
+class Switches(Walkers):
+    def action_space(self, agent):
+        return gymnasium.spaces.MultiBinary(3)
+
+
 def test_actions_that_are_not_discrete_are_refused():
     with pytest.raises(ValueError, match="environment: actions of agent 'slow' are a Box; they must be discrete"):
         from_pettingzoo(Pushers)
+    with pytest.raises(ValueError, match="environment: actions of agent 'slow' are a MultiBinary; they must be discr"):
+        from_pettingzoo(Switches)
 
 
 # The other way
@@ -187,13 +235,18 @@ def test_a_parallel_environment_is_the_game_stepped_by_hand():
         assert all(own == (step == horizon - 1) for own in cut.values())
         episodes.append(seen)
     assert environment.agents == []
+    with pytest.raises(ValueError, match="step: 'before reset, or after the end' is not allowed; it must be of a game"):
+        environment.step({"player_0": 0, "player_1": 0})
     # Of one seed the same, and then others.
     again, _ = environment.reset(seed=3)
     later, _ = environment.reset()
     assert environment.agents == ["player_0", "player_1"]
     assert not np.array_equal(again["player_0"], later["player_0"])
-    with pytest.raises(ValueError, match="horizon: 0 is not allowed"):
-        lx.to_pettingzoo(game, horizon=0)
+    with pytest.raises(ValueError, match="step: 'before reset, or after the end' is not allowed; it must be of a game"):
+        lx.to_pettingzoo(game, horizon=3).step({"player_0": 0, "player_1": 0})
+    for wrong in (0, True):
+        with pytest.raises(ValueError, match=r"horizon: .* is not allowed; it must be a whole number, at least 1"):
+            lx.to_pettingzoo(game, horizon=wrong)
 
 
 @pytest.mark.parametrize("call", ["from_pettingzoo('x.y')", "to_pettingzoo(lx.OneCoinGame(), horizon=3)"])

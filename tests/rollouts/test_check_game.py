@@ -7,7 +7,7 @@ import pytest
 from lookax.games.coin_game import OneCoinGame, TwoCoinGame
 from lookax.games.matrix_game import MatrixGame
 from lookax.games.payoffs import contribution_payoffs
-from lookax.rollouts.check_game import check_game
+from lookax.rollouts.check_game import check_game, traced
 
 
 class Ring(eqx.Module):
@@ -146,3 +146,10 @@ def test_sizes_of_games_stay_whole_numbers():
     # By shapes alone: a size that had become an array could not be a number of classes.
     state = jax.eval_shape(learner.init, jax.random.key(0))
     jax.eval_shape(learner.update, jax.random.key(0), state)
+
+
+def test_what_fails_without_a_word_is_told_by_its_kind():
+    def fails(number):
+        raise AssertionError
+
+    assert traced("reset(key)", fails, jnp.zeros(()))[1] == ["reset(key) fails: AssertionError"]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, first_line
 
 PARTS = ("num_players", "num_actions", "reset", "step", "observe")
 
@@ -104,14 +104,14 @@ def traced(what: str, function: Callable[..., Any], *arguments: Any) -> tuple[An
         first, shapes = jax.make_jaxpr(lambda *own: function(*own), return_shape=True)(*arguments)
         second = jax.make_jaxpr(lambda *own: function(*own))(*arguments)
     except Exception as reason:
-        return None, [f"{what} fails: {type(reason).__name__}: {str(reason).splitlines()[0]}"]
+        return None, [f"{what} fails: {_told(reason)}"]
     same = str(first) == str(second) and all(map(_equal, first.consts, second.consts))
     if not same:
         return shapes, [f"{what} is not the same twice; draw random numbers from the key alone, and change nothing"]
     try:
         jax.eval_shape(jax.vmap(function), *jax.tree.map(_two_of, arguments))
     except Exception as reason:
-        return shapes, [f"{what} fails under `jax.vmap`: {type(reason).__name__}: {str(reason).splitlines()[0]}"]
+        return shapes, [f"{what} fails under `jax.vmap`: {_told(reason)}"]
     return shapes, []
 
 
@@ -136,6 +136,11 @@ def described(leaf: Any) -> str:
     if not hasattr(leaf, "dtype"):
         return repr(leaf)
     return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
+
+
+def _told(reason: Exception) -> str:
+    name, line = type(reason).__name__, first_line(reason)
+    return line if line == name else f"{name}: {line}"
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -24,7 +24,6 @@ from lookax.policies.mlp import ScaledLayer
 from lookax.policies.network import Network
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy_maker, strategy_names
-from lookax.rollouts.check_game import check_game
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +34,7 @@ class FirstOrderShapingStudy(PlayedGameStudy):
 
     def validate(self) -> None:
         """Raises `ValueError` for a game that cannot be played, and one without a defector that should have one."""
-        check_game(self.game())
+        super().validate()
         for name, fraction in self._scripted():
             there = name in strategy_names(self.game())
             check(there, f"{name}, a fraction of games", fraction, "None in a game that has no such strategy")

@@ -8,11 +8,13 @@ import jax
 from jaxtyping import Array, Key
 
 from lookax.choices import CoinGameName, CommonsGameName
+from lookax.errors import check
 from lookax.evaluation.matches import coins, match, own_coin_share, scores, scores_against
 from lookax.evaluation.reciprocity import is_reciprocal
 from lookax.experiments.studies.matrix_games import matrix_game_of, paying
 from lookax.experiments.studies.study import AGAINST, against_metric
 from lookax.games.adapters.by_name import game_by_name
+from lookax.games.adapters.pettingzoo_game import PettingZooGame
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
 from lookax.games.commons import CommonsGame
 from lookax.games.game import Policies
@@ -21,6 +23,7 @@ from lookax.learners.learner import Metrics
 from lookax.policies.network import Network
 from lookax.policies.published.serialisation import serialise
 from lookax.policies.strategies import strategy_names
+from lookax.rollouts.check_game import check_game
 from lookax.rollouts.microbatches import Play
 
 
@@ -33,6 +36,19 @@ class PlayedGameStudy:
     precision: ClassVar[Literal["float32", "float64"]] = "float32"
     settings_in_lanes: ClassVar[bool] = False
     spreads_games: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        """Raises `ValueError` for a game that cannot be played, and one of which fewer are kept than play at once."""
+        game, settings = self.game(), self.settings
+        check_game(game)
+        if isinstance(game, PettingZooGame):
+            play = self.play()
+            at_once = max(play.batch_size // play.num_microbatches, settings.evaluation_games) * settings.seeds
+            rule = (
+                f"at least {at_once}: seeds ({settings.seeds}) times the games that are played at once, those of a "
+                "batch or evaluation_games"
+            )
+            check(game.source.limit >= at_once, "max_environments", game.source.limit, rule)
 
     def policies(self, state: Any) -> Policies:
         """All agents' policies."""

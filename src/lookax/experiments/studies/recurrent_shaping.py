@@ -32,7 +32,6 @@ from lookax.policies.published.agent_files import is_agent_file, read_agent
 from lookax.policies.published.serialisation import deserialise
 from lookax.policies.recurrent import network
 from lookax.policies.strategies import strategy, strategy_maker, strategy_names
-from lookax.rollouts.check_game import check_game
 from lookax.training.constructors import PolicyFactory, new_agent
 
 
@@ -44,7 +43,7 @@ class RecurrentShapingStudy(PlayedGameStudy):
 
     def validate(self) -> None:
         """Raises `ValueError` for a game that cannot be played, policies that cannot be made, and missing opponents."""
-        check_game(self.game())
+        super().validate()
         settings, names = self.settings, strategy_names(self.game())
         if settings.defector_fraction is not None:
             rule = "None in a game without a defector"

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from lookax.errors import check_at_least
+from lookax.errors import check_whole
 from lookax.games.adapters.jaxmarl_game import imported
 from lookax.games.game import Game
 
@@ -88,9 +88,9 @@ def to_jaxmarl(game: Game, *, horizon: int) -> Any:
     observations, state = environment.reset(jax.random.key(0))
     ```
 
-    **Raises:** `ValueError` for a horizon below 1, or where the extra is not installed.
+    **Raises:** `ValueError` for a horizon that is no whole number from 1, or where the extra is not installed.
     """
-    check_at_least("horizon", horizon, 1)
+    check_whole("horizon", horizon, 1)
     return _environment_class()(game, horizon)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lookax.errors import check_at_least
+from lookax.errors import check, check_whole
 from lookax.games.game import Game
 from lookax.imports import import_extra
 
@@ -62,7 +62,11 @@ class Parallel:
         return self._seen(), {agent: {} for agent in self.agents}
 
     def step(self, actions: dict[str, Any]) -> tuple[dict, dict, dict, dict, dict]:
-        """Observations, rewards, whether anybody has come to an end (no), is cut (all, at the horizon), and no more."""
+        """Observations, rewards, whether anybody has come to an end (no), is cut (all, at the horizon), and no more.
+
+        **Raises:** `ValueError` where no game is being played.
+        """
+        check(bool(self.agents), "step", "before reset, or after the end", "of a game that reset has begun")
         self._key, step_key = self._split(self._key)
         chosen = np.array([actions[agent] for agent in self.possible_agents])
         self.game_state, rewards = self._step(step_key, self.game_state, chosen)
@@ -98,9 +102,9 @@ def to_pettingzoo(game: Game, *, horizon: int) -> Any:
     observations, _ = environment.reset(seed=0)
     ```
 
-    **Raises:** `ValueError` for a horizon below 1, or where the extra is not installed.
+    **Raises:** `ValueError` for a horizon that is no whole number from 1, or where the extra is not installed.
     """
-    check_at_least("horizon", horizon, 1)
+    check_whole("horizon", horizon, 1)
     return _environment_class()(game, horizon)
 
 

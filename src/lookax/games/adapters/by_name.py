@@ -7,6 +7,7 @@ from typing import Any
 from lookax.errors import BadInputError
 from lookax.games.adapters.jaxmarl_game import from_jaxmarl
 from lookax.games.adapters.pettingzoo_game import from_pettingzoo
+from lookax.games.adapters.settings import cannot_be_made
 from lookax.imports import import_named
 
 LIBRARIES: dict[str, Callable[..., Any]] = {"jaxmarl": from_jaxmarl, "pettingzoo": from_pettingzoo}
@@ -23,7 +24,12 @@ def game_by_name(name: str) -> Any:
     library, _, called = name.partition(":")
     if library not in LIBRARIES:
         named = import_named("game", name)
-        return named() if isinstance(named, type) else named
+        if not isinstance(named, type):
+            return named
+        try:
+            return named()
+        except Exception as reason:
+            raise cannot_be_made(name, reason, "game") from reason
     own, settings = name_and_settings("game", called)
     return LIBRARIES[library](own, **settings)
 
@@ -38,10 +44,15 @@ def name_and_settings(field: str, called: str) -> tuple[str, dict[str, Any]]:
         return name, {}
     try:
         call = ast.parse(f"f({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or any(own.arg is None for own in call.keywords):
+        # A call of a call has no name for its function.
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             raise ValueError
-        return name, {str(own.arg): ast.literal_eval(own.value) for own in call.keywords}
-    except (SyntaxError, ValueError):
+        settings = {str(own.arg): ast.literal_eval(own.value) for own in call.keywords}
+        # One that is given twice is told of only where a call is compiled.
+        if call.args or any(own.arg is None for own in call.keywords) or len(settings) < len(call.keywords):
+            raise ValueError
+        return name, settings
+    except (SyntaxError, TypeError, ValueError):
         raise BadInputError(
             f"{field}: {called!r} is not allowed; it must be NAME or NAME(setting=value, …), with numbers, texts, lists"
         ) from None

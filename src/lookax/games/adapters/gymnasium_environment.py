@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int, Key, Num
 
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, check
+from lookax.games.adapters.settings import Settings, cannot_be_made, frozen_settings, thawed_settings
 from lookax.games.arcade import on_host
 from lookax.games.arcade.environment import Step
 from lookax.imports import import_extra
@@ -50,6 +51,10 @@ class GymnasiumGames:
         self._returns = np.where(self._over, 0, self._returns)
         return self._seen(seen), np.array(told, np.float32)
 
+    def close(self) -> None:
+        """Closes the environments."""
+        self._made.close()
+
     def _seen(self, observations: Any) -> np.ndarray:
         """Frames as they are, everything else as vectors of one pixel."""
         if self._frames:
@@ -80,7 +85,7 @@ class GymnasiumEnvironment:
     """
 
     name: str | Callable[[int], Any]
-    settings: tuple[tuple[str, Any], ...] = ()
+    settings: Settings = ()
 
     def __post_init__(self):
         _ = self._spaces
@@ -121,7 +126,7 @@ class GymnasiumEnvironment:
         return _spaces(self)
 
 
-def from_gymnasium(environment: str | Callable[[int], Any], **settings: Any) -> GymnasiumEnvironment:
+def from_gymnasium(environment: str | Callable[[int], Any], /, **settings: Any) -> GymnasiumEnvironment:
     """A vector environment of Gymnasium, for actor-critics.
 
     **Arguments:**
@@ -137,19 +142,20 @@ def from_gymnasium(environment: str | Callable[[int], Any], **settings: Any) -> 
     **Raises:** `ValueError` as
     [`GymnasiumEnvironment`][lookax.games.adapters.gymnasium_environment.GymnasiumEnvironment] does.
     """
-    return GymnasiumEnvironment(environment, tuple(sorted(settings.items())))
+    if not isinstance(environment, str):
+        check(not settings, "settings", tuple(settings), "of an environment by its name; a function has its own")
+    return GymnasiumEnvironment(environment, frozen_settings(settings))
 
 
 def _made(games: GymnasiumEnvironment, batch_size: int) -> Any:
     gymnasium = import_extra("gymnasium", "gymnasium")
-    if not isinstance(games.name, str):
-        return games.name(batch_size)
-    settings = {"vectorization_mode": "sync"} | dict(games.settings)
+    settings = {"vectorization_mode": "sync"} | thawed_settings(games.settings)
     try:
+        if not isinstance(games.name, str):
+            return games.name(batch_size)
         return gymnasium.make_vec(games.name, num_envs=batch_size, **settings)
-    except (gymnasium.error.Error, TypeError) as reason:
-        message = str(reason).splitlines()[0]
-        raise BadInputError(f"environment: {games.name!r} cannot be made by Gymnasium: {message}") from None
+    except Exception as reason:
+        raise cannot_be_made(games.name, reason) from reason
 
 
 @functools.cache

@@ -8,11 +8,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, check
 from lookax.games.adapters.arrays import as_arrays, flat, import_of_jax, of_types
+from lookax.games.adapters.settings import Settings, cannot_be_made, frozen_settings, is_discrete, thawed_settings
 from lookax.games.arcade.environment import Step
 
 
@@ -39,12 +39,12 @@ class GymnaxEnvironment:
     """
 
     name: Any
-    settings: tuple[tuple[str, Any], ...] = ()
+    settings: Settings = ()
 
     def __post_init__(self):
         game, rules = self.made
         space = game.action_space(rules)
-        if np.ndim(getattr(space, "n", [])):
+        if not is_discrete(space):
             raise BadInputError(f"environment: actions of {game.name} are a {type(space).__name__}; "
                                 "they must be discrete")  # fmt: skip
 
@@ -158,7 +158,7 @@ class GymnaxGame(eqx.Module):
         return state.observation.astype(float)
 
 
-def from_gymnax(environment: Any, **settings: Any) -> GymnaxEnvironment:
+def from_gymnax(environment: Any, /, **settings: Any) -> GymnaxEnvironment:
     """An environment of gymnax, for actor-critics; with `.as_game()` a game of one player.
 
     **Arguments:**
@@ -172,7 +172,7 @@ def from_gymnax(environment: Any, **settings: Any) -> GymnaxEnvironment:
 
     **Raises:** `ValueError` as [`GymnaxEnvironment`][lookax.games.adapters.gymnax_environment.GymnaxEnvironment] does.
     """
-    return GymnaxEnvironment(environment, tuple(sorted(settings.items())))
+    return GymnaxEnvironment(environment, frozen_settings(settings))
 
 
 def _seen(observation: PyTree) -> Num[Array, "h w c"]:
@@ -183,7 +183,7 @@ def _seen(observation: PyTree) -> Num[Array, "h w c"]:
 
 
 @functools.cache
-def _made(name: Any, settings: tuple[tuple[str, Any], ...], integers: Any) -> tuple[Any, Any]:
+def _made(name: Any, settings: Settings, integers: Any) -> tuple[Any, Any]:
     del integers  # of which type a game makes its arrays, in single or in double precision
     gymnax = import_of_jax("gymnax", "gymnax")
     if isinstance(name, str) and name not in gymnax.registered_envs:
@@ -194,8 +194,11 @@ def _made(name: Any, settings: tuple[tuple[str, Any], ...], integers: Any) -> tu
     with jax.ensure_compile_time_eval():
         made, rules = gymnax.make(name) if isinstance(name, str) else (name, name.default_params)
         own = {field.name for field in dataclasses.fields(rules)}
-        of_rules = {field: value for field, value in settings if field in own}
-        others = {field: value for field, value in settings if field not in own}
+        of_rules = {field: value for field, value in thawed_settings(settings).items() if field in own}
+        others = {field: value for field, value in thawed_settings(settings).items() if field not in own}
+        if not isinstance(name, str):
+            rule = f"of {', '.join(sorted(own))}; what gymnax.make takes goes with a name"
+            check(not others, "settings", tuple(others), rule)
         if others:
             try:
                 made, rules = gymnax.make(name, **others)
@@ -203,4 +206,6 @@ def _made(name: Any, settings: tuple[tuple[str, Any], ...], integers: Any) -> tu
                 raise BadInputError(
                     f"settings: {', '.join(others)} not allowed; {made.name} has {', '.join(sorted(own))} ({reason})"
                 ) from None
+            except Exception as reason:
+                raise cannot_be_made(name, reason) from reason
         return made, rules.replace(**of_rules)

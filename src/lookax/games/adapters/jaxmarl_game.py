@@ -13,11 +13,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from lookax.errors import BadInputError, check
 from lookax.games.adapters.arrays import as_arrays, flat, import_of_jax, of_types
+from lookax.games.adapters.settings import Settings, cannot_be_made, frozen_settings, is_discrete, thawed_settings
 
 
 class JaxMARLState(eqx.Module):
@@ -37,7 +37,8 @@ class JaxMARLGame(eqx.Module):
     """An environment of JaxMARL as a [`Game`][lookax.games.game.Game].
 
     Players are its agents in their order. Observations are flattened; where they are of all agents together, each
-    player sees its own row of what has one for each, and all of the rest.
+    player sees its own row of what has one for each, and all of the rest. Rows are known by their number alone: of
+    `storm` with five players (no other number) each sees one of the inventory's five rows, which are not its own.
 
     A step is JaxMARL's own: where an episode ends, the state is the first one of the next. Play goes on, returns and
     memories too, as the game has no end. Give the environment no fewer steps than play has, or as many, if its episodes
@@ -54,7 +55,7 @@ class JaxMARLGame(eqx.Module):
     def __check_init__(self):
         for agent in self.environment.agents:
             space = self.environment.action_space(agent)
-            if np.ndim(getattr(space, "n", [])):
+            if not is_discrete(space):
                 raise BadInputError(
                     f"environment: actions of agent {agent!r} are a {type(space).__name__}; they must be discrete"
                 )
@@ -100,16 +101,19 @@ class JaxMARLGame(eqx.Module):
         agents = self.environment.agents
         if isinstance(values, Mapping) and set(agents) <= set(values):
             return [values[agent] for agent in agents]
-        if isinstance(values, tuple | list):
+        # The fields of a named tuple are parts that agents have, as those of a dictionary are.
+        if isinstance(values, tuple | list) and not hasattr(values, "_fields"):
+            rule = f"of one part for each of {len(agents)} agents, or have names for what they have together"
+            check(len(values) == len(agents), "environment", f"a {type(values).__name__} of {len(values)} parts", rule)
             return list(values)
 
         def row(number: int, leaf: Array) -> Array:
-            return leaf[number] if leaf.shape[0] == len(agents) else leaf
+            return leaf[number] if jnp.ndim(leaf) and leaf.shape[0] == len(agents) else leaf
 
         return [jax.tree.map(functools.partial(row, number), values) for number in range(len(agents))]
 
 
-def from_jaxmarl(environment: Any, **settings: Any) -> JaxMARLGame:
+def from_jaxmarl(environment: Any, /, **settings: Any) -> JaxMARLGame:
     """An environment of JaxMARL as a game, which is played and learned in within the program.
 
     **Arguments:**
@@ -138,25 +142,18 @@ def _made(name: str, settings: dict[str, Any]) -> Any:
         known = ", ".join(jaxmarl.registered_envs)
         raise BadInputError(f"environment: {name!r} is not known; {hint}JaxMARL has {known}")
     # One environment for equal settings: programs are compiled for it.
-    try:
-        return _cached(name, jax.dtypes.canonicalize_dtype(int), tuple(sorted(settings.items())))
-    except TypeError:
-        return _new(name, settings)
+    return _cached(name, jax.dtypes.canonicalize_dtype(int), frozen_settings(settings))
 
 
 @functools.cache
-def _cached(name: str, integers: Any, settings: tuple[tuple[str, Any], ...]) -> Any:
+def _cached(name: str, integers: Any, settings: Settings) -> Any:
     del integers  # of which type an environment makes its arrays, in single or in double precision
-    return _new(name, dict(settings))
-
-
-def _new(name: str, settings: dict[str, Any]) -> Any:
     # It makes arrays, which would be a trace's own if it were asked for within one.
     with jax.ensure_compile_time_eval():
         try:
-            return imported().make(name, **settings)
-        except (TypeError, ImportError, ValueError) as reason:
-            raise BadInputError(f"environment: {name!r} cannot be made: {str(reason).splitlines()[0]}") from None
+            return imported().make(name, **thawed_settings(settings))
+        except Exception as reason:
+            raise cannot_be_made(name, reason) from reason
 
 
 def imported() -> Any:

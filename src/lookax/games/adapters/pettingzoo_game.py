@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from lookax.errors import BadInputError, check_at_least
+from lookax.errors import BadInputError, check_whole
 from lookax.games.adapters.pettingzoo_host import Pool, Source, pool
+from lookax.games.adapters.settings import frozen_settings
 
 
 class PettingZooState(eqx.Module):
@@ -49,8 +50,11 @@ class PettingZooGame(eqx.Module):
     source: Source = eqx.field(static=True)
 
     def __check_init__(self):
+        from gymnasium.spaces import Discrete
+
         for agent, space in zip(self._pool.agents, self._pool.action_spaces, strict=True):
-            if not hasattr(space, "n"):
+            # Those of several bits have a number too.
+            if not isinstance(space, Discrete):
                 raise BadInputError(
                     f"environment: actions of agent {agent!r} are a {type(space).__name__}; they must be discrete"
                 )
@@ -99,7 +103,7 @@ class PettingZooGame(eqx.Module):
         return tuple(jax.ShapeDtypeStruct((size,), jnp.float32) for size in self._pool.sizes)
 
 
-def from_pettingzoo(environment: Any, *, max_environments: int = 1024, **settings: Any) -> PettingZooGame:
+def from_pettingzoo(environment: Any, /, *, max_environments: int = 1024, **settings: Any) -> PettingZooGame:
     """A parallel environment of PettingZoo as a game, which is played by callbacks of the host.
 
     **Arguments:**
@@ -116,13 +120,13 @@ def from_pettingzoo(environment: Any, *, max_environments: int = 1024, **setting
     **Raises:** `ValueError` for a module that is not there, settings that it does not take, actions that are not
     discrete, or where the extra is not installed.
     """
-    check_at_least("max_environments", max_environments, 1)
+    check_whole("max_environments", max_environments, 1)
     if not callable(environment) and not isinstance(environment, str):
         raise BadInputError(
             f"environment: {environment!r} is not allowed; it must be the name of a module, or a function that makes "
             "one, as there is one for every game"
         )
-    return PettingZooGame(Source(environment, tuple(sorted(settings.items())), max_environments))
+    return PettingZooGame(Source(environment, frozen_settings(settings), max_environments))
 
 
 def _integer() -> jax.ShapeDtypeStruct:

@@ -4,13 +4,14 @@ import functools
 import importlib
 import itertools
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float32, Int
 
 from lookax.errors import BadInputError
+from lookax.games.adapters.settings import Settings, cannot_be_made, thawed_settings
 from lookax.imports import import_extra
 
 ArrayLike = np.ndarray | Array
@@ -20,11 +21,11 @@ class Source(NamedTuple):
     """Where environments come from, with their settings; and how many are kept.
 
     **Attributes:** `make`: the name of a module with `parallel_env`, or a function; its `settings`, pairs of a name and
-    a value; the `limit`.
+    a value, frozen; the `limit`.
     """
 
     make: str | Callable[..., Any]
-    settings: tuple[tuple[str, Hashable], ...]
+    settings: Settings
     limit: int
 
     def __call__(self) -> Any:
@@ -32,9 +33,9 @@ class Source(NamedTuple):
         import_extra("pettingzoo", "pettingzoo")
         try:
             make = importlib.import_module(self.make).parallel_env if isinstance(self.make, str) else self.make
-            return make(**dict(self.settings))
-        except (ImportError, AttributeError, TypeError) as reason:
-            raise BadInputError(f"environment: {self.make!r} cannot be made: {str(reason).splitlines()[0]}") from None
+            return make(**thawed_settings(self.settings))
+        except Exception as reason:
+            raise cannot_be_made(self.make, reason) from reason
 
 
 class Told(NamedTuple):

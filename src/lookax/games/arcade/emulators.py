@@ -180,6 +180,10 @@ class Playing:
         screens, *others = zip(*steps, strict=True)
         return np.stack(screens), np.array(others, np.float32)
 
+    def close(self) -> None:
+        """Lets go of the emulators."""
+        self.games.clear()
+
 
 def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
     """As `map`, on every core: emulators work beside Python's lock."""

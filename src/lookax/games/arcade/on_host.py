@@ -41,6 +41,10 @@ class Playing(Protocol):
         """A step of all games: what is seen, and the fields of `HostStep` in their order."""
         ...
 
+    def close(self) -> None:
+        """Gives back what they hold, as they are played no more."""
+        ...
+
 
 @runtime_checkable
 class HostGames(Protocol):
@@ -110,14 +114,17 @@ class Batches:
         - `count`: how many steps of the batch have been made, 0 for first games. Together with `seed` it seeds the
           games.
         """
-        playing = games.playing(batch_size, seed, count)
+        playing, dropped = games.playing(batch_size, seed, count), []
         with self._lock:
             number = self._begun[games, seed]
             self._begun[games, seed] += 1
             self._playing[games, seed, number] = playing
             while len(self._playing) > 1 and sum(map(len, self._playing.values())) > self._limit:
                 longest = next(iter(self._playing))
-                self._dropped.add((*longest, self._playing.pop(longest).count))
+                dropped.append(self._playing.pop(longest))
+                self._dropped.add((*longest, dropped[-1].count))
+        for own in dropped:
+            own.close()
         return number, playing.first()
 
     def step(
@@ -158,7 +165,11 @@ class Batches:
 
     def end(self) -> None:
         """Drops all of them."""
-        self._playing.clear()
+        with self._lock:
+            dropped = list(self._playing.values())
+            self._playing.clear()
+        for own in dropped:
+            own.close()
 
 
 BATCHES = Batches()
