@@ -1,5 +1,9 @@
 """The page in a browser: a coin game is played with keys, a matrix game with clicks, an actor-critic is watched."""
 
+import itertools
+import json
+import math
+import re
 import shutil
 
 import pytest
@@ -102,6 +106,28 @@ def test_a_whole_coin_game_is_played_with_keys(page, studio):
     page.press("ArrowUp")
     page.click("#again")
     _wait_for_step(page, 0)
+
+
+def test_every_one_of_several_players_and_coins_is_drawn(page):
+    view = {"kind": "coin", "size": 3, "seat": 2, "players": [4, 4, 4, 0], "coins": [-1, -1, -1, 8]}
+    view["agents"] = [{"seat": seat} for seat in (0, 1, 3)]
+    page.click("#tab-play")
+    page.value("document.querySelector('#arena').hidden = false")
+    page.value(f"Board.draw(document.querySelector('#board'), {json.dumps(view)})")
+    discs = "[...document.querySelectorAll('.player')]"
+    assert page.value(f"{discs}.map((disc) => disc.textContent)") == ["agent 1", "agent 2", "you", "agent 4"]
+    colours = page.value(f"{discs}.map((disc) => getComputedStyle(disc.firstChild).fill)")
+    assert len(set(colours)) == 4
+    # No disc lies on another, also where three share a cell.
+    moved = page.value(f"{discs}.map((disc) => disc.style.transform)")
+    places = [[float(number) for number in re.findall(r"-?[\d.]+", text)] for text in moved]
+    for (x, y, *own), (other_x, other_y, *other) in itertools.combinations(places, 2):
+        radii = sum(29 * (scale or [1])[0] for scale in (own, other))
+        assert math.hypot(x - other_x, y - other_y) > radii - 1e-3
+    assert page.value("[...document.querySelectorAll('.coin')].map((coin) => coin.style.opacity)") == list("0001")
+    label = page.value("document.querySelector('.coins').getAttribute('aria-label')")
+    assert label.startswith("agent 1 (red): row 2, column 2; agent 2 (blue): row 2, column 2; you (green): ")
+    assert label.endswith("agent 4 (yellow): row 1, column 1; yellow coin: row 3, column 3")
 
 
 def test_a_matrix_game_is_played_with_clicks(page, studio):
