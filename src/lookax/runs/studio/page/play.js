@@ -199,11 +199,18 @@ const Play = (() => {
     if (playing) timer = setTimeout(tick, FRAME);
   }
 
+  function fetchMore(name) {
+    const found = ask("move", {session: name}).then((more) => { if (name === session) frames.push(...more.frames); }).finally(() => { fetching = null; });
+    // Whoever waits for it is told; while there are frames nobody does, and the next step asks again.
+    found.catch(() => {});
+    return found;
+  }
+
   // The next frame; more are asked for before there are none.
   async function next() {
     const name = session;
     try {
-      if (frames.length < AHEAD) fetching ??= ask("move", {session: name}).then((more) => { if (name === session) frames.push(...more.frames); }).finally(() => { fetching = null; });
+      if (frames.length < AHEAD) fetching ??= fetchMore(name);
       if (frames.length === 0) await fetching;
     } catch (failure) {
       run(false);
