@@ -100,9 +100,7 @@ def find_figure(name: str, plugin: str | None = None) -> Figure | Collection:
     return look_up("figure", name, FIGURES | COLLECTIONS)
 
 
-def _make_known(
-    what: str, name: str, places: Sequence[dict[str, Any]], plugin: str | None, loads: bool = True
-) -> None:
+def _make_known(what: str, name: str, places: Sequence[dict[str, Any]], plugin: str | None, loads: bool = True) -> None:
     if any(name in known for known in places):
         return
     load_entry_points()

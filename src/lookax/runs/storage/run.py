@@ -177,8 +177,8 @@ def stored_recording(content: Mapping[str, Any], program: str) -> Recording:
 def runs_below(path: Path) -> tuple[list[Run], list[str]]:
     """All runs in a folder, itself included, and in folders within, in the order of their names.
 
-    And what is wrong with those that cannot be read, a line each. Whoever looks through folders has not chosen what is in
-    them: no plugin that a configuration names is loaded.
+    And what is wrong with those that cannot be read, a line each. Whoever looks through folders has not chosen what is
+    in them: no plugin that a configuration names is loaded.
     """
     runs, complaints = [], []
     for folder, inner, files in os.walk(path):

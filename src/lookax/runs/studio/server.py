@@ -6,7 +6,6 @@ import functools
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from lookax.runs.commands.page.html import page_file
 from lookax.runs.studio.guard import Guard
 from lookax.runs.studio.live import LiveRuns
 from lookax.runs.studio.requests import Payload, payload_of
+from lookax.runs.studio.workers import Worker
 
 LARGEST = 4096
 """Bytes of a request's body."""
@@ -56,8 +56,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
     """
     live = LiveRuns(paths)
     # One thread for all that JAX computes, but lookaheads, which take long: they have one of their own.
-    playing, looking = (ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("playing", "looking-ahead"))
-    reading = ThreadPoolExecutor(2, thread_name_prefix="reading")
+    playing, looking, reading = Worker("playing"), Worker("looking-ahead"), Worker("reading", 2)
 
     @functools.cache
     def table() -> Any:
@@ -68,7 +67,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
 
         return Table(live, looking)
 
-    answers: dict[str, tuple[ThreadPoolExecutor, Answer]] = {
+    answers: dict[str, tuple[Worker, Answer]] = {
         "runs": (reading, lambda _: live.listing()),
         "curves": (reading, lambda asked: _curves(live, asked)),
         "choices": (playing, lambda asked: table().choices(asked)),
@@ -78,7 +77,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
         "leave": (playing, lambda asked: table().leave(asked)),
     }
 
-    def answered(worker: ThreadPoolExecutor, answer: Answer) -> Callable[[Request], Any]:
+    def answered(worker: Worker, answer: Answer) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             asked = payload_of(request.headers.get("content-type", ""), await _body(request))
             made = await asyncio.get_running_loop().run_in_executor(worker, answer, asked)
@@ -93,7 +92,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
     async def lifespan(_: Starlette):
         yield
         for worker in (reading, playing, looking):
-            worker.shutdown(wait=False, cancel_futures=True)
+            worker.shutdown(wait=False)
 
     handlers: Any = {BadInputError: _refused, HTTPException: _refused, Exception: _failed}
     return Guard(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan), port, token)
