@@ -3,9 +3,13 @@
 import asyncio
 import contextlib
 import functools
+import os
 import secrets
 import socket
+import sys
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,7 +29,6 @@ from lookax.runs.commands.page.html import page_file
 from lookax.runs.studio.guard import Guard
 from lookax.runs.studio.live import LiveRuns
 from lookax.runs.studio.requests import Payload, payload_of
-from lookax.runs.studio.workers import Worker
 
 LARGEST = 4096
 """Bytes of a request's body."""
@@ -44,6 +47,9 @@ FILES = {
 
 SHARED = {"/page.css": ("page.css", "text/css"), "/elements.js": ("elements.js", "text/javascript")}
 
+COMPUTING = ("playing", "looking-ahead")
+"""Names of threads that compute."""
+
 Answer = Callable[[Payload], Any]
 
 
@@ -56,7 +62,8 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
     """
     live = LiveRuns(paths)
     # One thread for all that JAX computes, but lookaheads, which take long: they have one of their own.
-    playing, looking, reading = Worker("playing"), Worker("looking-ahead"), Worker("reading", 2)
+    playing, looking = (ThreadPoolExecutor(1, thread_name_prefix=name) for name in COMPUTING)
+    reading = ThreadPoolExecutor(2, thread_name_prefix="reading")
 
     @functools.cache
     def table() -> Any:
@@ -67,7 +74,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
 
         return Table(live, looking)
 
-    answers: dict[str, tuple[Worker, Answer]] = {
+    answers: dict[str, tuple[ThreadPoolExecutor, Answer]] = {
         "runs": (reading, lambda _: live.listing()),
         "curves": (reading, lambda asked: _curves(live, asked)),
         "choices": (playing, lambda asked: table().choices(asked)),
@@ -77,7 +84,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
         "leave": (playing, lambda asked: table().leave(asked)),
     }
 
-    def answered(worker: Worker, answer: Answer) -> Callable[[Request], Any]:
+    def answered(worker: ThreadPoolExecutor, answer: Answer) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             asked = payload_of(request.headers.get("content-type", ""), await _body(request))
             made = await asyncio.get_running_loop().run_in_executor(worker, answer, asked)
@@ -92,7 +99,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
     async def lifespan(_: Starlette):
         yield
         for worker in (reading, playing, looking):
-            worker.shutdown(wait=False)
+            worker.shutdown(wait=False, cancel_futures=True)
 
     handlers: Any = {BadInputError: _refused, HTTPException: _refused, Exception: _failed}
     return Guard(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan), port, token)
@@ -114,6 +121,18 @@ def serve(paths: Sequence[Path], port: int) -> None:
         )
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[own])
+
+
+def end_if_computing() -> None:
+    """Ends the process at once, as a success, if something is still being computed for the page.
+
+    Python waits for its threads, and a lookahead may take minutes that nobody will look at. Threads that Python does
+    not wait for are no way out: JAX aborts the process where one still computes at its end.
+    """
+    if any(thread.name.startswith(COMPUTING) for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def listening(port: int) -> socket.socket:
