@@ -88,6 +88,28 @@ def test_new_updates_and_runs_appear_by_themselves(page, studio, run_to_change):
     page.wait(f"document.querySelectorAll('#run-list li:not([hidden])').length === {there}")
 
 
+def test_a_damaged_run_keeps_no_other_curves_back(page, studio, run_to_change):
+    metrics = run_to_change / "metrics.jsonl"
+    metrics.write_bytes(b"{" + metrics.read_bytes())
+    damaged = studio.runs / "damaged"
+    shutil.copytree(run_to_change, damaged)
+    try:
+        there = page.value("document.querySelectorAll('#run-list li').length")
+        page.wait(f"document.querySelectorAll('#run-list li').length > {there}")
+        page.call("Page.reload")
+        page.wait("document.querySelector('#run-list .state.no')")
+        assert "is damaged: a line of it is not JSON" in _text(page, "#run-list .state.no")
+        page.wait("document.querySelectorAll('.card:not([hidden]) .chart path.js-line').length > 0")
+        assert page.value("document.querySelector('#trouble').hidden")
+    finally:
+        shutil.rmtree(damaged)
+    page.wait("document.querySelectorAll('#run-list li:not([hidden])').length === 4")
+    # The console names the request that was refused, once.
+    assert [text for text in page.console if "400" not in text] == []
+    assert len(page.console) == 1
+    page.console.clear()
+
+
 def test_a_whole_coin_game_is_played_with_keys(page, studio):
     _begin(page, studio.number("coin"), seat=0)
     keys = ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"]
