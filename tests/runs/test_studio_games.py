@@ -169,6 +169,7 @@ def test_a_folder_that_is_replaced_is_another_run(run_to_change, monkeypatch):
     monkeypatch.setattr(live, "SECONDS", 0)
     runs = live.LiveRuns([run_to_change])
     before = runs.curves(0, -1)
+    assert before is not None
     written = runs.listing()["runs"][0]["written"]
     config, metrics = run_to_change / "config.yaml", run_to_change / "metrics.jsonl"
     config.write_text(config.read_text().replace("seeds: 3", "seeds: 1"))
@@ -178,6 +179,7 @@ def test_a_folder_that_is_replaced_is_another_run(run_to_change, monkeypatch):
     assert (row["id"], row["seeds"]) == (0, 1)
     assert row["written"] != written
     after = runs.curves(0, before["version"])
+    assert after is not None
     assert after["version"] > before["version"]
     assert after["curves"].keys() == before["curves"].keys()
     # Read with three seeds there would be a third of the updates.
