@@ -126,8 +126,8 @@ def serve(paths: Sequence[Path], port: int) -> None:
 def end_if_computing() -> None:
     """Ends the process at once, as a success, if something is still being computed for the page.
 
-    Python waits for its threads, and a lookahead, which may take minutes, is of no use any more. Threads that Python does
-    not wait for are no way out: JAX aborts the process where one still computes at its end.
+    Python waits for its threads, and a lookahead, which may take minutes, is of no use any more. Threads that Python
+    does not wait for are no way out: JAX aborts the process where one still computes at its end.
     """
     if any(thread.name.startswith(COMPUTING) for thread in threading.enumerate()):
         sys.stdout.flush()
