@@ -361,6 +361,10 @@ def _studio(arguments: Sequence[str]) -> int:
     folders, rest = _folders(arguments)
     options = parse(StudioOptions(), rest, "lookax studio")
     commands.studio(folders or [Path("runs")], port=options.port)
+
+    from lookax.runs.studio.server import end_if_computing
+
+    end_if_computing()
     return 0
 
 

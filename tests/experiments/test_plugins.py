@@ -12,6 +12,8 @@ import lookax as lx
 from lookax.cli import main
 from lookax.experiments import plugins, registry
 from lookax.runs.storage.config import read_yaml
+from lookax.runs.storage.folder import RunFolder
+from lookax.runs.storage.run import Recording, Run, read_run, runs_below
 
 MODULE = """
 import lookax as lx
@@ -85,6 +87,28 @@ def test_a_run_finds_where_its_preset_comes_from(tmp_path, capsys):
     assert "lookax --plugin FILE.py" in message
     moved = str(tmp_path / "mine_moved.py")
     assert main(["--plugin", moved, "report", str(tmp_path / "run"), "-o", str(tmp_path / "page.html")]) == 0
+
+
+def test_looking_through_folders_loads_no_plugin(tmp_path, capsys):
+    file = write(tmp_path, "mine_scan", "my-scan")
+    plugins.load_plugin(str(file))
+    preset, folder = registry.PRESETS["my-scan"], RunFolder(tmp_path / "runs" / "found")
+    Run("my-scan", preset, folder, Recording(), folder.path / "checkpoints").write_config()
+    forget("my-scan", "mine_scan")
+    file.write_text(file.read_text() + f"\nopen({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    for path in (tmp_path / "runs", folder.path):
+        runs, complaints = runs_below(path)
+        assert runs == []
+        [complaint] = complaints
+        assert complaint.endswith(f"'my-scan' comes from {str(file)!r}; name that by `lookax --plugin FILE.py …`")
+    assert main(["report", str(tmp_path / "runs"), "-o", str(tmp_path / "page.html")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert "mine_scan" not in sys.modules
+    assert not (tmp_path / "ran").exists()
+    # A run that is named is its user's choice, and so is a plugin.
+    assert read_run(folder.path).name == "my-scan"
+    assert (tmp_path / "ran").exists()
+    assert [run.name for run in runs_below(tmp_path / "runs")[0]] == ["my-scan"]
 
 
 def test_a_plugin_that_does_not_register_it_any_more(tmp_path, capsys):

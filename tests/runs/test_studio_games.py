@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -16,6 +18,8 @@ from lookax.policies.actor import actor_of
 from lookax.runs.programs.saved import read_saved
 from lookax.runs.storage.metrics import GrowingHistory, read_history
 from lookax.runs.storage.run import read_run
+from lookax.runs.studio import live, table
+from lookax.runs.studio.agents import Agents
 
 
 def _begun(studio, label, **fields):
@@ -151,12 +155,46 @@ def test_frames_follow_each_other(studio):
     frames = view["frames"] + studio.ask("move", session=view["session"])["frames"]
     assert view["kind"] == "watch"
     steps = [frame["step"] for frame in frames]
+    # Whoever looks again sees the latest of them, and plays no more.
+    assert studio.ask("view", session=view["session"])["frames"] == frames[-len(view["frames"]) :]
     for (before, after), frame in zip(itertools.pairwise(steps), frames[:-1], strict=True):
         assert after == (0 if "ended" in frame else before + 1)
     for frame in frames:
         assert len(frame["cells"]) == view["height"] * view["width"]
         assert max(frame["cells"]) < view["channels"]
         assert sum(frame["probabilities"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_folder_that_is_replaced_is_another_run(run_to_change, monkeypatch):
+    monkeypatch.setattr(live, "SECONDS", 0)
+    runs = live.LiveRuns([run_to_change])
+    before = runs.curves(0, -1)
+    assert before is not None
+    written = runs.listing()["runs"][0]["written"]
+    config, metrics = run_to_change / "config.yaml", run_to_change / "metrics.jsonl"
+    config.write_text(config.read_text().replace("seeds: 3", "seeds: 1"))
+    lines = [line for line in metrics.read_bytes().splitlines(keepends=True) if b'"seed":0,' in line]
+    metrics.write_bytes(b"".join(lines))
+    [row] = runs.listing()["runs"]
+    assert (row["id"], row["seeds"]) == (0, 1)
+    assert row["written"] != written
+    after = runs.curves(0, before["version"])
+    assert after is not None
+    assert after["version"] > before["version"]
+    assert after["curves"].keys() == before["curves"].keys()
+    # Read with three seeds there would be a third of the updates.
+    assert len(after["curves"]["returns/1"]["means"]) == len(lines)
+
+
+def test_agents_are_read_again_when_their_checkpoint_was_replaced(run_to_change, monkeypatch):
+    read = []
+    monkeypatch.setattr(table, "read_agents", lambda run, update, seed: read.append(update) or Agents(None, None, 5, 0))
+    own = table.Table(live.LiveRuns([run_to_change]), ThreadPoolExecutor(1))
+    folder = run_to_change / "checkpoints" / "5"
+    for moment in (1, 1, 2):
+        os.utime(folder, ns=(moment, moment))
+        own._agents(0, 5, 0, own._written(0, 5))
+    assert read == [5, 5]
 
 
 def test_a_history_that_grows_is_read_on(run_to_change):

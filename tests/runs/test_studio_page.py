@@ -1,5 +1,9 @@
 """The page in a browser: a coin game is played with keys, a matrix game with clicks, an actor-critic is watched."""
 
+import itertools
+import json
+import math
+import re
 import shutil
 
 import pytest
@@ -84,6 +88,28 @@ def test_new_updates_and_runs_appear_by_themselves(page, studio, run_to_change):
     page.wait(f"document.querySelectorAll('#run-list li:not([hidden])').length === {there}")
 
 
+def test_a_damaged_run_keeps_no_other_curves_back(page, studio, run_to_change):
+    metrics = run_to_change / "metrics.jsonl"
+    metrics.write_bytes(b"{" + metrics.read_bytes())
+    damaged = studio.runs / "damaged"
+    shutil.copytree(run_to_change, damaged)
+    try:
+        there = page.value("document.querySelectorAll('#run-list li').length")
+        page.wait(f"document.querySelectorAll('#run-list li').length > {there}")
+        page.call("Page.reload")
+        page.wait("document.querySelector('#run-list .state.no')")
+        assert "is damaged: a line of it is not JSON" in _text(page, "#run-list .state.no")
+        page.wait("document.querySelectorAll('.card:not([hidden]) .chart path.js-line').length > 0")
+        assert page.value("document.querySelector('#trouble').hidden")
+    finally:
+        shutil.rmtree(damaged)
+    page.wait("document.querySelectorAll('#run-list li:not([hidden])').length === 4")
+    # The console names the request that was refused, once.
+    assert [text for text in page.console if "400" not in text] == []
+    assert len(page.console) == 1
+    page.console.clear()
+
+
 def test_a_whole_coin_game_is_played_with_keys(page, studio):
     _begin(page, studio.number("coin"), seat=0)
     keys = ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"]
@@ -102,6 +128,28 @@ def test_a_whole_coin_game_is_played_with_keys(page, studio):
     page.press("ArrowUp")
     page.click("#again")
     _wait_for_step(page, 0)
+
+
+def test_every_one_of_several_players_and_coins_is_drawn(page):
+    view = {"kind": "coin", "size": 3, "seat": 2, "players": [4, 4, 4, 0], "coins": [-1, -1, -1, 8]}
+    view["agents"] = [{"seat": seat} for seat in (0, 1, 3)]
+    page.click("#tab-play")
+    page.value("document.querySelector('#arena').hidden = false")
+    page.value(f"Board.draw(document.querySelector('#board'), {json.dumps(view)})")
+    discs = "[...document.querySelectorAll('.player')]"
+    assert page.value(f"{discs}.map((disc) => disc.textContent)") == ["agent 1", "agent 2", "you", "agent 4"]
+    colours = page.value(f"{discs}.map((disc) => getComputedStyle(disc.firstChild).fill)")
+    assert len(set(colours)) == 4
+    # No disc lies on another, also where three share a cell.
+    moved = page.value(f"{discs}.map((disc) => disc.style.transform)")
+    places = [[float(number) for number in re.findall(r"-?[\d.]+", text)] for text in moved]
+    for (x, y, *own), (other_x, other_y, *other) in itertools.combinations(places, 2):
+        radii = sum(29 * (scale or [1])[0] for scale in (own, other))
+        assert math.hypot(x - other_x, y - other_y) > radii - 1e-3
+    assert page.value("[...document.querySelectorAll('.coin')].map((coin) => coin.style.opacity)") == list("0001")
+    label = page.value("document.querySelector('.coins').getAttribute('aria-label')")
+    assert label.startswith("agent 1 (red): row 2, column 2; agent 2 (blue): row 2, column 2; you (green): ")
+    assert label.endswith("agent 4 (yellow): row 1, column 1; yellow coin: row 3, column 3")
 
 
 def test_a_matrix_game_is_played_with_clicks(page, studio):

@@ -243,6 +243,27 @@ def test_a_port_that_is_taken_and_an_extra_that_is_missing_are_told(tmp_path, st
         commands.studio(tmp_path)
 
 
+def test_the_command_ends_at_once_when_it_is_interrupted(small_run):
+    # Whoever looks at the choices waits for something that takes very long.
+    slow = "import time; from lookax.runs.studio import table; table.Table.choices = lambda *_: time.sleep(600); "
+    program = f"from lookax.cli import main; raise SystemExit(main(['studio', {str(small_run)!r}, '--port', '0']))"
+    command = [sys.executable, "-u", "-c", slow + program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.match(r"(http://127\.0\.0\.1:\d+)/#(\S+)\n", process.stdout.readline())
+            assert found
+            headers = {"authorization": f"Bearer {found[2]}", "content-type": "application/json"}
+            asked = urllib.request.Request(f"{found[1]}/api/choices", b'{"run": 0}', headers)
+            with pytest.raises(TimeoutError):
+                urllib.request.urlopen(asked, timeout=3)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+
+
 def test_the_command_serves_until_it_is_interrupted(small_run):
     program = f"import sys; from lookax.cli import main; sys.exit(main(['studio', {str(small_run)!r}, '--port', '0']))"
     command = [sys.executable, "-u", "-c", program]

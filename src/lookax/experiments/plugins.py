@@ -40,7 +40,7 @@ def register(*items: Preset | Figure | Collection) -> None:
     lx.register(lx.Preset("my-lola", "LOLA, faster", settings, lx.EXACT))
     ```
 
-    Runs remember the file or the module that this is called from; `resume`, `report` and the others load it again. In
+    Runs remember the file or the module that this is called from; `resume`, `evaluate` and others load it again. In
     a script put what runs under `if __name__ == "__main__":`. Presets of the same name and origin are replaced.
 
     **Raises:** `ValueError` for a name that lookax has, or that comes from elsewhere.
@@ -77,14 +77,18 @@ def load_entry_points() -> None:
             sys.stderr.write(f"lookax: {mistake}\n")
 
 
-def find_preset(name: str, plugin: str | None = None) -> Preset:
+def find_preset(name: str, plugin: str | None = None, *, loads: bool = True) -> Preset:
     """The preset of a name.
 
-    **Arguments:** the `plugin` that it comes from, as a configuration says, which is loaded if need be.
+    **Arguments:**
+
+    - `name`: of the preset.
+    - `plugin`: where it comes from, as a configuration says.
+    - `loads`: whether that is loaded if need be, which runs its code; if not, entry points alone are.
 
     **Raises:** `ValueError`, in one line, if there is none, or the plugin is missing; the nearest names are named.
     """
-    _make_known("preset", name, (PRESETS,), plugin)
+    _make_known("preset", name, (PRESETS,), plugin, loads)
     if name in FIGURES or name in COLLECTIONS:
         raise BadInputError(f"preset: {name!r} is a figure; `lookax list {name}` names what it is made of")
     return look_up("preset", name, PRESETS)
@@ -96,7 +100,7 @@ def find_figure(name: str, plugin: str | None = None) -> Figure | Collection:
     return look_up("figure", name, FIGURES | COLLECTIONS)
 
 
-def _make_known(what: str, name: str, places: Sequence[dict[str, Any]], plugin: str | None) -> None:
+def _make_known(what: str, name: str, places: Sequence[dict[str, Any]], plugin: str | None, loads: bool = True) -> None:
     if any(name in known for known in places):
         return
     load_entry_points()
@@ -107,6 +111,8 @@ def _make_known(what: str, name: str, places: Sequence[dict[str, Any]], plugin: 
             f"{what}: {name!r} was registered in an interactive session; register it again here, or put it in a file "
             "and say where: `lookax --plugin FILE.py …`"
         )
+    if not loads:
+        raise BadInputError(f"{what}: {name!r} comes from {plugin!r}; name that by `lookax --plugin FILE.py …`")
     try:
         load_plugin(plugin)
     except BadInputError as mistake:

@@ -135,17 +135,18 @@ def read_run(path: Path) -> Run:
     return read_config(content, path / CONFIG, folder)
 
 
-def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder) -> Run:
+def read_config(content: Mapping[str, Any], file: Path, folder: RunFolder, *, loads: bool = True) -> Run:
     """A run's configuration, from a file that may also stand alone; reading it does not start JAX.
 
-    **Arguments:** the file's `content`; the `file`, as messages name it; the run's `folder`.
+    **Arguments:** the file's `content`; the `file`, as messages name it; the run's `folder`; whether reading it `loads`
+    the plugin that it names, which runs code.
 
     **Raises:** `ValueError`, in one line, for what makes no sense. What its settings do not allow, `Run.validate` says.
     """
     if unknown := [name for name in content if name not in (*_PARTS, "format")]:
         raise BadInputError(f"{file}: {unknown[0]} is not known; it may have {', '.join(_PARTS)}")
     try:
-        preset = find_preset(str(content.get("preset")), content.get("plugin"))
+        preset = find_preset(str(content.get("preset")), content.get("plugin"), loads=loads)
         settings = from_fields(preset.settings, fields_of("settings", content), str(file))
         recording = stored_recording(content, str(file))
         place = from_fields(_Place(), fields_of("checkpoints", content), str(file))
@@ -176,7 +177,8 @@ def stored_recording(content: Mapping[str, Any], program: str) -> Recording:
 def runs_below(path: Path) -> tuple[list[Run], list[str]]:
     """All runs in a folder, itself included, and in folders within, in the order of their names.
 
-    And what is wrong with those that cannot be read, a line each.
+    And what is wrong with those that cannot be read, a line each. Whoever looks through folders has not chosen what is
+    in them: no plugin that a configuration names is loaded.
     """
     runs, complaints = [], []
     for folder, inner, files in os.walk(path):
@@ -186,7 +188,7 @@ def runs_below(path: Path) -> tuple[list[Run], list[str]]:
             continue
         try:
             if "preset" in (content := RunFolder(Path(folder)).config()):
-                runs.append(read_config(content, Path(folder, CONFIG), RunFolder(Path(folder))))
+                runs.append(read_config(content, Path(folder, CONFIG), RunFolder(Path(folder)), loads=False))
         except BadInputError as complaint:
             complaints.append(str(complaint))
     return runs, complaints

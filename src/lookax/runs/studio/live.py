@@ -12,6 +12,7 @@ import numpy as np
 from lookax.errors import BadInputError, check
 from lookax.runs.commands.listing import Standing, preset_and_name
 from lookax.runs.commands.page.curves import thinned
+from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.folder import updates_in
 from lookax.runs.storage.loggers import curves_by_seed
 from lookax.runs.storage.metrics import GrowingHistory
@@ -29,13 +30,29 @@ class LiveRun:
     """A run that may go on.
 
     **Attributes:** the `run`; its `history`; its `curves` by name as they were drawn last, and of which `version` of
-    the history that was.
+    the history that was; the folder's `inode`.
     """
 
     run: Run
     history: GrowingHistory
+    inode: int
     curves: dict[str, Any] = dataclasses.field(default_factory=dict)
     version: int = -1
+
+    @classmethod
+    def of(cls, run: Run, first_version: int = 0) -> "LiveRun":
+        """A run of which nothing has been read yet; what is read has versions after the first."""
+        history = GrowingHistory(run.folder.metrics, run.settings.seeds)
+        history.version = first_version
+        return cls(run, history, run.folder.path.stat().st_ino)
+
+    def now(self, run: Run) -> "LiveRun":
+        """The same with what its folder says now; another one if the folder was replaced, or holds other settings."""
+        same = as_fields(run.settings) == as_fields(self.run.settings)
+        if same and run.folder.path.stat().st_ino == self.inode:
+            self.run = run
+            return self
+        return LiveRun.of(run, self.history.version + 1)
 
 
 class LiveRuns:
@@ -118,11 +135,15 @@ class LiveRuns:
             self._complaints += complaints
             for run in runs:
                 folder = run.folder.path.resolve()
-                if folder in self._numbers:
-                    self._runs[self._numbers[folder]].run = run
-                else:
-                    self._numbers[folder] = len(self._runs)
-                    self._runs.append(LiveRun(run, GrowingHistory(run.folder.metrics, run.settings.seeds)))
+                try:
+                    if folder in self._numbers:
+                        number = self._numbers[folder]
+                        self._runs[number] = self._runs[number].now(run)
+                    else:
+                        self._runs.append(LiveRun.of(run))
+                        self._numbers[folder] = len(self._runs) - 1
+                except FileNotFoundError:
+                    continue  # It was removed meanwhile.
         self._looked = time.monotonic()
 
 
@@ -138,5 +159,13 @@ def _row(run: Run) -> dict[str, Any]:
         "started": f"{standing.started:%Y-%m-%d %H:%M}" if standing.started else "–",
         "headline": {name: f"{value:.4g}" for name, value in standing.headline.items()},
         "failure": standing.failure,
-        "size": metrics.stat().st_size if metrics.exists() else 0,
+        "written": _written(metrics),
     }
+
+
+def _written(file: Path) -> str:
+    """Another text for every other content of a file that has been added to, or replaced."""
+    if not file.exists():
+        return ""
+    found = file.stat()
+    return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import functools
+import os
 import secrets
 import socket
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -44,6 +47,9 @@ FILES = {
 
 SHARED = {"/page.css": ("page.css", "text/css"), "/elements.js": ("elements.js", "text/javascript")}
 
+COMPUTING = ("playing", "looking-ahead")
+"""Names of threads that compute."""
+
 Answer = Callable[[Payload], Any]
 
 
@@ -56,7 +62,7 @@ def app(paths: Sequence[Path], port: int, token: str) -> Guard:
     """
     live = LiveRuns(paths)
     # One thread for all that JAX computes, but lookaheads, which take long: they have one of their own.
-    playing, looking = (ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("playing", "looking-ahead"))
+    playing, looking = (ThreadPoolExecutor(1, thread_name_prefix=name) for name in COMPUTING)
     reading = ThreadPoolExecutor(2, thread_name_prefix="reading")
 
     @functools.cache
@@ -115,6 +121,18 @@ def serve(paths: Sequence[Path], port: int) -> None:
         )
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[own])
+
+
+def end_if_computing() -> None:
+    """Ends the process at once, as a success, if something is still being computed for the page.
+
+    Python waits for its threads, and a lookahead, which may take minutes, is of no use any more. Threads that Python
+    does not wait for are no way out: JAX aborts the process where one still computes at its end.
+    """
+    if any(thread.name.startswith(COMPUTING) for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def listening(port: int) -> socket.socket:

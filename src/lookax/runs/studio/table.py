@@ -38,7 +38,7 @@ class Table:
         run, update, seed = asked.number("run"), asked.number("update"), asked.number("seed")
         self._sessions.check_room()
         offered = choices(*self._live.run(run))
-        agents = self._agents(run, update, seed)
+        agents = self._agents(run, update, seed, self._written(run, update))
         key = jax.random.key(secrets.randbits(31))
         if offered["kind"] == "watch":
             game = WatchedGame(agents, key)
@@ -64,5 +64,11 @@ class Table:
         self._sessions.forget(asked.name("session"))
         return {}
 
-    def _read(self, run: int, update: int, seed: int) -> Agents:
+    def _written(self, run: int, update: int) -> int:
+        """When a checkpoint was written, in nanoseconds: a folder that was replaced may have one of the same update."""
+        folder = self._live.run(run)[0].checkpoints / str(update)
+        return folder.stat().st_mtime_ns if folder.is_dir() else 0
+
+    def _read(self, run: int, update: int, seed: int, written: int) -> Agents:
+        del written  # Those that were written at other times are others.
         return read_agents(self._live.run(run)[0], update, seed)

@@ -29,6 +29,7 @@ class WatchedGame:
             self._discount = agents.study.describe(agents.state).get("discount", 0.0)
             self._env_state = first_env_state(self.environment, reset_key, 1)
         self.agents, self.step, self.score = agents, 0, 0.0
+        self._latest: list[dict[str, Any]] = []
 
     def frames(self) -> list[dict[str, Any]]:
         """The next frames and, for each, what the agent thinks of it and does then."""
@@ -54,10 +55,11 @@ class WatchedGame:
             if finished.ended[t, 0]:
                 frames[-1]["ended"] = float(finished.returns[t, 0])
                 self.step, self.score = 0, 0.0
+        self._latest = frames
         return frames
 
     def view(self) -> dict[str, Any]:
-        """All that the page shows at first."""
+        """All that the page shows at first; whoever looks again sees the latest frames, and plays no others."""
         height, width, channels = self.environment.frame
         return {
             "kind": "watch",
@@ -65,7 +67,7 @@ class WatchedGame:
             "width": width,
             "channels": channels,
             "actions": [f"action {action}" for action in range(self.environment.num_actions)],
-            "frames": self.frames(),
+            "frames": self._latest or self.frames(),
         }
 
 

@@ -1,8 +1,10 @@
 "use strict";
 
 // What is played on: a coin game's grid, a matrix game's rounds, an environment's frames.
-const SVG = "http://www.w3.org/2000/svg", CELL = 100, ROUND = 26, ROUNDS_SHOWN = 30;
-const COLOURS = ["red", "blue"], TILES = {defect: "D", cooperate: "C"};
+const SVG = "http://www.w3.org/2000/svg", CELL = 100, ROUND = 26, ROUNDS_SHOWN = 30, DISC = 29, CROWD = 47;
+// Of players, in the order of `lookax.games.rendering`.
+const COLOURS = ["red", "blue", "green", "yellow", "violet", "orange", "teal", "brown"];
+const TILES = {defect: "D", cooperate: "C"};
 
 function drawing(tag, attributes = {}, content = []) {
   const made = document.createElementNS(SVG, tag);
@@ -12,43 +14,55 @@ function drawing(tag, attributes = {}, content = []) {
 }
 
 const Board = (() => {
-  const playerName = (view, player) => player === view.seat ? "you" : view.agents.length > 1 ? `agent ${player}` : "agent";
+  const playerName = (view, player) => player === view.seat ? "you" : view.agents.length > 1 ? `agent ${player + 1}` : "agent";
+  const colourOf = (player) => COLOURS[player % COLOURS.length];
 
   function nameOf(view, player) {
-    return view.kind === "coin" ? `${playerName(view, player)} (${COLOURS[player]})` : playerName(view, player);
+    return view.kind === "coin" ? `${playerName(view, player)} (${colourOf(player)})` : playerName(view, player);
   }
 
   function at(size, cell) {
     return {x: (cell % size + 0.5) * CELL, y: (Math.floor(cell / size) + 0.5) * CELL};
   }
 
+  // Where several share a cell they stand in a ring and are smaller, so that none hides another.
+  function place(view, player) {
+    const cell = view.players[player], {x, y} = at(view.size, cell);
+    const here = view.players.flatMap((other, number) => other === cell ? [number] : []);
+    if (here.length === 1) return `translate(${x}px, ${y}px)`;
+    const half = Math.sin(Math.PI / here.length), away = CROWD / (1 + half);
+    const angle = Math.PI + 2 * Math.PI * here.indexOf(player) / here.length;
+    return `translate(${x + away * Math.cos(angle)}px, ${y + away * Math.sin(angle)}px) scale(${away * half / DISC})`;
+  }
+
   // A coin game. Pieces are kept, so that they glide from cell to cell.
   function coins(box, view) {
-    if (box.dataset.kind !== `coin-${view.size}-${view.seat}`) {
-      box.dataset.kind = `coin-${view.size}-${view.seat}`;
+    const kind = `coin-${view.size}-${view.seat}-${view.players.length}`;
+    if (box.dataset.kind !== kind) {
+      box.dataset.kind = kind;
       const side = view.size * CELL, lines = [];
       for (let i = 1; i < view.size; i++) {
         lines.push(drawing("path", {class: "grid", d: `M ${i * CELL} 0 V ${side} M 0 ${i * CELL} H ${side}`}));
       }
       const pieces = [
-        ...[0, 1].map((colour) => drawing("g", {class: `piece coin ${COLOURS[colour]}`}, [
+        ...view.coins.map((_, colour) => drawing("g", {class: `piece coin ${colourOf(colour)}`}, [
           drawing("circle", {r: 42}),
         ])),
-        ...[0, 1].map((player) => drawing("g", {class: `piece player ${COLOURS[player]}`}, [
-          drawing("circle", {r: 29}), drawing("text", {dy: 5}, player === view.seat ? "you" : "agent"),
+        ...view.players.map((_, player) => drawing("g", {class: `piece player ${colourOf(player)}`}, [
+          drawing("circle", {r: DISC}), drawing("text", {dy: 5}, playerName(view, player)),
         ])),
       ];
       const picture = drawing("svg", {viewBox: `-2 -2 ${side + 4} ${side + 4}`, role: "img", class: "coins"}, [...lines, ...pieces]);
       box.replaceChildren(picture);
     }
-    const picture = box.firstChild, together = view.players[0] === view.players[1] ? 20 : 0;
+    const picture = box.firstChild;
     picture.querySelectorAll(".player").forEach((piece, player) => {
-      const {x, y} = at(view.size, view.players[player]);
-      piece.style.transform = `translate(${x + together * (2 * player - 1)}px, ${y}px)`;
+      piece.style.transform = place(view, player);
     });
     picture.querySelectorAll(".coin").forEach((piece, colour) => {
       const cell = view.coins[colour], {x, y} = at(view.size, Math.max(cell, 0));
-      piece.style.transform = `translate(${x}px, ${y}px)`;
+      const below = view.coins.slice(0, colour).filter((other) => other === cell).length;
+      piece.style.transform = `translate(${x}px, ${y}px) scale(${1 - 0.1 * below})`;
       piece.style.opacity = cell < 0 ? 0 : 1;
     });
     picture.setAttribute("aria-label", places(view));
@@ -57,7 +71,7 @@ const Board = (() => {
   function places(view) {
     const where = (cell) => `row ${Math.floor(cell / view.size) + 1}, column ${cell % view.size + 1}`;
     const players = view.players.map((cell, player) => `${nameOf(view, player)}: ${where(cell)}`);
-    const found = view.coins.map((cell, colour) => cell < 0 ? "" : `${COLOURS[colour]} coin: ${where(cell)}`);
+    const found = view.coins.map((cell, colour) => cell < 0 ? "" : `${colourOf(colour)} coin: ${where(cell)}`);
     return [...players, ...found].filter(Boolean).join("; ");
   }
 
@@ -130,5 +144,5 @@ const Board = (() => {
     if (view.kind === "coin") coins(box, view); else rounds(box, view);
   }
 
-  return {draw, frame, nameOf, playerName, short, rgbOf};
+  return {draw, frame, nameOf, colourOf, playerName, short, rgbOf};
 })();

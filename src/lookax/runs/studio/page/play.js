@@ -33,7 +33,7 @@ const Play = (() => {
       choice = {run, ...found};
       options("play-update", found.updates.toReversed().map((update) => [update, update]));
       options("play-seed", found.seeds.map((seed) => [seed, seed]));
-      options("play-seat", found.seats.map((seat) => [seat, found.kind === "coin" ? COLOURS[seat] : `player ${seat + 1}`]));
+      options("play-seat", found.seats.map((seat) => [seat, found.kind === "coin" ? Board.colourOf(seat) : `player ${seat + 1}`]));
       if (found.seats.length > 1) byId("play-seat").value = 1;
       byId("seat-label").hidden = found.kind === "watch";
       byId("start").disabled = false;
@@ -158,7 +158,7 @@ const Play = (() => {
     const order = [view.seat, ...view.agents.map((own) => own.seat)];
     const parts = order.map((player) => element("span", [
       element("b", Board.short(view.totals[player])), ` ${Board.nameOf(view, player)}`,
-    ], {class: view.kind === "coin" ? COLOURS[player] : ""}));
+    ], {class: view.kind === "coin" ? Board.colourOf(player) : ""}));
     byId("score").replaceChildren(element("span", `step ${view.step} of ${view.horizon}`, {class: "step"}), ...parts);
     Board.draw(byId("board"), view);
     for (const own of view.agents) minds.get(own.seat).think({...own, expected: {...own.expected, names: view.actions}}, isNew);
@@ -199,11 +199,18 @@ const Play = (() => {
     if (playing) timer = setTimeout(tick, FRAME);
   }
 
+  function fetchMore(name) {
+    const found = ask("move", {session: name}).then((more) => { if (name === session) frames.push(...more.frames); }).finally(() => { fetching = null; });
+    // Whoever waits for it is told; while there are frames nobody does, and the next step asks again.
+    found.catch(() => {});
+    return found;
+  }
+
   // The next frame; more are asked for before there are none.
   async function next() {
     const name = session;
     try {
-      if (frames.length < AHEAD) fetching ??= ask("move", {session: name}).then((more) => { if (name === session) frames.push(...more.frames); }).finally(() => { fetching = null; });
+      if (frames.length < AHEAD) fetching ??= fetchMore(name);
       if (frames.length === 0) await fetching;
     } catch (failure) {
       run(false);

@@ -5,7 +5,7 @@ const SHOWN_RUNS = 16, SHOWN_METRICS = 3;
 
 const Runs = (() => {
   let runs = [], complaints = [], plotly = null, drawing = 0;
-  const shown = new Set(), known = new Map(), items = new Map(), metrics = new Map(), cards = new Map();
+  const shown = new Set(), known = new Map(), items = new Map(), metrics = new Map(), cards = new Map(), unread = new Map();
 
   function loadPlotly() {
     plotly ??= new Promise((done) => {
@@ -28,14 +28,26 @@ const Runs = (() => {
   }
 
   async function readCurves() {
-    const wanted = runs.filter((run) => shown.has(run.id) && known.get(run.id)?.size !== run.size);
-    const found = await Promise.all(wanted.map(async (run) => {
-      const {curves} = await ask("curves", {run: run.id, known: known.get(run.id)?.version ?? -1});
-      known.set(run.id, {...known.get(run.id), ...curves, size: run.size});
-      return curves;
-    }));
+    const wanted = runs.filter((run) => shown.has(run.id) && known.get(run.id)?.written !== run.written);
+    const found = await Promise.all(wanted.map(readCurve));
+    if (found.includes(null)) list();
     if (found.some(Boolean)) await draw();
     else note();
+  }
+
+  // A run whose metrics are damaged says so, and keeps nobody else's curves back; `null` for such a one.
+  async function readCurve(run) {
+    let curves = null;
+    try {
+      ({curves} = await ask("curves", {run: run.id, known: known.get(run.id)?.version ?? -1}));
+      unread.delete(run.id);
+      curves ??= false;
+    } catch (failure) {
+      if (!(failure instanceof Refused)) throw failure;
+      unread.set(run.id, failure.message);
+    }
+    known.set(run.id, {...known.get(run.id), ...curves, written: run.written});
+    return curves;
   }
 
   // The list at the side.
@@ -51,7 +63,7 @@ const Runs = (() => {
     byId("summary").textContent = `${counted(runs.length, "run")}: ${[...states].map(([state, n]) => `${n} ${state}`).join(", ")}`;
     byId("complaints").textContent = complaints.join(" ");
     byId("complaints").hidden = complaints.length === 0;
-    performance.mark("runs-listed");
+    mark("runs-listed");
   }
 
   const matches = (run) => run?.label.toLowerCase().includes(byId("find").value.toLowerCase());
@@ -72,8 +84,9 @@ const Runs = (() => {
       name.textContent = run.label;
       box.title = run.folder;
       box.classList.toggle("live", run.state === "running" || run.state === "starting");
-      state.textContent = [run.failure ?? run.state, `${run.update} of ${run.total}`, ...numbers].join(" · ");
-      state.classList.toggle("no", Boolean(run.failure));
+      const failure = run.failure ?? unread.get(run.id);
+      state.textContent = [failure ?? run.state, `${run.update} of ${run.total}`, ...numbers].join(" · ");
+      state.classList.toggle("no", Boolean(failure));
       bar.hidden = run.update >= run.total;
       bar.value = run.total ? run.update / run.total : 0;
       bar.setAttribute("aria-label", `${run.label}: ${run.update} of ${run.total} updates`);
@@ -118,6 +131,11 @@ const Runs = (() => {
     }
   }
 
+  // The first time counts, for those who measure.
+  function mark(name) {
+    if (performance.getEntriesByName(name).length === 0) performance.mark(name);
+  }
+
   function note() {
     const number = runs.filter((run) => shown.has(run.id)).length;
     const nothing = runs.length === 0 ? "There are no runs here yet; lookax run makes some." : `${number} of ${counted(runs.length, "run")} shown. Means over seeds, with 95 % intervals.`;
@@ -136,7 +154,7 @@ const Runs = (() => {
       await new Promise((next) => setTimeout(next));
       if (own !== drawing) return;
     }
-    performance.mark("curves-drawn");
+    mark("curves-drawn");
   }
 
   function drawCard(name, on) {
