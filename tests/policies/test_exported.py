@@ -279,3 +279,26 @@ def test_no_space_is_made_for_what_a_header_states(tmp_path):
     tracemalloc.stop()
     # The header states a gibibyte.
     assert most < 2**22
+
+
+def test_no_more_is_unpacked_than_the_archive_states(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/head/bias.npy", header_of((2,), content=bytes(2**25)))
+        archive.infolist()[0].file_size = len(header_of((2,), content=bytes(8)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="head/weight is missing"):
+            lx.read_agents(tmp_path / "a.npz")
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+    assert npz.parse_npz("a", (tmp_path / "a.npz").read_bytes()) == {"a/head/bias": None}
+
+
+def test_a_file_of_too_many_arrays_is_refused(tmp_path, monkeypatch):
+    saved(head__weight=np.zeros((2, 3)), head__bias=BIAS)(tmp_path / "a.npz")
+    monkeypatch.setattr(npz, "MAX_MEMBERS", 2)
+    assert lx.read_agents(tmp_path / "a.npz").keys() == {"mine/0"}
+    monkeypatch.setattr(npz, "MAX_MEMBERS", 1)
+    with pytest.raises(ValueError, match=r"a.npz': has more than the 1 arrays that it may"):
+        lx.read_agents(tmp_path / "a.npz")
