@@ -9,6 +9,8 @@ import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 import lookax as lx
+from lookax.choices import CoinView
 from lookax.policies.published import npz
 from lookax.policies.published.exported import load_agent, write_exported
 from lookax.policies.published.seats import PolicyWithView
@@ -125,11 +128,23 @@ def test_words_say_what_is_seen_and_done():
     assert action_names(lx.TwoCoinGame(), 1)[-1] == "stay"
     assert action_names(ipd, 0) == ["defect", "cooperate"]
     assert action_names(lx.MatrixGame(np.zeros((2, 3, 2))), 0) == ["action 0", "action 1", "action 2"]
-    assert observation_layout(coin, 0).startswith("four planes of 3 × 3 cells")
+    assert observation_layout(coin, 0).startswith("4 planes of 3 × 3 cells")
     assert observation_layout(coin, 0).endswith("a coin of its own colour, one of the other's")
     assert "stands in the middle" in observation_layout(lx.TwoCoinGame(egocentric=True), 0)
     assert observation_layout(ipd, 0, table=True).endswith("DD, DC, CD, CC, start")
     assert "whoever looks" in observation_layout(ipd, 1)
+    for view in get_args(CoinView):
+        three = lx.OneCoinGame(view=view, num_players=3)
+        size = len(three.observe(three.reset(jax.random.key(0)), 0))
+        words = observation_layout(three, 0)
+        assert words.startswith(f"{size // 9} planes of 3 × 3 cells")
+        assert ("player 0 to player 2" if view == "board" else "the 2 players after it") in words
+        assert ("in the middle" in words) == (view == "egocentric")
+    commons = lx.CommonsGame(num_players=3)
+    assert action_names(commons, 2) == ["take much", "take little"]
+    assert observation_layout(commons, 0).startswith("the stock, as a share of what the place can carry; 1 for each")
+    environment = SimpleNamespace(agents=[])
+    assert "the environment's own observation, flattened" in observation_layout(lx.from_jaxmarl(environment), 0)
 
 
 def about_with(**changes):
