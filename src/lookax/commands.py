@@ -11,6 +11,7 @@ from lookax.errors import BadInputError, check
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register
 from lookax.experiments.preset import Collection, Figure, Preset, Table
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
+from lookax.imports import how_to_install
 from lookax.opened import AnyPath, Given, chosen_preset, new_folder, plain, resume_run, start_jax
 from lookax.options import Cluster, ResumeSearchOptions, SweepCluster
 from lookax.runs.arguments import settings_table
@@ -276,7 +277,7 @@ def studio(paths: AnyPath | Sequence[AnyPath] = "runs", *, port: int = 8765) -> 
     check(0 <= port <= LAST_PORT, "port", port, f"between 0 and {LAST_PORT}")
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
-            raise BadInputError(f'the page needs {package}; `pip install "lookax[studio]"`')
+            raise BadInputError(f"the page needs {package}; {how_to_install('studio')}")
     from lookax.runs.studio.server import serve
 
     serve(_several(paths), port)
@@ -356,7 +357,7 @@ def go_on_with_search(search: Search, out: Callable[[], Path]) -> tuple[Path, bo
     try:
         import optuna  # noqa: F401
     except ImportError:
-        raise BadInputError('optimise: optuna is not installed; `pip install "lookax[optuna]"`') from None
+        raise BadInputError(f"optimise: optuna is not installed; {how_to_install('optuna')}") from None
     from lookax.experiments.studies.study import check_runnable
     from lookax.runs.sweeps.optuna_search import check_objective, run_search
 

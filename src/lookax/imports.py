@@ -21,6 +21,11 @@ def import_named(field: str, name: str) -> Any:
         ) from None
 
 
+def how_to_install(extra: str) -> str:
+    """The commands that install an extra, as messages say them."""
+    return f'`pip install "lookax[{extra}]"`, in a clone of lookax `pip install -e ".[{extra}]"`'
+
+
 def import_extra(module: str, extra: str) -> Any:
     """A module that comes with an extra of lookax.
 
@@ -29,4 +34,4 @@ def import_extra(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as reason:
-        raise BadInputError(f'{extra}: {reason.name} is not installed; `pip install "lookax[{extra}]"`') from None
+        raise BadInputError(f"{extra}: {reason.name} is not installed; {how_to_install(extra)}") from None

@@ -110,6 +110,10 @@ def test_gymnax_may_stand_beside_a_jax_that_it_forbids():
     assert not other.healthy
 
 
+def test_a_later_build_of_a_plugin_fits():
+    assert diagnosed(Package("jax-cuda12-pjrt", "0.10.2.post1")).findings == []
+
+
 def test_what_is_not_installed_by_lookax_does_not_matter():
     assert diagnosed(Package("stranger", "1", ("jax<0.1", "missing"))).findings == []
 
@@ -169,7 +173,9 @@ def answers(*, smi=None, jax=None):
         (None, FileNotFoundError(), (), ("JAX does not start", True)),
     ],
 )
-def test_devices(driver, devices, names, finding):
+def test_devices(driver, devices, names, finding, monkeypatch):
+    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
     section = diagnose_devices(dict.fromkeys(names), answers(smi=driver, jax=devices))
     if finding is None:
         assert not section.findings
@@ -180,7 +186,45 @@ def test_devices(driver, devices, names, finding):
         assert own.wrong == finding[1]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "mend", "wrong"),
+    [
+        ("JAX_PLATFORMS", "cpu", "unset JAX_PLATFORMS", False),
+        ("JAX_PLATFORM_NAME", "CPU", "unset JAX_PLATFORM_NAME", False),
+        ("CUDA_VISIBLE_DEVICES", "", "unset CUDA_VISIBLE_DEVICES", False),
+        ("CUDA_VISIBLE_DEVICES", "-1", "unset CUDA_VISIBLE_DEVICES", False),
+        ("JAX_PLATFORMS", "cuda,cpu", "says why", True),
+        ("JAX_PLATFORMS", "", "says why", True),
+        ("CUDA_VISIBLE_DEVICES", "0", "says why", True),
+    ],
+)
+def test_what_hides_a_gpu_is_named(variable, value, mend, wrong, monkeypatch):
+    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    run = answers(smi="H200, 580.1\n", jax=["cpu: cpu"])
+    [finding] = diagnose_devices({"jax-cuda13-plugin": None}, run).findings
+    assert finding.mend.endswith(mend)
+    assert finding.wrong == wrong
+    assert (f"{variable}={value!r} hides it" in finding.what) != wrong
+
+
+def test_a_plugin_that_does_not_suit_the_driver(monkeypatch):
+    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    run = answers(smi="V100, 530.1\n", jax=["cpu: cpu"])
+    [finding] = diagnose_devices({"jax-cuda13-plugin": None}, run).findings
+    assert "pip uninstall jax-cuda13-plugin" in finding.mend
+    assert 'pip install -e ".[cuda12]"' in finding.mend
+
+
+def test_a_cache_in_a_bucket_is_not_looked_into(monkeypatch):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "gs://bucket/cache")
+    assert diagnose_cache(cache_folder()).lines == ["gs://bucket/cache: not looked into"]
+
+
 def test_the_cache(tmp_path, monkeypatch):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     assert "nothing yet" in diagnose_cache(tmp_path / "none").lines[0]
     for name, content in (("a-cache", b"whole"), ("b-cache", b"cut"), ("c-atime", b"cut")):
         (tmp_path / name).write_bytes(content)

@@ -19,6 +19,7 @@ from lookax.games.adapters.gymnasium_environment import from_gymnasium
 from lookax.games.adapters.gymnax_environment import from_gymnax
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.on_host import Batches
+from lookax.imports import how_to_install
 from lookax.learners.objectives.actor_critic import Coefficients, learning_optimiser
 from lookax.policies.convolutional import actor_critic
 
@@ -188,7 +189,7 @@ def test_environments_that_are_no_longer_kept_are_closed():
 def test_a_missing_extra_is_told(call):
     program = f"import sys; sys.modules['{call}'] = None; import lookax as lx; lx.from_{call}('CartPole-v1')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1].endswith(f'{call} is not installed; `pip install "lookax[{call}]"`')
+    assert done.stderr.splitlines()[-1].endswith(f"{call} is not installed; {how_to_install(call)}")
 
 
 def test_settings_name_them_and_networks_fit():

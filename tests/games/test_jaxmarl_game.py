@@ -14,6 +14,7 @@ import lookax as lx
 from lookax.games.adapters.by_name import game_by_name, name_and_settings
 from lookax.games.adapters.jaxmarl_game import JaxMARLGame, from_jaxmarl, imported
 from lookax.games.adapters.settings import frozen_settings, thawed_settings
+from lookax.imports import how_to_install
 
 KEY = jax.random.key(5)
 STEPS = 12
@@ -219,4 +220,4 @@ def test_jaxmarl_prints_nothing_and_leaves_where_output_goes():
 def test_a_missing_extra_is_told():
     program = "import sys; sys.modules['jaxmarl'] = None; import lookax as lx; lx.from_jaxmarl('coin_game')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1].endswith('jaxmarl is not installed; `pip install "lookax[jaxmarl]"`')
+    assert done.stderr.splitlines()[-1].endswith(f"jaxmarl is not installed; {how_to_install('jaxmarl')}")

@@ -18,6 +18,7 @@ from lookax.experiments.settings.first_order_shaping import FirstOrderShaping
 from lookax.experiments.studies.first_order_shaping import FirstOrderShapingStudy
 from lookax.games.adapters.by_name import game_by_name
 from lookax.games.adapters.pettingzoo_game import from_pettingzoo
+from lookax.imports import how_to_install
 from tests.games.parallel_environments import Walkers
 
 KEY = jax.random.key(2)
@@ -253,4 +254,4 @@ def test_a_parallel_environment_is_the_game_stepped_by_hand():
 def test_a_missing_extra_is_told(call):
     program = f"import sys; sys.modules['pettingzoo'] = None; import lookax as lx; lx.{call}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1].endswith('pettingzoo is not installed; `pip install "lookax[pettingzoo]"`')
+    assert done.stderr.splitlines()[-1].endswith(f"pettingzoo is not installed; {how_to_install('pettingzoo')}")

@@ -238,3 +238,13 @@ def test_what_cannot_be_written(path, agents, complaint, tmp_path):
     with pytest.raises(ValueError, match="view: 'mine' is not allowed; it must be None or one of board, own"):
         write_agents(tmp_path / "a.npz", {"a": FIRST}, view="mine")  # pyright: ignore[reportArgumentType]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_must_be_finite_in_the_precision_that_is_computed_in(tmp_path):
+    arrays = {"a/head/weight": np.full((2, 3), 1e300), "a/head/bias": np.zeros(2)}
+    np.savez(tmp_path / "agents.npz", **arrays)
+    single = pytest.raises(ValueError, match="a: head/weight has numbers that are not finite in float32")
+    with jax.enable_x64(False), single:
+        read_agents(tmp_path / "agents.npz")
+    with jax.enable_x64(True):
+        assert read_agents(tmp_path / "agents.npz").keys() == {"a"}

@@ -9,6 +9,8 @@ import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 import lookax as lx
+from lookax.choices import CoinView
 from lookax.policies.published import npz
 from lookax.policies.published.exported import load_agent, write_exported
 from lookax.policies.published.seats import PolicyWithView
@@ -125,11 +128,23 @@ def test_words_say_what_is_seen_and_done():
     assert action_names(lx.TwoCoinGame(), 1)[-1] == "stay"
     assert action_names(ipd, 0) == ["defect", "cooperate"]
     assert action_names(lx.MatrixGame(np.zeros((2, 3, 2))), 0) == ["action 0", "action 1", "action 2"]
-    assert observation_layout(coin, 0).startswith("four planes of 3 × 3 cells")
+    assert observation_layout(coin, 0).startswith("4 planes of 3 × 3 cells")
     assert observation_layout(coin, 0).endswith("a coin of its own colour, one of the other's")
     assert "stands in the middle" in observation_layout(lx.TwoCoinGame(egocentric=True), 0)
     assert observation_layout(ipd, 0, table=True).endswith("DD, DC, CD, CC, start")
     assert "whoever looks" in observation_layout(ipd, 1)
+    for view in get_args(CoinView):
+        three = lx.OneCoinGame(view=view, num_players=3)
+        size = len(three.observe(three.reset(jax.random.key(0)), 0))
+        words = observation_layout(three, 0)
+        assert words.startswith(f"{size // 9} planes of 3 × 3 cells")
+        assert ("player 0 to player 2" if view == "board" else "the 2 players after it") in words
+        assert ("in the middle" in words) == (view == "egocentric")
+    commons = lx.CommonsGame(num_players=3)
+    assert action_names(commons, 2) == ["take much", "take little"]
+    assert observation_layout(commons, 0).startswith("the stock, as a share of what the place can carry; 1 for each")
+    environment = SimpleNamespace(agents=[])
+    assert "the environment's own observation, flattened" in observation_layout(lx.from_jaxmarl(environment), 0)
 
 
 def about_with(**changes):
@@ -279,3 +294,26 @@ def test_no_space_is_made_for_what_a_header_states(tmp_path):
     tracemalloc.stop()
     # The header states a gibibyte.
     assert most < 2**22
+
+
+def test_no_more_is_unpacked_than_the_archive_states(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/head/bias.npy", header_of((2,), content=bytes(2**25)))
+        archive.infolist()[0].file_size = len(header_of((2,), content=bytes(8)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="head/weight is missing"):
+            lx.read_agents(tmp_path / "a.npz")
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+    assert npz.parse_npz("a", (tmp_path / "a.npz").read_bytes()) == {"a/head/bias": None}
+
+
+def test_a_file_of_too_many_arrays_is_refused(tmp_path, monkeypatch):
+    saved(head__weight=np.zeros((2, 3)), head__bias=BIAS)(tmp_path / "a.npz")
+    monkeypatch.setattr(npz, "MAX_MEMBERS", 2)
+    assert lx.read_agents(tmp_path / "a.npz").keys() == {"mine/0"}
+    monkeypatch.setattr(npz, "MAX_MEMBERS", 1)
+    with pytest.raises(ValueError, match=r"a.npz': has more than the 1 arrays that it may"):
+        lx.read_agents(tmp_path / "a.npz")

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from lookax.cli import main
+from lookax.imports import how_to_install
 from lookax.runs.storage.metrics import read_history
 from lookax.runs.storage.run import Recording, read_run, stored_recording
 
@@ -200,7 +201,7 @@ def test_mlflow_has_no_other_stores(monkeypatch, capsys, tmp_path):
 def test_a_tracker_that_is_not_installed_is_told_in_a_line(name, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["run", "ipd-naive", "--trackers", name, "--out", str(tmp_path / "out")]) == 2
-    assert f'trackers: {name} is not installed; `pip install "lookax[{name}]"`\n' in capsys.readouterr().err
+    assert f"trackers: {name} is not installed; {how_to_install(name)}\n" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lookax.diagnosis.findings import Finding, Section
+from lookax.imports import how_to_install
 
 SECONDS = 120
 """How long JAX may take to start its devices."""
@@ -50,14 +51,30 @@ def diagnose_devices(names: Mapping[str, object], run: Callable[[Sequence[str]],
     lines += devices
     findings = []
     if driver and not any(device.startswith(("gpu", "cuda")) for device in devices):
-        if plugins:
-            findings.append(Finding(f"JAX sees no GPU, though {' and '.join(plugins)} is installed", "docs/faq.md"))
+        newest = driver.splitlines()[0].split(",")[-1].strip().split(".")[0]
+        extra = "cuda13" if newest.isdecimal() and int(newest) >= 580 else "cuda12"
+        installed = f"JAX sees no GPU, though {' and '.join(plugins)} is installed"
+        if not plugins:
+            what = "there is an NVIDIA GPU, and JAX has no plugin for it"
+            findings.append(Finding(what, how_to_install(extra), wrong=False))
+        elif hiding := _hiding():
+            findings.append(Finding(f"{installed}: {hiding}={os.environ[hiding]!r} hides it", f"unset {hiding}", False))
+        elif f"jax-{extra}-plugin" not in plugins:
+            mend = f"pip uninstall {' '.join(plugins)}, and then {how_to_install(extra)}, which suits the driver"
+            findings.append(Finding(installed, mend))
         else:
-            newest = driver.splitlines()[0].split(",")[-1].strip().split(".")[0]
-            extra = "cuda13" if newest.isdecimal() and int(newest) >= 580 else "cuda12"
-            mend = f'pip install "lookax[{extra}]"'
-            findings.append(Finding("there is an NVIDIA GPU, and JAX has no plugin for it", mend, wrong=False))
+            findings.append(Finding(installed, f"{sys.executable} -c \"import jax; jax.devices('cuda')\" says why"))
     return Section("devices", lines, findings)
+
+
+def _hiding() -> str | None:
+    """The variable of the environment that keeps JAX from GPUs."""
+    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME"):
+        platforms = {own.strip().lower() for own in os.environ.get(name, "").split(",")} - {""}
+        if platforms and not platforms & {"cuda", "gpu"}:
+            return name
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return "CUDA_VISIBLE_DEVICES" if visible is not None and visible.strip() in ("", "-1") else None
 
 
 def cache_folder() -> Path:
@@ -72,7 +89,10 @@ def diagnose_cache(folder: Path, is_truncated: Callable[[bytes], bool] | None = 
 
     **Arguments:** the `folder`; what says whether an entry `is_truncated`, by default what commands ask.
     """
-    if "://" in str(folder) or not folder.is_dir():
+    # A bucket's address, of whose slashes a path keeps one.
+    if "://" in os.environ.get("JAX_COMPILATION_CACHE_DIR", ""):
+        return Section("compiled programs", [f"{os.environ['JAX_COMPILATION_CACHE_DIR']}: not looked into"])
+    if not folder.is_dir():
         return Section("compiled programs", [f"{folder}: nothing yet"])
     sizes = {}
     for entry in folder.glob("*-cache"):

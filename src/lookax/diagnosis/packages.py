@@ -138,11 +138,17 @@ def _plugins(packages: Mapping[str, Package]) -> Iterator[Finding]:
         )
     jaxlib = _version(packages, "jaxlib")
     for name in plugins:
-        if jaxlib is not None and packages[name].version != jaxlib:
+        # A later build of the same version fits: JAX compares numbers alone.
+        if jaxlib is not None and _numbers(packages[name].version) != _numbers(jaxlib):
             yield Finding(
                 f"{name} {packages[name].version} is not of the version of jaxlib {jaxlib}",
                 f'pip install "{name}=={jaxlib}"',
             )
+
+
+def _numbers(version: str) -> str:
+    """What a version begins with: `0.10.0` of `0.10.0.post1`."""
+    return "".join(re.findall(r"^\d+(?:\.\d+)*", version))
 
 
 def _parsed(requirements: Iterable[str], extra: str) -> Iterator[Requirement]:

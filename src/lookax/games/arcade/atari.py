@@ -24,6 +24,7 @@ from lookax.errors import BadInputError, check_at_least
 from lookax.games.arcade import on_host
 from lookax.games.arcade.emulators import Cartridge, Playing, cartridge
 from lookax.games.arcade.environment import Step
+from lookax.imports import how_to_install
 
 SIDE, STACK = 84, 4
 
@@ -127,9 +128,7 @@ def game_names() -> list[str]:
     """
     # ale-py has batches of games only where gymnasium is there.
     if any(importlib.util.find_spec(module) is None for module in ("ale_py", "gymnasium")):
-        raise BadInputError(
-            "game: Atari needs ale-py and gymnasium; `pip install ale-py gymnasium` (lookax' extra atari)"
-        )
+        raise BadInputError(f"game: Atari needs ale-py and gymnasium; {how_to_install('atari')}")
     from ale_py import roms
 
     return sorted(roms.get_all_rom_ids())

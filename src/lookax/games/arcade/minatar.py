@@ -5,6 +5,7 @@ import importlib.util
 
 from lookax.errors import BadInputError
 from lookax.games.adapters.gymnax_environment import GymnaxEnvironment
+from lookax.imports import how_to_install
 
 GAMES = {
     "asterix": "Asterix-MinAtar",
@@ -29,5 +30,5 @@ class MinAtar(GymnaxEnvironment):
             hint = f"did you mean {near[0]}? " if near else ""
             raise BadInputError(f"game: {game!r} is not known; {hint}there are {', '.join(GAMES)}")
         if importlib.util.find_spec("gymnax") is None:
-            raise BadInputError("game: MinAtar needs gymnax; `pip install gymnax six` (lookax' extra minatar)")
+            raise BadInputError(f"game: MinAtar needs gymnax; {how_to_install('minatar')}")
         super().__init__(GAMES[game])

@@ -118,7 +118,7 @@ def arrays_of(policy: Any) -> dict[str, np.ndarray]:
 
 
 def checked(name: str, given: Any, *shape: int | None) -> np.ndarray:
-    """An array that was given, if it is one of finite numbers of a shape.
+    """An array that was given, if it is one of a shape, of numbers that are finite in the precision of JAX.
 
     **Arguments:** its `name`, for messages; what was `given`; the `shape`, in which `None` stands for any size.
 
@@ -132,6 +132,9 @@ def checked(name: str, given: Any, *shape: int | None) -> np.ndarray:
     if not fits:
         wanted = ", ".join("any size" if size is None else str(size) for size in shape)
         raise BadInputError(f"{name} has shape {list(given.shape)}; it must be [{wanted}]")
-    if not np.isfinite(given).all():
-        raise BadInputError(f"{name} has numbers that are not finite")
+    # Numbers of double precision may be too large for single precision.
+    with np.errstate(over="ignore"):
+        numbers = given.astype(jax.dtypes.canonicalize_dtype(float))
+    if not np.isfinite(numbers).all():
+        raise BadInputError(f"{name} has numbers that are not finite in {numbers.dtype}")
     return given

@@ -14,7 +14,13 @@ from lookax.errors import BadInputError
 MAX_BYTES = 2**28
 """What a file and its arrays may take. The agents of this library take less than a megabyte each."""
 
+MAX_MEMBERS = 2**14
+"""How many arrays a file may have."""
+
 PIECE = 2**16
+
+ENTRY = b"PK\1\2"
+"""How each member's entry in an archive's directory begins."""
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 """How the header of an array is read, by its version. The third is for names of fields, which no number has."""
@@ -42,14 +48,16 @@ def parse_npz(what: str, content: bytes) -> dict[str, Any]:
 
     **Arguments:** `what` the file is, for messages; its `content`.
 
-    **Raises:** `ValueError` if it is no `.npz`, and if its arrays take more than `MAX_BYTES`.
+    **Raises:** `ValueError` if it is no `.npz`, and if its arrays take more than `MAX_BYTES` or are too many.
     """
+    # Counted before there is an object for each of them.
+    if content.count(ENTRY) > MAX_MEMBERS:
+        raise BadInputError(f"{what}: has more than the {MAX_MEMBERS} arrays that it may")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except Exception:
         # What damaged archives raise is of many kinds.
         raise BadInputError(f"{what}: is no .npz of NumPy") from None
-    # A member is never unpacked beyond the size that the archive states.
     size = sum(member.file_size for member in archive.infolist())
     if size > MAX_BYTES:
         raise BadInputError(f"{what}: takes {size} bytes, unpacked; agents may take {MAX_BYTES}")
@@ -61,7 +69,9 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray | No
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return None
     try:
-        content = io.BytesIO(archive.read(member))
+        with archive.open(member) as file:
+            # Asked for all of it, `zipfile` unpacks gigabytes before it cuts them to the size that is stated.
+            content = io.BytesIO(file.read(member.file_size))
         shape, _, dtype = HEADERS[np.lib.format.read_magic(content)](content)
         if dtype.hasobject or math.prod(shape) * dtype.itemsize != member.file_size - content.tell():
             return None

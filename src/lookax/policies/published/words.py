@@ -1,16 +1,15 @@
 """What an agent sees and does, in words, for those who have its arrays and not its game."""
 
+from lookax.choices import CoinView
+from lookax.games.adapters.gymnax_environment import GymnaxGame
+from lookax.games.adapters.jaxmarl_game import JaxMARLGame
+from lookax.games.adapters.pettingzoo_game import PettingZooGame
 from lookax.games.coin_game import CoinGame, OneCoinGame, TwoCoinGame
+from lookax.games.commons import CommonsGame
 from lookax.games.game import Game
 from lookax.games.matrix_game import MatrixGame
 
 MOVES = ("right", "left", "down", "up", "stay")
-
-PLANES = {
-    "board": "the red player, the blue player, a red coin, a blue coin",
-    "own": "the player itself, the other player, a coin of its own colour, one of the other's",
-}
-PLANES["egocentric"] = f"{PLANES['own']}; the torus is shifted so that the player stands in the middle"
 
 
 def action_names(game: Game, player: int) -> list[str]:
@@ -20,6 +19,8 @@ def action_names(game: Game, player: int) -> list[str]:
         return list(MOVES[:number])
     if isinstance(game, MatrixGame) and number == 2:
         return ["defect", "cooperate"]
+    if isinstance(game, CommonsGame):
+        return ["take much", "take little"]
     return [f"action {action}" for action in range(number)]
 
 
@@ -37,10 +38,37 @@ def observation_layout(game: Game, player: int, *, table: bool = False) -> str:
             f"{order}: action 0, action 1 and so on, then nothing yet"
         )
     if isinstance(game, OneCoinGame):
-        n = game.grid_size
-        return f"four planes of {n} × {n} cells, row by row, one after the other: {PLANES[game.view]}"
+        n, number = game.grid_size, game.num_players
+        return f"{2 * number} planes of {n} × {n} cells, row by row, one after the other: {_planes(game.view, number)}"
     if isinstance(game, TwoCoinGame):
         n = game.grid_size
-        view = PLANES["egocentric" if game.egocentric else "own"]
-        return f"for each of {n} × {n} cells, row by row, four numbers: {view}"
-    return f"what a {type(game).__name__} shows to player {player}"
+        return f"for each of {n} × {n} cells, row by row, 4 numbers: {_planes(_view(game), game.num_players)}"
+    if isinstance(game, CommonsGame):
+        return (
+            "the stock, as a share of what the place can carry; 1 for each player who took much at the last step, else "
+            "0, the player itself first and then those after it; likewise for each who took little"
+        )
+    what = f"what a {type(game).__name__} shows to player {player}"
+    if isinstance(game, JaxMARLGame | PettingZooGame | GymnaxGame):
+        return f"{what}: the environment's own observation, flattened; what its numbers are is for that to say"
+    return what
+
+
+def _view(game: TwoCoinGame) -> CoinView:
+    return "egocentric" if game.egocentric else "own"
+
+
+def _planes(view: CoinView, num_players: int) -> str:
+    """What there is a plane for, in their order."""
+    if view == "board":
+        if num_players == 2:
+            return "the red player, the blue player, a red coin, a blue coin"
+        last = num_players - 1
+        return f"player 0 to player {last}, a coin of player 0's colour to one of player {last}'s"
+    others = (
+        "the other player, a coin of its own colour, one of the other's"
+        if num_players == 2
+        else f"the {num_players - 1} players after it, a coin of its own colour, one of each of theirs"
+    )
+    middle = "; the torus is shifted so that the player stands in the middle" if view == "egocentric" else ""
+    return f"the player itself, {others}{middle}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lookax.errors import BadInputError
+from lookax.imports import how_to_install
 from lookax.runs.errors import RunFailedError
 
 RETRIES = 10
@@ -18,7 +19,7 @@ def check_ray_is_installed() -> None:
     try:
         import ray  # noqa: F401
     except ImportError:
-        raise BadInputError("engine: Ray is not installed; `pip install ray` (lookax' extra cluster)") from None
+        raise BadInputError(f"engine: Ray is not installed; {how_to_install('cluster')}") from None
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from lookax.errors import BadInputError, check, check_at_least, check_positive
 from lookax.experiments.plugins import find_preset
 from lookax.experiments.preset import Preset, Result, check_settings
 from lookax.experiments.registry import ORIGINS
+from lookax.imports import how_to_install
 from lookax.runs.storage.config import as_fields, fields_of, from_fields
 from lookax.runs.storage.folder import CONFIG, RunFolder
 from lookax.runs.storage.metrics import read_history
@@ -226,4 +227,4 @@ def check_is_installed(tracker: str) -> None:
     for name in PACKAGES.get(tracker, ()):
         found = importlib.util.find_spec(name)
         if found is None or found.origin is None:  # A folder of that name, such as wandb's own of runs, is no package.
-            raise BadInputError(f'trackers: {name} is not installed; `pip install "lookax[{tracker}]"`')
+            raise BadInputError(f"trackers: {name} is not installed; {how_to_install(tracker)}")

@@ -16,13 +16,12 @@ from lookax.games.matrix_game import MatrixGame, own_view
 from lookax.games.rendering import cells_of
 from lookax.policies.actor import actor_of
 from lookax.policies.network import Network
+from lookax.policies.published.words import action_names
 from lookax.runs.studio.agents import Agents
 from lookax.runs.studio.mind import Mind
 
 SHOWN = 100
 """How many of the last steps of a matrix game are sent."""
-
-MOVES = ("right", "left", "down", "up", "stay")
 
 
 class PersonsGame:
@@ -89,11 +88,16 @@ class PersonsGame:
                 "seat": self.seat,
                 "totals": self.totals.round(6).tolist(),
                 "rewards": self.rewards.round(6).tolist(),
-                "actions": _named(self.game, self.seat),
+                "actions": action_names(self.game, self.seat),
                 "last": self.actions[-1] if self.actions else None,
                 **self._board(),
                 "agents": [
-                    {"seat": i, **mind.thoughts(), "expected": self._expected[i].told(), "names": _named(self.game, i)}
+                    {
+                        "seat": i,
+                        **mind.thoughts(),
+                        "expected": self._expected[i].told(),
+                        "names": action_names(self.game, i),
+                    }
                     for i, mind in self.minds.items()
                 ],
             }
@@ -152,15 +156,6 @@ class _Expected:
         order = np.argsort(own_view(game, seat))
         now, after = (np.asarray(_cooperation(game, policy, seat))[order].round(4).tolist() for policy in pair)
         return {"names": game.state_names, "now": now, "after": after}
-
-
-def _named(game: Any, player: int) -> list[str]:
-    """The names of a player's actions."""
-    number = game.num_actions[player]
-    if isinstance(game, CoinGame):
-        return list(MOVES[:number])
-    assert isinstance(game, MatrixGame)
-    return ["defect", "cooperate"] if number == 2 else [f"action {action}" for action in range(number)]
 
 
 def _seen(state: PyTree, actions: Int[Array, "N 1"], rewards: Array) -> Seen:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lookax.errors import BadInputError
+from lookax.imports import how_to_install
 from lookax.runs.commands import terminal
 from lookax.runs.errors import RunFailedError
 from lookax.runs.programs.ray_cluster import RETRIES
@@ -28,7 +29,7 @@ def on_slurm(here: bool, resources: dict[str, Any]) -> Engine:
     try:
         import submitit
     except ImportError:
-        raise BadInputError('engine: submitit is not installed; `pip install "lookax[slurm]"`') from None
+        raise BadInputError(f"engine: submitit is not installed; {how_to_install('slurm')}") from None
     if not here and shutil.which("sbatch") is None:
         raise BadInputError(
             "engine: 'slurm' is not allowed here; there is no sbatch on this machine (`--address local` makes the same "
