@@ -32,7 +32,7 @@ from lookax.options import (
     SweepCluster,
     SweepOptions,
 )
-from lookax.runs.arguments import parse, settings_table
+from lookax.runs.arguments import fields_table, parse, settings_table
 from lookax.runs.commands import terminal
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
@@ -43,7 +43,7 @@ from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, Run, read_config
 from lookax.runs.sweeps.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.sweeps.search import Search, parse_spaces, stored_search
-from lookax.usage import HELP, NO_FILE, NO_FOLDER, NO_NAME, USAGE
+from lookax.usage import HELP, NO_FILE, NO_FOLDER, NO_NAME, OPTIONS, USAGE, options_of, usage_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     plugins = list(_leading_plugins(words))
     command, *rest = words or ["--help"]
-    if command in HELP or rest[:1] in ([word] for word in HELP):
+    asked = rest[:1] in ([word] for word in HELP)
+    if asked and command in OPTIONS:
+        terminal.say(usage_of(command))
+        terminal.print_table(fields_table(options_of(command)), prose=True)
+        return 0
+    if command in HELP or asked:
         terminal.say(USAGE)
         return 0
     if command == "--version":
@@ -134,7 +139,9 @@ def _close(run: OpenRun) -> None:
 
 def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | None]:
     """The run that a preset's name or `--config FILE` stands for, what comes after it, and the file, not validated."""
-    if arguments[:1] == ["--config"]:
+    option, equals, value = (arguments[0] if arguments else "").partition("=")
+    if option == "--config":
+        arguments = [option, value, *arguments[1:]] if equals else arguments
         [file], rest = _take(arguments[1:2], 1, NO_FILE), arguments[2:]
         return read_config(read_any(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
     [name], rest = _take(arguments[:1], 1), arguments[1:]

@@ -1,4 +1,28 @@
-"""What the command says of itself."""
+"""What the command says of itself: how it is used, and the options that commands have beside a preset's fields."""
+
+import dataclasses
+from typing import Any
+
+from lookax.experiments.registry import PRESETS
+from lookax.options import (
+    CrossPlayOptions,
+    EvaluateOptions,
+    ExportOptions,
+    InspectOptions,
+    LeagueOptions,
+    PlayOptions,
+    ReportOptions,
+    ReproduceOptions,
+    ResumeOptions,
+    ResumeSearchOptions,
+    RunOptions,
+    SearchOptions,
+    StudioOptions,
+    SweepCluster,
+    SweepOptions,
+)
+from lookax.runs.arguments import Field, described_fields
+from lookax.runs.storage.run import MAY_CHANGE, Recording
 
 NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
 NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
@@ -41,3 +65,46 @@ usage: lookax COMMAND …
   lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
   lookax run PRESET --help                        the fields that a preset has
 """
+
+OPTIONS: dict[str, tuple[Any, ...]] = {
+    # What is recorded stands for a preset's settings, which have fields of their own.
+    "run": (RunOptions(Recording()),),
+    "sweep": (SweepOptions(Recording()), SearchOptions(Recording())),
+    "resume": (ResumeOptions(Recording(), Recording()), SweepCluster(), ResumeSearchOptions()),
+    "reproduce": (ReproduceOptions(),),
+    "evaluate": (EvaluateOptions(),),
+    "inspect": (InspectOptions(),),
+    "crossplay": (CrossPlayOptions(),),
+    "league": (LeagueOptions(),),
+    "play": (PlayOptions(),),
+    "export": (ExportOptions(),),
+    "report": (ReportOptions(),),
+    "studio": (StudioOptions(),),
+}
+"""The dataclasses that commands read options into; those that are not here have none."""
+
+PER_PRESET = ("run", "sweep")
+"""Commands whose options are a preset's fields, too."""
+
+
+def options_of(command: str) -> list[Field]:
+    """The options of a command, without the fields of presets but those that may change when a run is resumed."""
+    fields = [field for options in OPTIONS.get(command, ()) for field in described_fields(options)]
+    if command == "resume":
+        settings = described_fields(next(iter(PRESETS.values())).settings)
+        own = [field for field in settings if field.name in MAY_CHANGE]
+        fields = [dataclasses.replace(field, value="as before", default=True) for field in own] + fields
+    return list({field.name: field for field in fields}.values())
+
+
+def usage_of(command: str) -> str:
+    """The lines about one command, of those about all."""
+    found: list[str] = []
+    ours = False
+    for line in USAGE.splitlines():
+        if line.startswith("  lookax "):
+            ours = line.startswith(f"  lookax {command} ")
+        found += [line] if ours and line.strip() else []
+    if command in PER_PRESET:
+        found.append("\nBeside these options the fields of the preset, which `lookax run PRESET --help` names.")
+    return "\n".join(["usage:", *found])
