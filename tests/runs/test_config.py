@@ -152,6 +152,7 @@ def test_toml_is_read_as_yaml_is(tmp_path):
         (TOML.replace("format = 2", ""), "own.toml' is not a configuration of lookax; it has no format"),
         (TOML.replace("format = 2", "format = 3"), "own.toml' is of format 3"),
         (TOML.replace("seeds", "sedes"), "own.toml: sedes: is not a field (did you mean seeds"),
+        ("format = " + "[" * 100_000, "own.toml' is not a configuration of lookax; it is nested too deeply"),
         (TOML.replace("0.5", "-1.0"), "own.toml: learning_rate: -1.0 is not allowed"),
         (None, "own.toml' cannot be read (No such file or directory)"),
     ],

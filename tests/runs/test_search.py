@@ -96,10 +96,10 @@ class KilledError(BaseException):
     """As if the process had been killed."""
 
 
-@pytest.mark.parametrize(
-    "moment",
-    ["learn", *(pytest.param(other, marks=pytest.mark.slow) for other in ("ask", "suggest", "report", "tell"))],
-)
+SLOW = [pytest.param(moment, marks=pytest.mark.slow) for moment in ("ask", "suggest", "report", "tell")]
+
+
+@pytest.mark.parametrize("moment", ["learn", *SLOW])
 def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(moment, searched, tmp_path, monkeypatch):
     out = tmp_path / "out"
     owner, name, times = {
