@@ -137,7 +137,7 @@ trackers = []
 def test_toml_is_read_as_yaml_is(tmp_path):
     file, out = tmp_path / "own.toml", tmp_path / "out"
     file.write_text(TOML)
-    assert main(["run", "--config", str(file), "--learning-rate", "0.25", "--out", str(out)]) == 0
+    assert main(["run", f"--config={file}", "--learning-rate", "0.25", "--out", str(out)]) == 0
     run = read_run(out)
     assert (run.settings.seeds, run.settings.total_updates, as_fields(run.settings)["learning_rate"]) == (2, 2, 0.25)
     assert (run.recording.checkpoint_updates, run.recording.trackers) == (2, ())
