@@ -83,8 +83,8 @@ def test_a_job_may_need_its_time_more_than_a_few_times(monkeypatch, tmp_path):
         raise InterruptedError
 
     monkeypatch.setattr(submitit, "AutoExecutor", executor)
+    sweep = Sweep(PRESETS["ipd-naive"], {"learning_rate": ["1"]}, Recording())
     with pytest.raises(InterruptedError):
-        sweep = Sweep(PRESETS["ipd-naive"], {"learning_rate": ["1"]}, Recording())
         on_slurm(True, {})(sweep, tmp_path, Stop(tmp_path))
     assert options["slurm_max_num_timeout"] > 1000
 
