@@ -46,6 +46,7 @@ def searched(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_grid_gives_the_table_of_a_sweep(tmp_path):
     swept, grid = tmp_path / "swept", tmp_path / "grid"
     values = [f"{field}={listed}" for field, listed in VALUES.items()]
@@ -126,7 +127,7 @@ def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(moment, searched,
     assert (out / "results.csv").read_bytes() == (searched / "results.csv").read_bytes()
 
 
-@pytest.mark.parametrize(("few", "more"), [(2, 4), (3, 5)])
+@pytest.mark.parametrize(("few", "more"), [(2, 4), pytest.param(3, 5, marks=pytest.mark.slow)])
 def test_more_trials_go_on_from_a_batch_that_was_small(few, more, tmp_path):
     out = tmp_path / "out"
     words = [*BASE, *RANGES, "--at-once", "4", "--total-updates", "1"]
@@ -142,6 +143,7 @@ def test_more_trials_go_on_from_a_batch_that_was_small(few, more, tmp_path):
     assert (trials(out), (out / "results.csv").read_bytes()) == (after, table)
 
 
+@pytest.mark.slow
 def test_samplers_and_seeds_choose_otherwise_and_repeat_themselves(tmp_path):
     def chosen(sampler, seed):
         name = f"{sampler}-{seed}-{len(list(tmp_path.iterdir()))}"
@@ -156,6 +158,7 @@ def test_samplers_and_seeds_choose_otherwise_and_repeat_themselves(tmp_path):
     assert all(0.01 <= rate <= 3 and 0.1 <= inner <= 2 and factor in (1.2, 1.4) for rate, inner, factor in first)
 
 
+@pytest.mark.slow
 def test_the_same_setting_is_learned_once_and_the_smaller_objective_is_the_best(tmp_path, capsys):
     out = tmp_path / "out"
     words = [*BASE, "--optimise", "learning_rate=0.5,1", "--objective", "returns", "--direction", "minimise"]
