@@ -228,19 +228,15 @@ def test_a_tracker_that_refuses_is_told_in_a_line(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_mlflow_lost_begins_again_there(offline, tmp_path):
-    points = {0: {"returns": 1.0}, 1: {"returns": 2.0}}
     out = tmp_path / "out"
     out.mkdir()
-    first = opened(out, "mlflow")
-    first.log(points)
-    first.close()
-    before = json.loads((out / "trackers.json").read_text())
-    (tmp_path / "mlflow.db").unlink()
-    second = opened(out, "mlflow")
-    second.log(points)
-    second.close()
+    lost = {"run": 32 * "0", "update": 7}
+    (out / "trackers.json").write_text(json.dumps({"mlflow: of tests": lost}))
+    begun = opened(out, "mlflow")
+    begun.log({0: {"returns": 1.0}, 1: {"returns": 2.0}})
+    begun.close()
     after = json.loads((out / "trackers.json").read_text())
-    assert before["mlflow: of tests"]["run"] != after["mlflow: of tests"]["run"]
+    assert after["mlflow: of tests"]["run"] != lost["run"]
     assert sorted(value for _, _, value in of_mlflow(out, "ipd-naive", str(PRESETS["ipd-naive"].settings.seeds))) == [
         1.0,
         2.0,
