@@ -12,7 +12,7 @@ SOURCES = Path(__file__).parents[1] / "src" / "lookax"
 ROOMS = (
     "choices", "errors", "imports", "concrete", "categorical", "games", "policies", "rollouts", "surrogates",
     "lookahead", "learners", "training", "evaluation", "experiments", "runs", "diagnosis", "options", "opened",
-    "commands", "completion", "cli",
+    "beginning", "commands", "usage", "completion", "cli",
 )  # fmt: skip
 FILES = sorted(file for file in SOURCES.rglob("*.py") if file != SOURCES / "__init__.py")
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lookax import __version__, commands, completion, opened
+from lookax import __version__, beginning, commands, completion, opened
 from lookax.errors import BadInputError
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, load_plugin
 from lookax.experiments.preset import Collection, Figure, Preset, Table
@@ -32,7 +32,7 @@ from lookax.options import (
     SweepCluster,
     SweepOptions,
 )
-from lookax.runs.arguments import parse, settings_table
+from lookax.runs.arguments import fields_table, parse, settings_table
 from lookax.runs.commands import terminal
 from lookax.runs.commands.listing import listing, standings
 from lookax.runs.commands.reproduction import Reproduction, stored_reproduction
@@ -43,48 +43,7 @@ from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.run import Recording, Run, read_config
 from lookax.runs.sweeps.combinations import Sweep, parse_set, stored_sweep
 from lookax.runs.sweeps.search import Search, parse_spaces, stored_search
-
-NO_FOLDER = "the folder of a run is missing; `lookax runs` names those there are"
-NO_NAME = "the name is missing; `lookax list` names figures, and `lookax list FIGURE` its presets"
-NO_FILE = "the file is missing; name the config.yaml of a run, or a .toml of the same form"
-
-HELP = ("-h", "--help", "help")
-
-USAGE = """\
-usage: lookax COMMAND …
-
-  lookax list [FIGURE]                            name figures and presets, or a figure's presets
-  lookax show PRESET                              its settings, and what they mean
-  lookax run PRESET [--field value …] [--out DIR] learn it
-  lookax run --config FILE [--field value …]      learn what a run's config.yaml says
-  lookax reproduce FIGURE [--seeds N] [--scale laptop] [--out DIR]
-                                                  learn a published figure's presets, draw it, compare it
-  lookax sweep PRESET --set field=a,b,c … [--engine local|ray|slurm] [--out DIR]
-                                                  learn it with every combination of fields' values
-  lookax sweep PRESET --optimise field=LOW..HIGH … --objective METRIC [--trials N] [--prune] [--out DIR]
-                                                  search fields for good values
-  lookax resume DIR [--field value …]             go on with any of these where it stopped
-  lookax runs [DIR]                               name the runs in a folder (runs/), and how far they have come
-  lookax evaluate DIR [--update N] [--against FILE.npz]
-                                                  what a run's newest checkpoint gives, or that of update N
-  lookax inspect DIR [--update N] [--seed S] [--against FILE.npz]
-                                                  what its agents do: with memories, in sampled games
-  lookax crossplay DIR … [FILE.npz …] [--games N] [--out FILE]
-                                                  agents of runs and files with each other, and with fixed strategies
-  lookax league DIR … [FILE.npz …] [--games N] [--best-response UPDATES] [--out FILE]
-                                                  all of these in both seats, ranked; how far each can be exploited
-  lookax play DIR [--games N] [--greedy] [--video FILE.gif]
-                                                  whole games of its actor-critics
-  lookax export DIR [--seed S] [--player P] [--update N] [--out FOLDER]
-                                                  one agent in a folder, for use without lookax
-  lookax report DIR … [-o FILE]                   runs in folders, side by side, as a page that opens anywhere
-  lookax completion bash|zsh|fish                 a script that completes commands, presets and their fields
-  lookax studio [DIR …] [--port N]                runs live, and games against their agents, in a browser
-  lookax doctor                                   what is installed, what is wrong with it, and how to mend it
-
-  lookax --plugin FILE.py COMMAND …               load presets of your own first, from a file or a module
-  lookax run PRESET --help                        the fields that a preset has
-"""
+from lookax.usage import HELP, NO_FILE, NO_FOLDER, NO_NAME, OPTIONS, USAGE, options_of, usage_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     plugins = list(_leading_plugins(words))
     command, *rest = words or ["--help"]
-    if command in HELP or rest[:1] in ([word] for word in HELP):
+    asked = rest[:1] in ([word] for word in HELP)
+    if asked and command in OPTIONS:
+        terminal.say(usage_of(command))
+        terminal.print_table(fields_table(options_of(command)), prose=True)
+        return 0
+    if command in HELP or asked:
         terminal.say(USAGE)
         return 0
     if command == "--version":
@@ -175,7 +139,9 @@ def _close(run: OpenRun) -> None:
 
 def _run_named(arguments: Sequence[str]) -> tuple[Run, Sequence[str], Path | None]:
     """The run that a preset's name or `--config FILE` stands for, what comes after it, and the file, not validated."""
-    if arguments[:1] == ["--config"]:
+    option, equals, value = (arguments[0] if arguments else "").partition("=")
+    if option == "--config":
+        arguments = [option, value, *arguments[1:]] if equals else arguments
         [file], rest = _take(arguments[1:2], 1, NO_FILE), arguments[2:]
         return read_config(read_any(Path(file)), Path(file), RunFolder(Path())), rest, Path(file)
     [name], rest = _take(arguments[:1], 1), arguments[1:]
@@ -193,7 +159,7 @@ def _reproduce(arguments: Sequence[str]) -> int:
 
 
 def _reproduced(reproduction: Reproduction, out: Callable[[], Path]) -> int:
-    tables = commands.begin_reproduction(reproduction, out)
+    tables = beginning.begin_reproduction(reproduction, out)
     return 1 if any(verdict is False for table in tables.values() for verdict in table.verdicts) else 0
 
 
@@ -212,7 +178,7 @@ def _sweep(arguments: Sequence[str]) -> int:
     options.cluster.validate()
     preset = dataclasses.replace(run.preset, settings=options.settings)
     sweep = Sweep(preset, parse_set(values), options.recording)
-    return 0 if commands.begin_sweep(sweep, options.cluster, options.out)[1] else 1
+    return 0 if beginning.begin_sweep(sweep, options.cluster, options.out)[1] else 1
 
 
 def _taken_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -234,7 +200,7 @@ def _search(run: Run, spaces: Sequence[str], rest: Sequence[str]) -> int:
     preset = dataclasses.replace(run.preset, settings=options.settings)
     search = Search(preset, parse_spaces(spaces), options.goal, options.recording)
     out = lambda: opened.new_folder(options.out, f"{preset.name}-search")  # noqa: E731
-    return 0 if commands.go_on_with_search(search, out)[1] else 1
+    return 0 if beginning.go_on_with_search(search, out)[1] else 1
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -243,10 +209,10 @@ def _resume(arguments: Sequence[str]) -> int:
     content = RunFolder(folder).config()
     if "sweep" in content:
         cluster = parse(SweepCluster(), rest, f"lookax resume {name}")
-        return 0 if commands.go_on_with_sweep(stored_sweep(content), cluster, lambda: folder)[1] else 1
+        return 0 if beginning.go_on_with_sweep(stored_sweep(content), cluster, lambda: folder)[1] else 1
     if "search" in content:
         trials = parse(ResumeSearchOptions(), rest, f"lookax resume {name}").trials
-        return 0 if commands.go_on_with_search(stored_search(content, trials), lambda: folder)[1] else 1
+        return 0 if beginning.go_on_with_search(stored_search(content, trials), lambda: folder)[1] else 1
     if "preset" not in content:
         if rest:
             raise BadInputError(f"{rest[0]!r} is not allowed; a reproduction goes on as it was begun")
@@ -337,7 +303,7 @@ def _league(arguments: Sequence[str]) -> int:
     from lookax.runs.commands.league import run_league
 
     opened.start_jax()
-    engine = commands.league_engine(options.cluster)
+    engine = beginning.league_engine(options.cluster)
     run_league(folders, options.games, options.best_response, engine, options.out)
     return 0
 

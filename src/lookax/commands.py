@@ -2,11 +2,12 @@
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lookax.beginning import begin_reproduction, begin_sweep, go_on_with_search, go_on_with_sweep, league_engine
 from lookax.errors import BadInputError, check
 from lookax.experiments.plugins import find_figure, find_preset, load_entry_points, register
 from lookax.experiments.preset import Collection, Figure, Preset, Table
@@ -31,20 +32,20 @@ if TYPE_CHECKING:
     from lookax.runs.commands.crossplay import CrossPlay
     from lookax.runs.commands.evaluate import Evaluation
     from lookax.runs.commands.inspect import Inspection
-    from lookax.runs.commands.league import Engine, League
+    from lookax.runs.commands.league import League
     from lookax.runs.commands.play import WholeGames
 
 
 def resume(path: AnyPath, **fields: Any) -> Any:
-    """Goes on with a run, a sweep or a reproduction where it stopped, bit for bit, as `lookax resume` does.
+    """Goes on with a run, a sweep, a search or a reproduction where it stopped, bit for bit, as `lookax resume` does.
 
     **Arguments:**
 
     - `path`: its folder.
     - `fields`: of a run: `total_updates`, and what is recorded when, by name. Of a sweep: where it is computed, as of
-      `sweep`.
+      `sweep`. Of a search: `trials`, how many settings are tried in all.
 
-    **Returns:** what `run`, `sweep` and `reproduce` do.
+    **Returns:** what `run`, `sweep`, `optimise` and `reproduce` do.
 
     **Raises:** `ValueError`, in one line, for a folder that holds nothing of its own, or a field that may not change.
     """
@@ -308,83 +309,6 @@ def list_runs(folder: AnyPath = "runs") -> Table:
 def show(preset: str | Preset) -> Table:
     """A preset's settings, and what they mean, as `lookax show` does."""
     return settings_table((find_preset(preset) if isinstance(preset, str) else preset).settings)
-
-
-# What follows is for the command, too, which has read words into objects.
-
-
-def begin_sweep(new: Sweep, cluster: SweepCluster, out: Path | None) -> tuple[Path, bool]:
-    """Learns a sweep, in a new folder; returns that, and whether no run failed.
-
-    **Arguments:** the `new` sweep; the `cluster`, where programs are computed; `out`, the folder to make, `None` for a
-    new one under `runs/`.
-    """
-    return go_on_with_sweep(new, cluster, lambda: new_folder(out, f"{new.preset.name}-sweep"))
-
-
-def go_on_with_sweep(sweep: Sweep, cluster: SweepCluster, out: Callable[[], Path]) -> tuple[Path, bool]:
-    """Learns a sweep, or goes on with it; returns its folder, and whether no run failed.
-
-    **Arguments:** the `sweep`; the `cluster`, where programs are computed; `out`, which gives the folder, and is called
-    once all is checked.
-    """
-    cluster.validate()
-    sweep.recording.validate()
-    from lookax.experiments.studies.study import check_runnable
-    from lookax.runs.sweeps.ray_engine import on_ray
-    from lookax.runs.sweeps.slurm_engine import on_slurm
-    from lookax.runs.sweeps.sweep import local, run_sweep
-
-    engines = {
-        "local": lambda: local,
-        "ray": lambda: on_ray(cluster.address),
-        "slurm": lambda: on_slurm(cluster.address == "local", cluster.resources()),
-    }
-    chosen = engines[cluster.engine]()
-    start_jax()
-    for preset in sweep.combinations().values():
-        check_runnable(preset)
-    folder = out()
-    return folder, run_sweep(sweep, folder, chosen)
-
-
-def go_on_with_search(search: Search, out: Callable[[], Path]) -> tuple[Path, bool]:
-    """Searches, or goes on with that; returns its folder, and whether no run failed.
-
-    **Arguments:** the `search`; `out`, which gives the folder, and is called once all is checked.
-    """
-    search.recording.validate()
-    try:
-        import optuna  # noqa: F401
-    except ImportError:
-        raise BadInputError(f"optimise: optuna is not installed; {how_to_install('optuna')}") from None
-    from lookax.experiments.studies.study import check_runnable
-    from lookax.runs.sweeps.optuna_search import check_objective, run_search
-
-    start_jax()
-    check_runnable(search.preset)
-    check_objective(search)
-    folder = out()
-    return folder, run_search(search, folder)
-
-
-def league_engine(cluster: Cluster) -> "Engine":
-    """What computes a league, in this process or on a cluster."""
-    from lookax.runs.commands.league import here, on_ray
-
-    return here if cluster.engine == "local" else on_ray(cluster.address)
-
-
-def begin_reproduction(reproduction: Reproduction, out: Callable[[], Path]) -> dict[str, Table]:
-    """Reproduces figures, or goes on with that; returns their closing tables."""
-    start_jax()
-    from lookax.experiments.studies.study import check_runnable
-    from lookax.runs.commands.execute import reproduce
-
-    for figure in reproduction.figures():
-        for preset in figure.presets:
-            check_runnable(preset)
-    return reproduce(reproduction, out())
 
 
 def _cluster(fields: dict[str, Any], program: str) -> SweepCluster:

@@ -4,40 +4,18 @@ All words are in the script, so that completing starts no Python. Whoever regist
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lookax.errors import check
 from lookax.experiments.plugins import load_entry_points
 from lookax.experiments.registry import COLLECTIONS, FIGURES, PRESETS
-from lookax.options import (
-    CrossPlayOptions,
-    EvaluateOptions,
-    InspectOptions,
-    LeagueOptions,
-    PlayOptions,
-    ReportOptions,
-    ReproduceOptions,
-    RunOptions,
-    SearchOptions,
-    SweepOptions,
-)
+from lookax.options import RunOptions
 from lookax.runs.arguments import Field, described_fields
-from lookax.runs.storage.run import Recording
+from lookax.usage import OPTIONS, PER_PRESET, options_of
 
 SHELLS = ("bash", "zsh", "fish")
 
 Groups = Sequence[tuple[Sequence[str], Sequence[Field]]]
-
-OPTIONS = {
-    "reproduce": ReproduceOptions(),
-    "evaluate": EvaluateOptions(),
-    "inspect": InspectOptions(),
-    "crossplay": CrossPlayOptions(),
-    "league": LeagueOptions(),
-    "play": PlayOptions(),
-    "report": ReportOptions(),
-    "resume": Recording(),
-}
 
 BASH = """\
 _lookax() {{
@@ -50,12 +28,12 @@ _lookax() {{
     command=${{COMP_WORDS[first]}}
     name=${{COMP_WORDS[first+1]}}
     if [ "$COMP_CWORD" -eq "$first" ]; then
-        words="{commands} --plugin --version --help"
+        words={commands}
     elif [ "$COMP_CWORD" -eq "$((first + 1))" ] && [ "$cur" = "${{cur#-}}" ]; then
         case "$command" in
-            show|run|sweep) words="{presets}" ;;
-            list|reproduce) words="{figures}" ;;
-            completion) words="{shells}" ;;
+            show|run|sweep) words={presets} ;;
+            list|reproduce) words={figures} ;;
+            completion) words={shells} ;;
         esac
     else
         case "$command:$prev" in
@@ -74,7 +52,7 @@ _lookax() {{
                         elif [ "$cur" = "${{cur#-}}" ]; then
                             words=
                         elif [ "$command" = sweep ]; then
-                            words="$words {sweep}"
+                            words="$words "{sweep}
                         fi ;;
                     {options}
                 esac ;;
@@ -113,16 +91,20 @@ def _groups() -> Groups:
 
 def _sweep_fields() -> list[Field]:
     """What sweeps and searches have that runs have not."""
-    own = {field.name for field in described_fields(RunOptions(Recording()))}
-    both = [*described_fields(SweepOptions(Recording())), *described_fields(SearchOptions(Recording()))]
-    return [field for field in both if field.name not in own]
+    own = {field.name for field in options_of("run")}
+    return [field for field in options_of("sweep") if field.name not in own]
+
+
+def _other_options() -> dict[str, list[Field]]:
+    """Options of commands that take no preset's fields."""
+    return {command: options_of(command) for command in OPTIONS if command not in PER_PRESET}
 
 
 def _choices(groups: Groups) -> Mapping[tuple[str, str], tuple[str, ...]]:
     """What there is to choose from, by command and option."""
     listed = [("run", field) for _, fields in groups for field in fields]
     listed += [("sweep", field) for _, field in listed] + [("sweep", field) for field in _sweep_fields()]
-    listed += [(command, field) for command, options in OPTIONS.items() for field in described_fields(options)]
+    listed += [(command, field) for command, fields in _other_options().items() for field in fields]
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for command, field in listed:
         if field.choices:
@@ -131,23 +113,28 @@ def _choices(groups: Groups) -> Mapping[tuple[str, str], tuple[str, ...]]:
     return found
 
 
-def _options(fields: Sequence[Field]) -> str:
-    return " ".join(field.option for field in fields)
+def _words(words: Iterable[str]) -> str:
+    """Words for a shell, which reads them once with the script, and again as it completes."""
+    return shlex.quote(" ".join(map(shlex.quote, words)))
+
+
+def _options(fields: Sequence[Field]) -> list[str]:
+    return [field.option for field in fields]
 
 
 def _bash(commands: Sequence[str], groups: Groups) -> str:
-    choices = [f'{c}:{option}) words="{" ".join(own)}" ;;' for (c, option), own in _choices(groups).items()]
-    cases = [f'{"|".join(names)}) words="{_options(fields)}" ;;' for names, fields in groups]
-    options = [f'{name}) words="{_options(described_fields(own))}" ;;' for name, own in OPTIONS.items()]
+    choices = [f"{c}:{option}) words={_words(own)} ;;" for (c, option), own in _choices(groups).items()]
+    cases = [f"{'|'.join(map(shlex.quote, names))}) words={_words(_options(fields))} ;;" for names, fields in groups]
+    options = [f"{name}) words={_words(_options(own))} ;;" for name, own in _other_options().items()]
     return BASH.format(
-        commands=" ".join(commands),
-        presets=" ".join(PRESETS),
-        figures=" ".join(FIGURES | COLLECTIONS),
-        shells=" ".join(SHELLS),
+        commands=_words([*commands, "--plugin", "--version", "--help"]),
+        presets=_words(PRESETS),
+        figures=_words(FIGURES | COLLECTIONS),
+        shells=_words(SHELLS),
         choices="\n            ".join(choices),
         groups="\n                            ".join(cases),
         options="\n                    ".join(options),
-        sweep=f"--set --optimise {_options(_sweep_fields())}",
+        sweep=_words(["--set", "--optimise", *_options(_sweep_fields())]),
     )
 
 
@@ -156,20 +143,21 @@ def _fish(commands: Sequence[str], groups: Groups) -> str:
     named = {"show run sweep": PRESETS, "list reproduce": FIGURES | COLLECTIONS, "completion": SHELLS}
     lines += [_fish_words(f"__fish_seen_subcommand_from {of}", list(names)) for of, names in named.items()]
     for names, fields in groups:
-        seen = f"__fish_seen_subcommand_from run sweep; and __fish_seen_subcommand_from {' '.join(names)}"
+        quoted = " ".join(map(shlex.quote, names))
+        seen = f"__fish_seen_subcommand_from run sweep; and __fish_seen_subcommand_from {quoted}"
         lines += [_fish_option(seen, field) for field in fields]
-    for command, own in OPTIONS.items():
-        lines += [_fish_option(f"__fish_seen_subcommand_from {command}", field) for field in described_fields(own)]
+    for command, own in _other_options().items():
+        lines += [_fish_option(f"__fish_seen_subcommand_from {command}", field) for field in own]
     lines += [_fish_option("__fish_seen_subcommand_from sweep", field) for field in _sweep_fields()]
     lines += [f"complete -c lookax -n '__fish_seen_subcommand_from sweep' -l {name} -x" for name in ("set", "optimise")]
     return "\n".join(lines) + "\n"
 
 
 def _fish_words(when: str, words: Sequence[str]) -> str:
-    return f"complete -c lookax -f -n {shlex.quote(when)} -a {shlex.quote(' '.join(words))}"
+    return f"complete -c lookax -f -n {shlex.quote(when)} -a {_words(words)}"
 
 
 def _fish_option(when: str, field: Field) -> str:
-    taken = f" -xa {shlex.quote(' '.join(field.choices))}" if field.choices else " -r"
+    taken = f" -xa {_words(field.choices)}" if field.choices else " -r"
     meaning = shlex.quote(field.meaning.replace("\n", " "))
     return f"complete -c lookax -n {shlex.quote(when)} -l {field.option.removeprefix('--')}{taken} -d {meaning}"

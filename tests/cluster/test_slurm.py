@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from lookax.cli import main
+from lookax.experiments.registry import PRESETS
+from lookax.runs.programs.stopping import Stop
 from lookax.runs.storage.metrics import last_rows
+from lookax.runs.storage.run import Recording
+from lookax.runs.sweeps.combinations import Sweep
+from lookax.runs.sweeps.slurm_engine import on_slurm
 
 SWEEP = ["sweep", "ipd-lola-dice", "--set", "learning_rate=0.1,0.2", "--seeds", "2"]
 
@@ -67,6 +72,21 @@ def test_a_sweep_survives_the_death_of_a_job(number, tmp_path):
     print(f"\n{number.name} to job {done[0]}: 4 settings in 2 programs, tables identical")
     same(there, here)
     assert jobs(there) == []
+
+
+def test_a_job_may_need_its_time_more_than_a_few_times(monkeypatch, tmp_path):
+    submitit = pytest.importorskip("submitit")
+    options = {}
+
+    def executor(folder, **given):
+        options.update(given)
+        raise InterruptedError
+
+    monkeypatch.setattr(submitit, "AutoExecutor", executor)
+    sweep = Sweep(PRESETS["ipd-naive"], {"learning_rate": ["1"]}, Recording())
+    with pytest.raises(InterruptedError):
+        on_slurm(True, {})(sweep, tmp_path, Stop(tmp_path))
+    assert options["slurm_max_num_timeout"] > 1000
 
 
 @pytest.mark.cluster

@@ -68,6 +68,14 @@ def test_a_file_is_loaded_before_the_command(tmp_path, capsys):
     assert registry.ORIGINS["my-a"] == str(file)
 
 
+@pytest.mark.parametrize("name", ["x$(touch f)", "my lola", "a;b", "a/b", ""])
+def test_names_are_such_as_shells_leave_alone(name):
+    with pytest.raises(ValueError, match="it must be a name of letters, digits") as mistake:
+        registry.add([dataclasses.replace(registry.PRESETS["ipd-lola"], name=name)], "test")
+    assert "\n" not in str(mistake.value)
+    assert name not in registry.PRESETS
+
+
 def test_a_run_finds_where_its_preset_comes_from(tmp_path, capsys):
     file = write(tmp_path, "mine_b", "my-b")
     assert main(["--plugin", str(file), "run", "my-b", "--out", str(tmp_path / "run")]) == 0

@@ -153,9 +153,24 @@ def test_help_of_a_preset_has_all_that_may_be_said(capsys):
 
 
 def test_help_and_no_words_print_the_usage(capsys):
-    for words in (["--help"], [], ["run", "--help"], ["list", "-h"]):
+    for words in (["--help"], [], ["list", "-h"]):
         assert main(words) == 0
         assert "lookax reproduce FIGURE" in capsys.readouterr().out
+
+
+def test_help_of_a_command_has_its_own_options(capsys):
+    for command, options in {
+        "run": ["--checkpoint-minutes", "--out", "lookax run PRESET --help"],
+        "sweep": ["--set", "--objective", "--engine"],
+        "resume": ["--total-updates", "--trials", "--engine"],
+        "export": ["--player", "--out"],
+        "studio": ["--port"],
+    }.items():
+        assert main([command, "--help"]) == 0
+        printed = capsys.readouterr().out
+        assert f"lookax {command} " in printed
+        assert "lookax reproduce FIGURE" not in printed
+        assert [option for option in options if option not in printed] == []
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,27 @@ def test_bash_completes_choices_and_options_of_other_commands(bash):
     assert "chicken" in bash("run", "ipd-lola", "--game", "")
 
 
+def test_bash_completes_options_of_commands_without_presets(bash):
+    assert bash("export", "runs/x", "--p") == ["--player"]
+    assert bash("studio", "--") == ["--port"]
+    assert bash("resume", "runs/x", "--t") == ["--total-updates", "--trackers", "--trials"]
+    assert bash("resume", "runs/x", "--engine", "s") == ["slurm"]
+
+
+def test_names_and_choices_are_words_and_no_commands(tmp_path, monkeypatch):
+    evil = f"x$(touch${{IFS}}{tmp_path}/f)"
+    monkeypatch.setitem(PRESETS, evil, PRESETS["ipd-lola"])
+    monkeypatch.setitem(FIGURES, evil, next(iter(FIGURES.values())))
+    file = tmp_path / "completion"
+    file.write_text(script("bash", tuple(COMMANDS)))
+    for words in ("run x", "reproduce x", "run 'x' --seeds"):
+        program = f"source {file}; COMP_WORDS=(lookax {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _lookax"
+        program += "; printf '%s\\n' \"${COMPREPLY[@]}\""
+        said = subprocess.run(["bash", "--norc", "-c", program], capture_output=True, text=True, check=True)
+        assert (said.stderr, list(tmp_path.iterdir())) == ("", [file])
+        assert words.startswith("run 'x'") or "touch" in said.stdout
+
+
 def test_answers_come_at_once(bash):
     times = []
     for _ in range(5):

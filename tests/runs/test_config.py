@@ -137,7 +137,7 @@ trackers = []
 def test_toml_is_read_as_yaml_is(tmp_path):
     file, out = tmp_path / "own.toml", tmp_path / "out"
     file.write_text(TOML)
-    assert main(["run", "--config", str(file), "--learning-rate", "0.25", "--out", str(out)]) == 0
+    assert main(["run", f"--config={file}", "--learning-rate", "0.25", "--out", str(out)]) == 0
     run = read_run(out)
     assert (run.settings.seeds, run.settings.total_updates, as_fields(run.settings)["learning_rate"]) == (2, 2, 0.25)
     assert (run.recording.checkpoint_updates, run.recording.trackers) == (2, ())
@@ -152,6 +152,7 @@ def test_toml_is_read_as_yaml_is(tmp_path):
         (TOML.replace("format = 2", ""), "own.toml' is not a configuration of lookax; it has no format"),
         (TOML.replace("format = 2", "format = 3"), "own.toml' is of format 3"),
         (TOML.replace("seeds", "sedes"), "own.toml: sedes: is not a field (did you mean seeds"),
+        ("format = " + "[" * 100_000, "own.toml' is not a configuration of lookax; it is nested too deeply"),
         (TOML.replace("0.5", "-1.0"), "own.toml: learning_rate: -1.0 is not allowed"),
         (None, "own.toml' cannot be read (No such file or directory)"),
     ],

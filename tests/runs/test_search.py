@@ -46,6 +46,7 @@ def searched(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_grid_gives_the_table_of_a_sweep(tmp_path):
     swept, grid = tmp_path / "swept", tmp_path / "grid"
     values = [f"{field}={listed}" for field, listed in VALUES.items()]
@@ -96,7 +97,10 @@ class KilledError(BaseException):
     """As if the process had been killed."""
 
 
-@pytest.mark.parametrize("moment", ["ask", "suggest", "learn", "report", "tell"])
+SLOW = [pytest.param(moment, marks=pytest.mark.slow) for moment in ("ask", "suggest", "report", "tell")]
+
+
+@pytest.mark.parametrize("moment", ["learn", *SLOW])
 def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(moment, searched, tmp_path, monkeypatch):
     out = tmp_path / "out"
     owner, name, times = {
@@ -123,16 +127,23 @@ def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(moment, searched,
     assert (out / "results.csv").read_bytes() == (searched / "results.csv").read_bytes()
 
 
-def test_more_trials_go_on_from_there(tmp_path):
-    few, many = tmp_path / "few", tmp_path / "many"
-    words = [*BASE, *RANGES, "--at-once", "2"]
-    assert main([*words, "--trials", "2", "--out", str(few)]) == 0
-    assert main(["resume", str(few), "--trials", "4"]) == 0
-    assert main([*words, "--trials", "4", "--out", str(many)]) == 0
-    assert trials(few) == trials(many)
-    assert (few / "results.csv").read_bytes() == (many / "results.csv").read_bytes()
+@pytest.mark.parametrize(("few", "more"), [(2, 4), pytest.param(3, 5, marks=pytest.mark.slow)])
+def test_more_trials_go_on_from_a_batch_that_was_small(few, more, tmp_path):
+    out = tmp_path / "out"
+    words = [*BASE, *RANGES, "--at-once", "4", "--total-updates", "1"]
+    assert main([*words, "--trials", str(few), "--out", str(out)]) == 0
+    before = trials(out)
+    assert main(["resume", str(out), "--trials", str(more)]) == 0
+    after = trials(out)
+    assert after[:few] == before
+    assert [state for _, state, *_ in after] == ["COMPLETE"] * more
+    table = (out / "results.csv").read_bytes()
+    assert len(pd.read_csv(out / "results.csv")) == 2 * more
+    assert main(["resume", str(out), "--trials", str(more)]) == 0
+    assert (trials(out), (out / "results.csv").read_bytes()) == (after, table)
 
 
+@pytest.mark.slow
 def test_samplers_and_seeds_choose_otherwise_and_repeat_themselves(tmp_path):
     def chosen(sampler, seed):
         name = f"{sampler}-{seed}-{len(list(tmp_path.iterdir()))}"
@@ -147,6 +158,7 @@ def test_samplers_and_seeds_choose_otherwise_and_repeat_themselves(tmp_path):
     assert all(0.01 <= rate <= 3 and 0.1 <= inner <= 2 and factor in (1.2, 1.4) for rate, inner, factor in first)
 
 
+@pytest.mark.slow
 def test_the_same_setting_is_learned_once_and_the_smaller_objective_is_the_best(tmp_path, capsys):
     out = tmp_path / "out"
     words = [*BASE, "--optimise", "learning_rate=0.5,1", "--objective", "returns", "--direction", "minimise"]

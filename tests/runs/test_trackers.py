@@ -13,9 +13,13 @@ import pytest
 import yaml
 
 from lookax.cli import main
+from lookax.errors import BadInputError
+from lookax.experiments.registry import PRESETS
 from lookax.imports import how_to_install
+from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.metrics import read_history
-from lookax.runs.storage.run import Recording, read_run, stored_recording
+from lookax.runs.storage.run import Recording, Run, read_run, stored_recording
+from lookax.runs.storage.trackers import Trackers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of trackers' own packages
 
@@ -129,17 +133,17 @@ def of_trackio(out):
             yield metric, row["step"], row[metric]
 
 
-def of_mlflow(out):
+def of_mlflow(out, name="ipd-lola", seeds="2"):
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=f"sqlite:///{out.parent}/mlflow.db")
     experiment = client.get_experiment_by_name("of tests")
     assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
-    assert (run.info.run_name, run.info.status, run.data.params["seeds"]) == ("ipd-lola", "FINISHED", "2")
-    for name in run.data.metrics:
-        for point in client.get_metric_history(run.info.run_id, name):
-            yield name, point.step, point.value
+    assert (run.info.run_name, run.info.status, run.data.params["seeds"]) == (name, "FINISHED", seeds)
+    for metric in run.data.metrics:
+        for point in client.get_metric_history(run.info.run_id, metric):
+            yield metric, point.step, point.value
 
 
 @pytest.mark.parametrize("read", [of_tensorboard, of_wandb, of_trackio, of_mlflow])
@@ -167,6 +171,7 @@ def test_settings_come_with_curves(tracked):
     assert all(b"inner_learning_rate" in file.read_bytes() for file in tracked.glob("wandb/offline-run-*/*.wandb"))
 
 
+@pytest.mark.slow
 def test_runs_that_learn_together_are_runs_of_their_own(tracked, offline, monkeypatch):
     from mlflow import MlflowClient
     from trackio.sqlite_storage import SQLiteStorage
@@ -203,6 +208,41 @@ def test_a_tracker_that_is_not_installed_is_told_in_a_line(name, monkeypatch, ca
     assert main(["run", "ipd-naive", "--trackers", name, "--out", str(tmp_path / "out")]) == 2
     assert f"trackers: {name} is not installed; {how_to_install(name)}\n" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def opened(out, *names):
+    recording = Recording(trackers=names, project="of tests")
+    return Trackers(Run("ipd-naive", PRESETS["ipd-naive"], RunFolder(out), recording), 0)
+
+
+def test_a_tracker_that_refuses_is_told_in_a_line(monkeypatch, tmp_path):
+    import wandb
+    from wandb.errors import UsageError
+
+    def refusing(**_):
+        raise UsageError("No API key configured.\nUse `wandb login`")
+
+    monkeypatch.setattr(wandb, "init", refusing)
+    with pytest.raises(BadInputError) as mistake:
+        opened(tmp_path, "wandb")
+    assert str(mistake.value) == "trackers: wandb: No API key configured."
+
+
+@pytest.mark.slow
+def test_a_run_that_mlflow_lost_begins_again_there(offline, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    lost = {"run": 32 * "0", "update": 7}
+    (out / "trackers.json").write_text(json.dumps({"mlflow: of tests": lost}))
+    begun = opened(out, "mlflow")
+    begun.log({0: {"returns": 1.0}, 1: {"returns": 2.0}})
+    begun.close()
+    after = json.loads((out / "trackers.json").read_text())
+    assert after["mlflow: of tests"]["run"] != lost["run"]
+    assert sorted(value for _, _, value in of_mlflow(out, "ipd-naive", str(PRESETS["ipd-naive"].settings.seeds))) == [
+        1.0,
+        2.0,
+    ]
 
 
 def test_configurations_of_earlier_releases_are_understood(folder):

@@ -43,7 +43,8 @@ def register(*items: Preset | Figure | Collection) -> None:
     Runs remember the file or the module that this is called from; `resume`, `evaluate` and others load it again. In
     a script put what runs under `if __name__ == "__main__":`. Presets of the same name and origin are replaced.
 
-    **Raises:** `ValueError` for a name that lookax has, or that comes from elsewhere.
+    **Raises:** `ValueError` for a name that lookax has, that comes from elsewhere, or that is not of letters, digits,
+    `.`, `_`, `+` and `-`.
     """
     add(items, _loaded.get() or _origin(_caller()))
 

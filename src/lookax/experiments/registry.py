@@ -1,10 +1,11 @@
 """Every preset, figure and collection by its name."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from lookax.errors import BadInputError
+from lookax.errors import BadInputError, check
 from lookax.experiments.preset import Collection, Figure, Preset
 from lookax.experiments.presets import (
     coin_league,
@@ -66,6 +67,9 @@ PRESETS: dict[str, Preset] = {
 ORIGINS: dict[str, str] = {}
 """Where those that are not lookax's come from, by name: a module, a file, or an interactive session."""
 
+NAME = re.compile(r"[\w.+-]+")
+"""What presets and figures may be called."""
+
 Named = TypeVar("Named")
 
 
@@ -85,7 +89,8 @@ def add(items: Iterable[Preset | Figure | Collection], origin: str) -> None:
 
     **Arguments:** their `origin`: a module's name, a file, or an interactive session.
 
-    **Raises:** `ValueError` for a name that lookax has, or that comes from elsewhere, and for other things.
+    **Raises:** `ValueError` for a name that lookax has, that comes from elsewhere or has spaces or other signs, and for
+    other things.
     """
     for item in items:
         if isinstance(item, Preset):
@@ -101,6 +106,8 @@ def add(items: Iterable[Preset | Figure | Collection], origin: str) -> None:
 
 
 def _add_one(item: Any, known: dict[str, Any], origin: str) -> None:
+    # Shells complete names, and folders are called by them.
+    check(bool(NAME.fullmatch(item.name)), "register", item.name, "a name of letters, digits, '.', '_', '+' and '-'")
     if item.name in known and item.name not in ORIGINS:
         raise BadInputError(f"register: {item.name!r} is a name of lookax; take another one")
     if ORIGINS.get(item.name, origin) != origin:

@@ -131,15 +131,19 @@ def described_fields(settings: Any) -> list[Field]:
 
 def settings_table(settings: Any) -> Table:
     """All fields by group: first those that a preset sets, then those that have their defaults."""
+    return fields_table(described_fields(settings))
+
+
+def fields_table(described: Sequence[Field]) -> Table:
+    """The same of fields that are described."""
     rows: list[list[str]] = []
 
     def add(group: str, fields: Sequence[Field]) -> None:
         for number, field in enumerate(fields):
             rows.append(["" if number else group, field.option, str(field.value), field.explanation])
 
-    fields = described_fields(settings)
     place = {name: i for i, name in enumerate(name for names in GROUPS.values() for name in names)}
-    fields.sort(key=lambda field: place.get(field.name, len(place)))
+    fields = sorted(described, key=lambda field: place.get(field.name, len(place)))
     add("set here", [field for field in fields if not field.default])
     for group in (*GROUPS, OTHER):
         add(group, [field for field in fields if field.default and group_of(field.name) == group])

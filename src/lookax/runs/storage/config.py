@@ -151,6 +151,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         return _of_this_format(path, LOADER(_text(path)).get_single_data())
+    except RecursionError:
+        raise _too_deep(path) from None
     except yaml.YAMLError as reason:
         where = getattr(reason, "problem_mark", None)
         raise BadInputError(
@@ -167,9 +169,15 @@ def read_any(path: Path) -> dict[str, Any]:
         return read_yaml(path)
     try:
         return _of_this_format(path, tomllib.loads(_text(path, "TOML")))
+    except RecursionError:
+        raise _too_deep(path) from None
     except tomllib.TOMLDecodeError as reason:
         line = re.search(r"\(at (line \d+)", str(reason))
         raise BadInputError(f"{str(path)!r} is not TOML{f' ({line[1]})' if line else ''}") from None
+
+
+def _too_deep(path: Path) -> BadInputError:
+    return BadInputError(f"{str(path)!r} is not a configuration of lookax; it is nested too deeply")
 
 
 def _text(path: Path, kind: str = "YAML") -> str:

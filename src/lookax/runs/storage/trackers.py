@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lookax.errors import BadInputError
 from lookax.runs.storage.config import as_fields
 from lookax.runs.storage.loggers import Logger, TensorBoard
 from lookax.runs.storage.run import MLFLOW_STORE, SQLITE, Run
@@ -85,7 +86,7 @@ class Trackio:
         import trackio
 
         # In a context of its own, so that it does not become the run of whoever else uses trackio in this process.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _in_one_line("trackio"), contextlib.redirect_stdout(io.StringIO()):
             return contextvars.copy_context().run(
                 trackio.init,
                 project=self._project,
@@ -101,6 +102,8 @@ class Trackio:
 class MLflow:
     """A run of an MLflow experiment, in a database of SQLite: `MLFLOW_TRACKING_URI`, or `mlflow.db` beside the run.
 
+    A run that the database does not have any more begins again there, with the points to come.
+
     **Arguments:** as of `WeightsAndBiases`.
     """
 
@@ -114,7 +117,7 @@ class MLflow:
             from mlflow.entities import Param
 
             self._client = MlflowClient(tracking_uri=store)
-            if identity is None:
+            if identity is None or not self._has(identity):
                 created = self._client.create_run(self._experiment(run.recording.project, beside), run_name=run.name)
                 identity = created.info.run_id
                 params = [Param(name, str(value)) for name, value in as_fields(run.settings).items()]
@@ -137,6 +140,17 @@ class MLflow:
     def close(self) -> None:
         """Marks the run as finished."""
         self._client.set_terminated(self.identity)
+
+    def _has(self, identity: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.get_run(identity)
+        except MlflowException as reason:
+            if reason.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
 
     def _experiment(self, name: str, beside: Path) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -166,6 +180,8 @@ class Trackers:
     forgets later points by itself.
 
     **Arguments:** the `run`; the `first_update` to come.
+
+    **Raises:** `ValueError`, in one line, where a tracker refuses the run, as W&B does without a key.
     """
 
     def __init__(self, run: Run, first_update: int):
@@ -178,8 +194,11 @@ class Trackers:
                 self._loggers[name] = TensorBoard(run.folder.tensorboard, first_update)
                 continue
             key = f"{name}: {recording.project}"
-            logger = KINDS[name](run, self._given.get(key, {}).get("run"))
-            self._given.setdefault(key, {"run": logger.identity, "update": -1})
+            known = self._given.get(key, {}).get("run")
+            with _in_one_line(name):
+                logger = KINDS[name](run, known)
+            if logger.identity != known:
+                self._given[key] = {"run": logger.identity, "update": -1}
             self._loggers[key] = logger
         if self._given:
             self._note()
@@ -215,6 +234,16 @@ class Trackers:
 
 def _identity(path: Path) -> str:
     return hashlib.blake2b(str(path.resolve()).encode(), digest_size=8).hexdigest()
+
+
+@contextlib.contextmanager
+def _in_one_line(tracker: str) -> Iterator[None]:
+    """Within, what a tracker's package raises, of whatever class, becomes one line that names it."""
+    try:
+        yield
+    except Exception as reason:
+        lines = str(reason).strip().splitlines()
+        raise BadInputError(f"trackers: {tracker}: {lines[0] if lines else type(reason).__name__}") from reason
 
 
 @contextlib.contextmanager

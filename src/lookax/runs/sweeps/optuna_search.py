@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import itertools
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ from lookax.runs.sweeps.sweep import closing, results
 
 JOURNAL = "optuna.journal"
 
+ENDS = "ends of batches"
+"""What the study calls the number after the last trial of every batch, in order."""
+
 
 def run_search(search: Search, path: Path) -> bool:
     """Tries a search's trials in a folder, or goes on with them; writes the table of a sweep, and a report.
@@ -45,9 +49,11 @@ def run_search(search: Search, path: Path) -> bool:
         top.add_provenance(provenance(devices=True))
         learning = _Searching(search, path, stop)
         number, at_once = search.sizes()
+        batches = learning.batches(number, at_once)
+        number = batches[-1].stop
         with terminal.progress(number * search.preset.settings.total_updates) as watch:
-            for first in range(0, number, at_once):
-                learning.batch(range(first, min(first + at_once, number)), watch)
+            for numbers in batches:
+                learning.batch(numbers, watch)
         runs, failures = list(learning.runs.values()), learning.failures
         table = results(runs, list(search.spaces))
         table.to_csv(path / "results.csv", index=False)
@@ -90,6 +96,20 @@ class _Searching:
         )
         self.runs: dict[str, Run] = {}
         self.failures: dict[str, str] = {}
+
+    def batches(self, number: int, at_once: int) -> list[range]:
+        """The numbers of trials that are chosen, and learn, together: batches of before, then new ones.
+
+        A batch stays what it was when it was planned, also a small last one: its runs share their checkpoints.
+
+        **Arguments:** the `number` of trials; how many of them `at_once`.
+        """
+        ends = list(self._study.user_attrs.get(ENDS, []))
+        while not ends or ends[-1] < number:
+            first = ends[-1] if ends else 0
+            ends.append(min(first + at_once, number))
+        self._study.set_user_attr(ENDS, ends)
+        return [range(first, end) for first, end in itertools.pairwise([0, *ends]) if first < number]
 
     def batch(self, numbers: Sequence[int], watch: Watch) -> None:
         """Chooses the trials of these numbers, has them learn, and tells the study; as far as that is not done yet."""

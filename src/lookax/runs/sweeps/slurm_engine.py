@@ -15,6 +15,9 @@ from lookax.runs.programs.stopping import Stop
 from lookax.runs.sweeps.combinations import Sweep
 from lookax.runs.sweeps.sweep import SECONDS_PER_LOOK, Engine, Followed, learn_program, programs_of
 
+TIMES_QUEUED = 10_000
+"""How often a job may need more time than it was given; each time it goes on from its checkpoint."""
+
 
 def on_slurm(here: bool, resources: dict[str, Any]) -> Engine:
     """Learns programs as jobs of an array, whose nodes all see the sweep's folder.
@@ -37,7 +40,9 @@ def on_slurm(here: bool, resources: dict[str, Any]) -> Engine:
         )
 
     def learn(sweep: Sweep, path: Path, stop: Stop) -> dict[str, str]:
-        executor = submitit.AutoExecutor(path / "slurm", cluster="local" if here else "slurm")
+        executor = submitit.AutoExecutor(
+            path / "slurm", cluster="local" if here else "slurm", slurm_max_num_timeout=TIMES_QUEUED
+        )
         executor.update_parameters(name="lookax", **resources)
         programs = programs_of(sweep, path)
         for number in range(len(programs)):
