@@ -268,6 +268,9 @@ def test_what_is_said_of_three_players():
     text = _flat(MANY)
     assert f"LOQA does so in {(loqa >= 0.15).sum()} of eight seeds" in text
     assert "Advantage Alignment cooperates in all eight seeds" in text
+    naive = np.mean(PLAYERS["learned"]["coin-three-naive"]["score"])
+    said = f"Advantage Alignment earn {aligned.mean():.3f} with themselves, naive learners {naive:.3f}."
+    assert said in _flat("README.md")
     assert aligned.min() >= 0.15
     for mine in ("always-defect", "always-cooperate"):
         alone, among, with_others = (
