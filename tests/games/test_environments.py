@@ -12,6 +12,7 @@ import pytest
 from lookax.games.arcade.atari import Atari
 from lookax.games.arcade.environment import Environment
 from lookax.games.arcade.minatar import GAMES, MinAtar
+from lookax.imports import how_to_install
 
 gymnax = pytest.importorskip("gymnax")
 
@@ -119,4 +120,4 @@ def test_a_missing_extra_is_told(module, game, extra):
     missing = f"import sys; sys.modules['{module}'] = None"
     told = f"{missing}; from lookax.games.arcade.{extra} import {game}; {game}('breakout')"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)
-    assert f"(lookax' extra {extra})" in done.stderr.splitlines()[-1]
+    assert how_to_install(extra) in done.stderr.splitlines()[-1]
