@@ -59,7 +59,7 @@ def go_on_with_search(search: Search, out: Callable[[], Path]) -> tuple[Path, bo
     """
     search.recording.validate()
     try:
-        import optuna  # noqa: F401
+        import optuna  # noqa: F401 (is it there?)
     except ImportError:
         raise BadInputError(f"optimise: optuna is not installed; {how_to_install('optuna')}") from None
     from lookax.experiments.studies.study import check_runnable

@@ -199,8 +199,8 @@ def _search(run: Run, spaces: Sequence[str], rest: Sequence[str]) -> int:
     options.recording.validate()
     preset = dataclasses.replace(run.preset, settings=options.settings)
     search = Search(preset, parse_spaces(spaces), options.goal, options.recording)
-    out = lambda: opened.new_folder(options.out, f"{preset.name}-search")  # noqa: E731
-    return 0 if beginning.go_on_with_search(search, out)[1] else 1
+    _, sound = beginning.go_on_with_search(search, lambda: opened.new_folder(options.out, f"{preset.name}-search"))
+    return 0 if sound else 1
 
 
 def _resume(arguments: Sequence[str]) -> int:

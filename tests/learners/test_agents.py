@@ -38,6 +38,16 @@ def initial(key):
     return (first, second), ((models[0],), (models[1],))
 
 
+def imitation_of(learner):
+    return Imitation(
+        play=learner.play,
+        objectives=learner.objectives,
+        optimiser=optax.adam(0.1),
+        critic_optimiser=optax.adam(0.1),
+        batches=1,
+    )
+
+
 @pytest.mark.parametrize("inner_steps", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_one_program_for_both_does_what_one_for_each_does(inner_steps):
     # Over all games nothing is drawn, so that seats do not matter to what is. Learners that are equal, but not one and
@@ -46,13 +56,7 @@ def test_one_program_for_both_does_what_one_for_each_does(inner_steps):
     learner = dataclasses.replace(
         learner_of(GAME, 2, inner_steps=inner_steps, inner_beta=0.5, outer_beta=0.8), play=play
     )
-    imitation = Imitation(
-        play=learner.play,
-        objectives=learner.objectives,
-        optimiser=optax.adam(0.1),
-        critic_optimiser=optax.adam(0.1),
-        batches=1,
-    )
+    imitation = imitation_of(learner)
     alike = Agents(initial=initial, updates=(learner, learner), imitations=(imitation, imitation))
     other = dataclasses.replace(learner)
     apart = Agents(initial=initial, updates=(learner, other), imitations=(imitation, imitation))
@@ -113,13 +117,7 @@ def test_one_program_for_three_does_what_one_for_each_does():
 
 def test_who_models_others_does_not_know_their_earlier_policies():
     learner = learner_of(GAME, 2)
-    imitation = Imitation(
-        play=learner.play,
-        objectives=learner.objectives,
-        optimiser=optax.adam(0.1),
-        critic_optimiser=optax.adam(0.1),
-        batches=1,
-    )
+    imitation = imitation_of(learner)
     with pytest.raises(ValueError, match="None for a player that models others"):
         Agents(
             initial=initial,
@@ -200,13 +198,7 @@ def test_each_learns_from_where_the_other_was():
 
 def test_one_that_does_not_learn_stays_as_it_is_and_its_model_is_learned_from():
     learner = learner_of(GAME, 2, inner_steps=0)
-    imitation = Imitation(
-        play=learner.play,
-        objectives=learner.objectives,
-        optimiser=optax.adam(0.1),
-        critic_optimiser=optax.adam(0.1),
-        batches=1,
-    )
+    imitation = imitation_of(learner)
     fixed = Agent(strategy("tit-for-tat", GAME, 1), None)
 
     def against_fixed(key):

@@ -13,10 +13,7 @@ from scipy import stats
 from lookax.cli import main
 from lookax.runs.storage.folder import RunFolder
 from lookax.runs.storage.metrics import read_history
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, to open the page in")
+from tests.browser import CHROMIUM, needs_browser
 
 MARKS = "path.js-line, path.point, .hm image"
 

@@ -48,16 +48,6 @@ class Game(Protocol):
         ...
 
 
-@runtime_checkable
-class FiniteGame(Game, Protocol):
-    """A game whose states are the numbers 0 … S − 1."""
-
-    @property
-    def num_states(self) -> int:
-        """S."""
-        ...
-
-
 class Seen(NamedTuple):
     """What there is to be seen when the players of one game are about to act.
 

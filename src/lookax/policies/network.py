@@ -36,7 +36,7 @@ class Network(eqx.Module):
 
         Where a game has finitely many states, all are encoded once, and play picks from them.
         """
-        # Asked of the game itself: a wrapper of games is a `FiniteGame` by its type (Python 3.12), whatever it holds.
+        # Not asked of its type: a wrapper of games has the property, whatever game it holds.
         num_states = getattr(game, "num_states", None)
         if num_states is not None:
             observations = jax.vmap(lambda state: game.observe(state, player), out_axes=1)(jnp.arange(num_states))

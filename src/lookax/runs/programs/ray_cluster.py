@@ -17,7 +17,7 @@ RETRIES = 10
 def check_ray_is_installed() -> None:
     """Raises `ValueError` where the extra `cluster` is not installed."""
     try:
-        import ray  # noqa: F401
+        import ray  # noqa: F401 (is it there?)
     except ImportError:
         raise BadInputError(f"engine: Ray is not installed; {how_to_install('cluster')}") from None
 
